@@ -1,0 +1,55 @@
+# Two commands are all a new user needs: `make run` and `make test`. Both set everything up first.
+PYTHON ?= python3
+VENV   ?= .venv
+CORES  ?= all
+BIN    := $(VENV)/bin
+
+# uv does not read pip's settings: hand it pip's own find-links, if there are any.
+export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
+# Rules call `python -m circuitbias`: let them find the environment's own python.
+export PATH := $(abspath $(BIN)):$(PATH)
+
+.PHONY: run paper test test-slow test-gpu lint format bench report clean
+
+run: $(VENV)/.ok         ## the main job: networks, spikes, estimates, errors, figures
+	$(BIN)/snakemake --cores $(CORES)
+
+paper: $(VENV)/.ok       ## the same at the paper's full scale (1e8 spikes per weight strength)
+	$(BIN)/snakemake --cores $(CORES) --configfile config/paper.yaml
+
+test: $(VENV)/.ok        ## the fast tests
+	$(BIN)/python -m pytest
+
+test-slow: $(VENV)/.ok   ## the tests that take minutes
+	$(BIN)/python -m pytest -m slow
+
+test-gpu: $(VENV)/.ok    ## the tests that need a CUDA device
+	$(BIN)/python -m pytest -m gpu
+
+lint: $(VENV)/.ok        ## style of the package and of the workflow
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakemake --lint
+
+format: $(VENV)/.ok
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+bench: $(VENV)/.ok       ## timings, side by side with the libraries that do the same
+	$(BIN)/python -m pytest benchmarks -m '' --benchmark-only --benchmark-group-by=group
+
+report: $(VENV)/.ok      ## one self-contained HTML page of the finished run
+	$(BIN)/snakemake --report results/report.html
+
+$(VENV)/.ok: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "circuitbias needs Python 3.11 or newer; $(PYTHON) is older (set PYTHON=...)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q uv==0.13.9
+	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[test]'
+	touch $@
+
+clean:                   ## remove results and environment
+	rm -rf $(VENV) results/*/ .snakemake
