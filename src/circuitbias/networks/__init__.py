@@ -1,0 +1,53 @@
+"""Networks: the true weights W0 and what belongs to them."""
+
+import inspect
+
+from circuitbias.networks.files import file_network, read_weights
+from circuitbias.networks.network import Network, is_circulant
+from circuitbias.networks.ring import ring_network, ring_weights
+
+__all__ = [
+    "FAMILIES",
+    "Network",
+    "build_network",
+    "file_network",
+    "is_circulant",
+    "read_weights",
+    "ring_network",
+    "ring_weights",
+]
+
+FAMILIES = {"ring": ring_network, "file": file_network}
+
+
+def build_network(options: dict) -> Network:
+    """Build the network that a config describes.
+
+    Parameters
+    ----------
+    options : dict
+        `family` ("ring" or "file") and the arguments of `ring_network` or `file_network`.
+
+    Raises
+    ------
+    ValueError
+        If the family or an option is unknown, missing or out of its range.
+    FileNotFoundError
+        If the file to read is not there.
+
+    Examples
+    --------
+    >>> build_network({"family": "ring", "pinned": True}).name
+    'ring_pinned'
+    """
+    options = dict(options)
+    family = options.pop("family", None)
+    if family not in FAMILIES:
+        raise ValueError(f"family: {family!r} is not allowed; choose from {', '.join(FAMILIES)}")
+    signature = inspect.signature(FAMILIES[family])
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        allowed = ", ".join(signature.parameters)
+        raise ValueError(f"options of family {family!r}: {error}; allowed are {allowed}") from error
+    return FAMILIES[family](**options)
