@@ -1,0 +1,87 @@
+"""Parameters of the threshold model, in the paper's units."""
+
+import math
+from dataclasses import asdict, dataclass, fields
+from numbers import Real
+
+RHO_PAPER = 0.5 * math.erfc(1.5 / math.sqrt(2))
+"""Share of steps with noise, 0.0668: the paper's gate opens when a standard normal exceeds 1.5."""
+
+
+def require(condition, name, value, allowed):
+    """Raise a ``ValueError`` naming the parameter, its value and what is allowed."""
+    if not condition:
+        raise ValueError(f"{name} = {value!r} is not allowed: {name} must be {allowed}")
+
+
+@dataclass(frozen=True)
+class ThresholdParameters:
+    """Parameters of the threshold model of Das & Fiete (2020), where a spike raises s by 1.
+
+    Attributes
+    ----------
+    r : float
+        Weight strength, >= 0 (0.0005 to 0.025 in the paper).
+    theta : float
+        Threshold on the summed input, in the arbitrary input units set by `b`.
+    b : float
+        Constant drive, >= 0.
+    sigma : float
+        Amplitude of the noise relative to `b`, >= 0.
+    rho : float
+        Probability that a neuron's noise is on in a step, in [0, 1].
+    tau_ms, dt_ms : float
+        Synaptic time constant and time step in milliseconds, 0 < dt_ms < tau_ms.
+
+    Raises
+    ------
+    ValueError
+        If a value is not a finite real number or out of its range.
+    """
+
+    r: float
+    theta: float
+    b: float = 1e-3
+    sigma: float = 0.3
+    rho: float = RHO_PAPER
+    tau_ms: float = 10.0
+    dt_ms: float = 0.1
+
+    def __post_init__(self):
+        for name, value in vars(self).copy().items():
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            require(number and math.isfinite(value), name, value, "a finite number")
+            object.__setattr__(self, name, float(value))  # numpy scalars would not go into JSON
+        for name in ("r", "b", "sigma"):
+            require(getattr(self, name) >= 0, name, getattr(self, name), ">= 0")
+        require(0 <= self.rho <= 1, "rho", self.rho, "a probability in [0, 1]")
+        require(0 < self.dt_ms < self.tau_ms, "dt_ms", self.dt_ms, f"in (0, tau_ms={self.tau_ms})")
+
+    @property
+    def decay(self):
+        """Factor 1 - dt/tau by which s decays in a step (0.99 in the paper)."""
+        return 1 - self.dt_ms / self.tau_ms
+
+    def sam_strength(self):
+        """Return r/dt, the r of ``ThresholdSAM``, where a spike raises s by dt and not by 1."""
+        return self.r / self.dt_ms
+
+    def to_dict(self):
+        """Return the parameters as a JSON-able dict."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values):
+        """Build from a dict such as `to_dict` returns; absent keys take their defaults.
+
+        Raises
+        ------
+        ValueError
+            If a key is unknown, or `r` or `theta` is missing.
+        """
+        known = [field.name for field in fields(cls)]
+        if unknown := sorted(set(values) - set(known)):
+            raise ValueError(f"unknown parameters {unknown}; allowed: {known}")
+        if missing := sorted({"r", "theta"} - set(values)):
+            raise ValueError(f"missing parameters {missing}")
+        return cls(**values)
