@@ -1,0 +1,210 @@
+"""How far couplings are from the true weights, split into bias and variance.
+
+An estimate is known up to a factor only, so one scale is fitted first (least squares). What is then
+left over is split by averaging over *realisations* of the same true weight: in a circulant network
+the N rows are realisations of one profile; in any network, repeated recordings (seeds) are.
+Definitions: Das & Fiete 2020, doi:10.1038/s41593-020-0699-2.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+CIRCULANT_TOLERANCE = 1e-6  # of the largest weight; room for weights stored in single precision
+
+
+@dataclass(frozen=True)
+class ErrorDecomposition:
+    """Errors relative to the norm of the true weights; NaN where undefined.
+
+    Attributes
+    ----------
+    scale : float
+        Factor on the couplings, in units of weight per unit of coupling.
+    total, bias, variance : float
+        Root summed squared error, its part shared by all realisations, and the spread of a
+        single realisation (from unbiased variances).
+    bias_proportion : float
+        atan(bias / variance) / (pi / 2): 0 for pure variance, 1 for pure bias.
+    """
+
+    scale: float
+    total: float
+    bias: float
+    variance: float
+    bias_proportion: float
+
+
+def fit_scale(weights, couplings):
+    """Least-squares factor alpha = <W, J> / <J, J> that brings couplings to the weights.
+
+    Parameters
+    ----------
+    weights, couplings : (n, n) array_like
+        True weights and couplings, both [pre, post]. The diagonal and pairs that are not finite
+        in both are left out.
+
+    Returns
+    -------
+    float
+        NaN if no pair is observed or all couplings are zero.
+    """
+    weights, couplings = off_diagonal(weights, couplings)
+    observed = np.isfinite(weights) & np.isfinite(couplings)
+    target, estimate = weights[observed], couplings[observed]
+    power = estimate @ estimate
+    return float(target @ estimate / power) if power > 0 else math.nan
+
+
+def circulant_errors(weights, couplings):
+    r"""Split the error of one estimate of a circulant network.
+
+    With :math:`\hat W = \alpha J` aligned so that column d holds the offsets
+    :math:`d = (j - i) \bmod N`,
+
+    .. math::
+        \Delta^2 = \|\hat W - W\|^2 / \|W\|^2, \quad
+        \Delta_b^2 = \sum_d n_d (\bar{\hat W}_d - W_d)^2 / \|W\|^2, \quad
+        \Delta_v^2 = \sum_d n_d \operatorname{var}_d / \|W\|^2,
+
+    with :math:`n_d` observed pairs at offset d and the unbiased variance over them. With all pairs
+    observed, n_d = N: the published formula, with
+    :math:`\Delta^2 = \Delta_b^2 + \frac{N-1}{N} \Delta_v^2`.
+
+    Parameters
+    ----------
+    weights : (n, n) array_like
+        True weights [pre, post]; off the diagonal they depend on the offset only.
+    couplings : (n, n) array_like
+        Estimate, NaN where it could not be had; such pairs are left out of every sum.
+
+    Returns
+    -------
+    ErrorDecomposition
+        An offset seen in a single pair has no variance of its own and is given the mean variance
+        of the others; if every offset is such, the variance is NaN.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match or the weights are not circulant (use `seed_errors` for those).
+    """
+    weights, couplings = off_diagonal(weights, couplings)
+    targets, estimates = _align(weights)[:, 1:], _align(couplings)[:, 1:]
+    deviation = np.nan_to_num(np.abs(targets - offset_profile(weights)[1:]))
+    if deviation.max() > CIRCULANT_TOLERANCE * np.nan_to_num(np.abs(targets)).max():
+        raise ValueError(
+            f"weights must be circulant (W[i, j] a function of (j - i) mod n), but entries at one "
+            f"offset differ from their mean by up to {deviation.max():.3g}; "
+            "split the error over repeated recordings with seed_errors instead"
+        )
+    return _split(targets, estimates, fit_scale(weights, couplings))
+
+
+def seed_errors(weights, stack):
+    r"""Split the error of repeated estimates of any network.
+
+    The realisations of a weight are its estimates from S independent recordings: bias is the error
+    of their mean, variance their unbiased spread, total the root mean squared error of one
+    estimate, so that :math:`\Delta^2 = \Delta_b^2 + \frac{S-1}{S} \Delta_v^2`.
+
+    All estimates share one scale, the one fitted to their *mean*: a scale of its own for each would
+    hide part of the spread, and the mean is shrunk least by sampling noise. Errors are therefore
+    nearer to those of infinite data than a scale fitted to one recording gives.
+
+    Parameters
+    ----------
+    weights : (n, n) array_like
+        True weights [pre, post].
+    stack : (S, n, n) array_like
+        Estimates from S >= 2 independent recordings; NaN where one could not be had.
+
+    Returns
+    -------
+    ErrorDecomposition
+        A pair observed in a single recording is given the mean variance of the others.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two estimates or shapes do not match.
+    """
+    stack = np.asarray(stack, dtype=float)
+    if stack.ndim != 3 or len(stack) < 2:
+        raise ValueError(f"stack must have shape (S >= 2, n, n), got {stack.shape}")
+    weights, mean = off_diagonal(weights, _mean(stack))
+    targets = np.broadcast_to(weights.ravel(), (len(stack), weights.size))
+    return _split(targets, stack.reshape(len(stack), -1), fit_scale(weights, mean))
+
+
+def offset_profile(matrix):
+    """Mean of a matrix over its rows at each offset d = (j - i) mod n.
+
+    Parameters
+    ----------
+    matrix : (n, n) array_like
+        Weights or couplings [pre, post]; entries that are not finite are left out.
+
+    Returns
+    -------
+    (n,) ndarray
+        Element d is the mean weight onto the neuron d places further on; element 0 (self) and
+        offsets never observed are NaN.
+    """
+    matrix, _ = off_diagonal(matrix, matrix)
+    return _mean(_align(matrix))
+
+
+def off_diagonal(weights, couplings):
+    """Float copies of two square matrices of one shape, their diagonals NaN."""
+    weights, couplings = np.array(weights, dtype=float), np.array(couplings, dtype=float)
+    if weights.ndim != 2 or weights.shape[0] != weights.shape[1] or len(weights) < 2:
+        raise ValueError(f"weights must be a square matrix, 2 x 2 or more, got {weights.shape}")
+    if couplings.shape != weights.shape:
+        raise ValueError(
+            f"couplings must have the shape of the weights, {weights.shape}, got {couplings.shape}"
+        )
+    np.fill_diagonal(weights, np.nan)
+    np.fill_diagonal(couplings, np.nan)
+    return weights, couplings
+
+
+def _align(matrix):
+    """Shift row i by -i: aligned[i, d] = matrix[i, (i + d) mod n]."""
+    i = np.arange(len(matrix))
+    return matrix[i[:, None], (i[:, None] + i) % len(matrix)]
+
+
+def _mean(values):
+    """Mean of the finite values along the first axis, NaN where there are none."""
+    finite = np.isfinite(values)
+    count = finite.sum(axis=0)
+    total = np.where(finite, values, 0).sum(axis=0)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
+def _split(targets, estimates, scale):
+    """Decompose scale * estimates - targets; rows are realisations, columns the true weights."""
+    observed = np.isfinite(targets) & np.isfinite(estimates)
+    norm2 = float(np.square(targets[observed]).sum())
+    if not norm2 > 0 or math.isnan(scale):
+        return ErrorDecomposition(scale, math.nan, math.nan, math.nan, math.nan)
+
+    error = np.where(observed, scale * np.where(observed, estimates, 0) - targets, np.nan)
+    count = observed.sum(axis=0)
+    error, count = error[:, count > 0], count[count > 0]
+    mean = _mean(error)
+    squares = np.nansum((error - mean) ** 2, axis=0)
+
+    total = math.sqrt(np.nansum(error**2) / norm2)
+    bias = math.sqrt(count @ mean**2 / norm2)
+    variance = math.nan
+    repeated = count > 1
+    if repeated.any():
+        count_r = count[repeated]
+        per_pair = count_r @ (squares[repeated] / (count_r - 1)) / count_r.sum()
+        variance = math.sqrt(count.sum() * per_pair / norm2)
+    undefined = math.isnan(variance) or bias == variance == 0
+    proportion = math.nan if undefined else math.atan2(bias, variance) / (math.pi / 2)
+    return ErrorDecomposition(scale, total, bias, variance, proportion)
