@@ -1,0 +1,196 @@
+"""The schema of a config at work: fill defaults, read numbers, word the errors, list the keys."""
+
+import difflib
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from copy import deepcopy
+from functools import cache, reduce
+from operator import getitem
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator, ValidationError
+from jsonschema.validators import extend
+
+_STANDARD = Draft202012Validator
+_BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+_LARGEST = sys.float_info.max
+_KINDS = {
+    "number": "a finite number",
+    "integer": "a whole number",
+    "string": "text",
+    "boolean": "true or false",
+    "null": "null",
+}
+
+
+@cache
+def schema() -> dict:
+    """Return the JSON schema (draft 2020-12) of a config."""
+    path = Path(__file__).with_name("config_schema.yaml")
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def complete(config) -> dict[tuple, str]:
+    """Fill a config's defaults, turn texts such as ``'1e-3'`` into numbers, in place, and check it.
+
+    Returns
+    -------
+    dict of tuple to str
+        What is wrong, by the path to it: one line with the full key, its value and what is allowed.
+    """
+    problems = {}
+    for error in _validator().iter_errors(config):
+        for path, rule in _explain(error):
+            problems.setdefault(path, problem(config, path, rule))
+    return problems
+
+
+def problem(config, path: tuple, rule: str) -> str:
+    """Word one problem: the full key, its value (if it has one) and what is allowed."""
+    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    with suppress(KeyError):
+        key += f" = {reduce(getitem, path, config)!r}"
+    return f"{key.removeprefix('.') if path else f'config{key}'}: {rule}"
+
+
+def config_reference() -> str:
+    """Markdown table of every key: its default, what is allowed and what it means."""
+    rows = [("key", "default", "allowed", "meaning"), ("---",) * 4, *_rows(schema())]
+    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
+
+
+# --- the validator ------------------------------------------------------------------------------
+
+
+@cache
+def _validator():
+    """Build a validator that also fills defaults and reads numbers, and takes no nan or inf."""
+
+    def finite(kind):
+        known = _STANDARD.TYPE_CHECKER
+        return lambda _, value: known.is_type(value, kind) and abs(value) <= _LARGEST
+
+    def properties(validator, schemas, instance, parent):
+        if validator.is_type(instance, "object"):
+            for key, sub in schemas.items():
+                if "default" in sub:
+                    instance.setdefault(key, deepcopy(sub["default"]))
+                if key in instance:
+                    instance[key] = _as_number(instance[key], sub)
+        yield from _STANDARD.VALIDATORS["properties"](validator, schemas, instance, parent)
+
+    def items(validator, sub, instance, parent):
+        if validator.is_type(instance, "array"):
+            instance[:] = [_as_number(item, sub) for item in instance]
+        yield from _STANDARD.VALIDATORS["items"](validator, sub, instance, parent)
+
+    def pattern(validator, regex, instance, parent):  # the standard's `$` lets a newline follow
+        if validator.is_type(instance, "string") and not re.fullmatch(regex, instance):
+            yield ValidationError(f"{instance!r} does not match {regex}")
+
+    checker = _STANDARD.TYPE_CHECKER.redefine_many(
+        {kind: finite(kind) for kind in ("number", "integer")}
+    )
+    checks = {"properties": properties, "items": items, "pattern": pattern}
+    return extend(_STANDARD, checks, type_checker=checker)(schema())
+
+
+def _as_number(value, sub):
+    """Read ``'1e-3'`` as a number and ``1e7`` as a whole one, where the schema wants that."""
+    wanted = {kind for option in sub.get("anyOf", [sub]) for kind in _types(option)}
+    number = value
+    if isinstance(value, str):
+        with suppress(ValueError):
+            number = float(value)
+        with suppress(ValueError):
+            number = int(value)  # keeps all digits of a long seed
+    if wanted.isdisjoint(("number", "integer")) or type(number) not in (int, float):
+        return value
+    if "number" in wanted:
+        return float(number) if abs(number) <= _LARGEST else number
+    return int(number) if isinstance(number, float) and number.is_integer() else number
+
+
+def _types(sub):
+    kinds = sub.get("type", ())
+    return [kinds] if isinstance(kinds, str) else kinds
+
+
+# --- the wording --------------------------------------------------------------------------------
+
+
+def _allowed(sub):
+    """Say in words what a schema admits."""
+    if "anyOf" in sub:
+        return " or ".join(map(_allowed, sub["anyOf"]))
+    if "const" in sub:
+        return f"`{sub['const']}`"
+    if "enum" in sub:
+        return "one of " + ", ".join(f"`{value}`" for value in sub["enum"])
+    kind, *others = _types(sub)
+    if kind == "array":
+        low, high = sub.get("minItems", 0), sub.get("maxItems")
+        count = f"{low} to {high}" if high else f"{low} or more"
+        different = "different " if sub.get("uniqueItems") else ""
+        return f"a list of {count} {different}entries, each {_allowed(sub['items'])}"
+    if kind == "object":
+        keys = ", ".join(sub.get("properties", ()))
+        return f"a mapping with the keys {keys}" if keys else "a mapping with one or more entries"
+    limits = [f"{sign} {sub[bound]}" for bound, sign in _BOUNDS.items() if bound in sub]
+    limits += [f"matching `{sub['pattern']}`"] if "pattern" in sub else []
+    limits += ["that is not empty"] if "minLength" in sub else []
+    return " or ".join([f"{_KINDS[kind]} {' and '.join(limits)}".strip(), *map(_KINDS.get, others)])
+
+
+def _explain(error) -> Iterator[tuple[tuple, str]]:
+    """Yield path and rule of every problem behind one error of the validator."""
+    inner = [sub for sub in error.context if sub.path]
+    if inner:  # an entry of a list which is one of several alternatives: name the entry
+        for sub in inner:
+            yield from _explain(sub)
+        return
+    path, value, sub = tuple(error.absolute_path), error.instance, error.schema
+    if error.validator == "additionalProperties":
+        known = sub["properties"]
+        branch = "".join(f" with {k}: {v['const']}" for k, v in known.items() if "const" in v)
+        for key in [key for key in value if key not in known]:
+            close = difflib.get_close_matches(str(key), known, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            yield (*path, key), f"unknown key{hint}; allowed{branch}: {', '.join(known)}"
+    elif error.validator == "required":
+        for key in [key for key in error.validator_value if key not in value]:
+            yield (*path, key), f"missing; must be {_allowed(sub['properties'][key])}"
+    elif "propertyNames" in error.absolute_schema_path:
+        yield (*path, value), f"its name must be {_allowed(sub)}"
+    else:
+        yield path, f"must be {_allowed(sub)}"
+
+
+# --- the table of all keys ----------------------------------------------------------------------
+
+
+def _rows(sub, prefix="", note="") -> Iterator[tuple[str, str, str, str]]:
+    """Walk a schema: a row for every key that takes a value, sections before their parts."""
+    for key, part in sub.get("properties", {}).items():
+        if "const" in part:
+            continue  # the key that chose this branch has its own row
+        if "object" in _types(part):
+            yield f"`{prefix}{key}`", "", "a section", part["description"]
+            yield from _rows(part, f"{prefix}{key}.")
+        else:
+            default = f"`{json.dumps(part['default'])}`" if "default" in part else ""
+            yield f"`{prefix}{key}`{note}", default, _allowed(part), part["description"]
+    if isinstance(sub.get("additionalProperties"), dict):
+        yield from _rows(sub["additionalProperties"], f"{prefix}<name>.")
+    for branch in sub.get("allOf", ()):
+        chosen = {k: v["const"] for k, v in branch["if"]["properties"].items()}
+        note = "".join(f" ({key}: {value})" for key, value in chosen.items())
+        yield from _rows(branch["then"], prefix, note)
+
+
+if __name__ == "__main__":
+    print(config_reference(), end="")

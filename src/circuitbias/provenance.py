@@ -1,0 +1,126 @@
+"""What made a file: a hash of exactly the code behind it, and a description to store."""
+
+import ast
+import hashlib
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from circuitbias import __version__
+
+_DATA = (".csv", ".yaml")
+
+
+def code_hash(*modules: str, root: Path | None = None) -> str:
+    """Hash the code of some modules and of everything in the package that they import.
+
+    A workflow rule that takes this hash as a parameter is run again when, and only when, code that
+    it uses was edited.
+
+    Parameters
+    ----------
+    *modules : str
+        Full names, such as ``"circuitbias.dynamics"``.
+    root : Path, optional
+        Folder of the package; its name is the package's. Default: the folder of circuitbias.
+
+    Returns
+    -------
+    str
+        First 12 hexadecimal digits of a SHA-256 over `code_files`, names and contents.
+
+    Raises
+    ------
+    ValueError
+        If there is no such module.
+    """
+    root = Path(root or Path(__file__).parent)
+    digest = hashlib.sha256()
+    for path in code_files(*modules, root=root):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:12]
+
+
+def code_files(*modules: str, root: Path) -> list[Path]:
+    """Sorted source and data files which some modules depend on, found without importing them.
+
+    Import statements are followed wherever they stand, also inside functions; modules imported by a
+    computed name stay unseen. A data file (.csv, .yaml) counts if it lies in a package that is
+    reached; in the topmost package, which everything reaches, only if a reached source names it.
+    """
+    sources, waiting = {}, []
+    for name in modules:
+        if not _locate(name, root):
+            raise ValueError(f"modules: {name!r} is none; must be a module of {root}")
+        waiting.append(name)
+    while waiting:
+        name = waiting.pop()
+        path = _locate(name, root)
+        if path and path not in sources:
+            sources[path] = text = path.read_text(encoding="utf-8")
+            waiting += _imports(text, name, path.name == "__init__.py")
+            parts = name.split(".")  # importing a.b runs the __init__ of a
+            waiting += [".".join(parts[:end]) for end in range(1, len(parts))]
+    data = {
+        file
+        for folder in {path.parent for path in sources}
+        for file in folder.iterdir()
+        if file.suffix in _DATA
+        and (folder != root or any(file.name in text for text in sources.values()))
+    }
+    return sorted(data.union(sources))
+
+
+def describe(*, created: bool = False, **parameters) -> dict:
+    """Describe what makes a file, ready for JSON.
+
+    Parameters
+    ----------
+    created : bool
+        Add the present time (UTC). Off by default: the same inputs then give the same bytes.
+    **parameters
+        Whatever the step was given; arrays become lists and paths text.
+
+    Returns
+    -------
+    dict
+        Versions of circuitbias, Python and, if in use, NumPy and PyTorch; the parameters.
+    """
+    versions = {"circuitbias": __version__, "python": platform.python_version()}
+    loaded = {name: sys.modules[name] for name in ("numpy", "torch") if name in sys.modules}
+    versions |= {name: str(module.__version__) for name, module in loaded.items()}
+    when = {"created": datetime.now(UTC).isoformat(timespec="seconds")} if created else {}
+    plain = json.loads(json.dumps(parameters, default=_plain))
+    return {"versions": versions, **when, "parameters": plain}
+
+
+def _plain(value):
+    return value.tolist() if hasattr(value, "tolist") else os.fspath(value)
+
+
+def _locate(name, root) -> Path | None:
+    """File of a module of the package at `root`; None if there is none."""
+    package, *parts = name.split(".")
+    folder = root.joinpath(*parts)
+    options = [folder / "__init__.py", folder.with_suffix(".py")]
+    return next((p for p in options if package == root.name and p.is_file()), None)
+
+
+@cache
+def _imports(text: str, name: str, is_package: bool) -> list[str]:
+    """Names that a module's import statements may refer to, modules or not."""
+    found = []
+    for node in ast.walk(ast.parse(text, name)):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parents = name.split(".") if is_package else name.split(".")[:-1]
+            above = parents[: len(parents) - node.level + 1] if node.level else []
+            base = ".".join([*above, *filter(None, [node.module])])
+            found += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return found

@@ -1,0 +1,302 @@
+"""Configs: defaults are filled, and every mistake is named with its value and what is allowed."""
+
+import copy
+import re
+from pathlib import Path
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from circuitbias.config import (
+    ConfigError,
+    config_reference,
+    label_strength,
+    load_config,
+    resolve_thresholds,
+    strength_label,
+)
+from circuitbias.config_schema import schema
+
+CONFIGS = Path(__file__).parents[1] / "config"
+SMALL = {"strengths": [0.01], "thresholds": [0.001]}
+GLM = {"method": "glm"}
+
+
+def estimators(**options):
+    return {"estimators": {"mine": options}}
+
+
+# --- what is right ------------------------------------------------------------------------------
+
+
+def test_config_yaml_spells_out_the_defaults():
+    config = load_config(CONFIGS / "config.yaml")
+    assert config == load_config({"figures": config["figures"]})
+
+
+def test_paper_yaml_is_config_yaml_with_ten_times_the_spikes():
+    config, paper = (load_config(CONFIGS / name) for name in ("config.yaml", "paper.yaml"))
+    assert paper["simulation"].pop("n_spikes") == 10 * config["simulation"].pop("n_spikes") == 10**8
+    assert (paper.pop("name"), config.pop("name")) == ("paper", "ring")
+    assert paper == config
+
+
+def test_test_yaml_is_small():
+    config = load_config(CONFIGS / "test.yaml")
+    assert config["name"] == "test"
+    assert config["strengths"] == [0.0125, 0.025]
+    assert config["simulation"]["n_spikes"] == 200_000
+    assert list(config["estimators"]) == list(load_config({})["estimators"])
+
+
+def test_defaults_are_filled_at_every_depth():
+    config = load_config(SMALL | estimators(method="cross_correlation"))
+    assert config["estimators"]["mine"] == {
+        "method": "cross_correlation",
+        "bin_steps": 10,
+        "binarise": False,
+        "window_ms": 20.0,
+        "far_ms": None,
+        "measure": "peak",
+    }
+    glm = load_config(SMALL | estimators(method="glm"))["estimators"]["mine"]
+    assert (glm["bin_steps"], glm["lags"], glm["tolerance"]) == (100, [0], 1e-8)
+    assert load_config(SMALL | {"network": {"family": "file", "path": "a.npy"}})["network"] == {
+        "family": "file",
+        "path": "a.npy",
+        "variable": None,
+    }
+
+
+def test_loading_again_changes_nothing_and_never_the_input():
+    given = copy.deepcopy(SMALL)
+    config = load_config(given)
+    assert given == SMALL
+    assert load_config(config) == config
+    config["seeds"].append(2)
+    config["network"]["n_neurons"] = 3
+    assert load_config(SMALL)["seeds"] == [1]
+    assert load_config(SMALL)["network"]["n_neurons"] == 100
+
+
+def test_the_examples_are_chosen_from_the_strengths():
+    config = load_config({"strengths": [0.025, 0.005, 0.01, 0.0125, 0.02]})
+    assert config["figures"]["example_strengths"] == [0.005, 0.0125, 0.025]
+    assert load_config(SMALL)["figures"]["example_strengths"] == [0.01]
+
+
+@pytest.mark.parametrize("as_file", [True, False])
+def test_numbers_in_scientific_notation(tmp_path, as_file):
+    text = (
+        "strengths: [1e-3, 2]\nthresholds: [1E-3, 2.e0]\nsimulation: {n_spikes: 1e7, burn_in: 2e3}"
+    )
+    source = {
+        "strengths": ["1e-3", 2],
+        "thresholds": ["1E-3", "2.e0"],
+        "simulation": {"n_spikes": "1e7", "burn_in": 2e3},
+    }
+    if as_file:
+        source = tmp_path / "a.yaml"
+        source.write_text(text)
+    config = load_config(source)
+    assert config["strengths"] == [0.001, 2.0]
+    assert config["thresholds"] == [0.001, 2.0]
+    assert config["simulation"]["n_spikes"] == 10**7
+    assert config["simulation"]["burn_in"] == 2000
+    numbers = [config["strengths"][1], config["simulation"]["n_spikes"]]
+    assert [type(number) for number in numbers] == [float, int]
+
+
+def test_long_seeds_keep_all_their_digits_and_names_stay_text():
+    config = load_config(SMALL | {"seeds": [2**63 - 1, str(2**63 - 2)], "name": "1e3"})
+    assert config["seeds"] == [2**63 - 1, 2**63 - 2]
+    assert config["name"] == "1e3"
+
+
+def test_an_empty_file_is_the_default_run(tmp_path):
+    (tmp_path / "a.yaml").write_text("# nothing\n")
+    assert load_config(tmp_path / "a.yaml") == load_config({})
+
+
+@pytest.mark.parametrize("strength", [0.0125, 0.0005, 1e-7, 0.1 + 0.2, 3])
+def test_labels_of_strengths(strength):
+    assert label_strength(strength_label(strength)) == strength
+    assert re.fullmatch(r"[0-9.e-]+", strength_label(strength))
+    assert strength_label(0.0125) == "0.0125"
+
+
+def test_thresholds():
+    assert resolve_thresholds(load_config(SMALL)) == {0.01: 0.001}
+    ring = load_config({"strengths": [0.025, "5e-4"]})
+    assert resolve_thresholds(ring) == {0.025: 0.000735, 0.0005: 0.001378}
+    assert list(resolve_thresholds(ring)) == [0.025, 0.0005]
+    pinned = load_config({"strengths": [0.025], "network": {"pinned": True}})
+    assert resolve_thresholds(pinned) == {0.025: 0.00074}
+
+
+# --- what is wrong: (config, key = value, what is allowed) --------------------------------------
+
+MISTAKES = [
+    ({"sedes": [1]}, "sedes = [1]", "did you mean seeds?"),
+    ({"simulation": {"n_spike": 5}}, "simulation.n_spike = 5", "n_spikes, trials, burn_in"),
+    ({"simulation": {"n_spikes": 999}}, "simulation.n_spikes = 999", "a whole number >= 1000"),
+    ({"simulation": {"n_spikes": 1e5 + 0.5}}, "n_spikes = 100000.5", "a whole number"),
+    ({"simulation": {"n_spikes": "many"}}, "n_spikes = 'many'", "a whole number"),
+    ({"simulation": {"n_spikes": True}}, "n_spikes = True", "a whole number"),
+    (
+        {"simulation": {"burn_in": "none"}},
+        "burn_in = 'none'",
+        "`first_spike` or a whole number >= 0",
+    ),
+    ({"simulation": {"burn_in": -1}}, "simulation.burn_in = -1", ">= 0"),
+    ({"simulation": {"trials": 10001}}, "simulation.trials = 10001", "<= 10000"),
+    (
+        {"simulation": {"trials": 2000, "n_spikes": 1000}},
+        "simulation.trials = 2000",
+        "< n_spikes = 1000",
+    ),
+    ({"simulation": None}, "simulation = None", "a mapping with the keys n_spikes"),
+    ({"name": "../x"}, "name = '../x'", "matching"),
+    ({"name": ".hidden"}, "name = '.hidden'", "matching"),
+    ({"name": "a/b"}, "name = 'a/b'", "matching"),
+    ({"name": "a\n"}, "name = 'a\\n'", "matching"),
+    ({"name": 7}, "name = 7", "text"),
+    ({"seeds": []}, "seeds = []", "1 or more different entries"),
+    ({"seeds": [1, "1e0"]}, "seeds = [1, 1]", "different"),
+    ({"seeds": [1, -1]}, "seeds[1] = -1", ">= 0"),
+    ({"seeds": [2**63]}, f"seeds[0] = {2**63}", f"< {2**63}"),
+    ({"memory_mb": 10}, "memory_mb = 10", ">= 100"),
+    ({"device": "gpu"}, "device = 'gpu'", "`auto`, `cpu`, `cuda`"),
+    ({"network": {"family": "torus"}}, "network.family = 'torus'", "`ring`, `file`"),
+    ({"network": {"path": "a.npy"}}, "network.path = 'a.npy'", "allowed with family: ring"),
+    ({"network": {"family": "file"}}, "network.path", "missing; must be text"),
+    (
+        {"network": {"family": "file", "path": "a.npy", "pinned": True}},
+        "network.pinned = True",
+        "allowed with family: file: family, path, variable",
+    ),
+    ({"network": {"pinned": 1}}, "network.pinned = 1", "true or false"),
+    ({"model": {"dt_ms": 10, "tau_ms": 10}}, "model.dt_ms = 10.0", "< tau_ms = 10.0"),
+    ({"model": {"rho": 1.1}}, "model.rho = 1.1", ">= 0 and <= 1"),
+    ({"model": {"sigma": 0}}, "model.sigma = 0.0", "> 0"),
+    ({"model": {"b": float("inf")}}, "model.b = inf", "a finite number"),
+    ({"model": {"b": "nan"}}, "model.b = ", "a finite number"),
+    ({"model": {"b": 10**400}}, "model.b = 1000", "a finite number"),
+    ({"strengths": [0]}, "strengths[0] = 0.0", "> 0"),
+    ({"strengths": 0.01}, "strengths = 0.01", "a list"),
+    ({"strengths": [0.1, "1e-1"], "thresholds": [1, 1]}, "strengths = [0.1, 0.1]", "different"),
+    ({"thresholds": [1, 2]}, "thresholds = [1.0, 2.0]", "must have 1"),
+    ({"thresholds": [-1]}, "thresholds[0] = -1.0", "> 0"),
+    ({"thresholds": "paper"}, "thresholds = 'paper'", "`published` or a list"),
+    (
+        {"thresholds": "published", "strengths": [0.0125, 0.011]},
+        "[0.011]",
+        "0.01125, 0.0125, 0.013",
+    ),
+    (
+        {"thresholds": "published", "network": {"n_neurons": 50}},
+        "thresholds = 'published'",
+        "rings of 100 neurons",
+    ),
+    (
+        {"thresholds": "published", "network": {"family": "file", "path": "a.npy"}},
+        "thresholds = 'published'",
+        "a list of numbers",
+    ),
+    ({"figures": {"example_strengths": [1]}}, "figures.example_strengths = [1.0]", "[0.01]"),
+    ({"estimators": {}}, "estimators = {}", "one or more"),
+    ({"estimators": {"GLM": GLM}}, "estimators.GLM = ", "`^[a-z][a-z0-9_]*$`"),
+    ({"estimators": {1: GLM}}, "estimators[1] = ", "text"),
+    (estimators(method="tap"), "estimators.mine.method = 'tap'", "`glm`, `mean_field`"),
+    (estimators(), "estimators.mine.method", "missing; must be one of `glm`"),
+    (
+        estimators(method="mean_field", ridge=1),
+        "estimators.mine.ridge = 1",
+        "allowed with method: mean_field: method, bin_steps, binarise",
+    ),
+    (estimators(method="glm", bin_step=1), "mine.bin_step = 1", "did you mean bin_steps?"),
+    (estimators(method="glm", tolerance=0.01), "mine.tolerance = 0.01", "> 0 and < 0.01"),
+    (estimators(method="glm", lags=[0, 0]), "mine.lags = [0, 0]", "different"),
+    (
+        estimators(method="cross_correlation", far_ms=20),
+        "estimators.mine.far_ms = 20.0",
+        "< window_ms = 20.0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("config", "where", "allowed"), MISTAKES, ids=[m[1] for m in MISTAKES])
+def test_a_mistake_is_named_with_its_value_and_what_is_allowed(config, where, allowed):
+    with pytest.raises(ConfigError) as caught:
+        load_config(SMALL | config)
+    _, line = str(caught.value).split("\n")  # one mistake, one line
+    assert where in line
+    assert allowed in line
+
+
+def test_all_mistakes_are_listed_at_once():
+    entries = {"a": {"method": "tap"}, "b": {"method": "cross_correlation", "far_ms": 30}}
+    config = SMALL | {
+        "nmae": "x",
+        "model": {"bb": 1, "rho": 2, "dt_ms": 20},
+        "thresholds": [1, 2],
+        "estimators": entries,
+    }
+    with pytest.raises(ConfigError) as caught:
+        load_config(config)
+    keys = {line.split()[0] for line in str(caught.value).split("\n")[1:]}
+    assert keys == {
+        "nmae",
+        "model.bb",
+        "model.rho",
+        "model.dt_ms",
+        "thresholds",
+        "estimators.a.method",
+        "estimators.b.far_ms",
+    }
+
+
+@pytest.mark.parametrize("config", [None, [], 5])
+def test_a_config_is_a_mapping(config):
+    with pytest.raises(ConfigError, match="must be a mapping with the keys name"):
+        load_config(config)
+
+
+@pytest.mark.parametrize("text", ["a: [", "\t", "- 1", "a: 2024-13-45"])
+def test_a_file_that_holds_no_config(tmp_path, text):
+    (tmp_path / "a.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="must be"):
+        load_config(tmp_path / "a.yaml")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml"):
+        load_config(tmp_path / "nowhere.yaml")
+
+
+# --- the schema ---------------------------------------------------------------------------------
+
+
+def test_the_schema_is_valid_closed_and_explained():
+    Draft202012Validator.check_schema(schema())
+
+    def walk(part, closed):
+        if "allOf" in part:  # the branches carry the keys, and are closed
+            closed = True
+            for branch in part["allOf"]:
+                walk(branch["then"], closed=False)
+        if "properties" in part:
+            assert closed or part["additionalProperties"] is False
+        if isinstance(part.get("additionalProperties"), dict):
+            walk(part["additionalProperties"], closed=False)
+        for key, sub in part.get("properties", {}).items():
+            assert "const" in sub or sub["description"].endswith("."), key
+            walk(sub, closed=False)
+
+    walk(schema(), closed=False)
+
+
+def test_the_readme_lists_every_key():
+    """If this fails: `python -m circuitbias.config_schema` prints the table to put there."""
+    readme = (CONFIGS / "README.md").read_text()
+    assert readme[readme.index("| key |") :] == config_reference()
