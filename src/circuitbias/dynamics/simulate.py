@@ -1,0 +1,191 @@
+"""Run the fast engine until enough has been recorded, segment by segment, trials side by side."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from circuitbias.dynamics.engines.cpu import advance
+from circuitbias.dynamics.engines.philox import STREAM_INITIAL_STATE, uniforms
+from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.networks.network import Network
+from circuitbias.spikes.segments import Segment
+
+FIRST_SPIKE = "first_spike"
+_NEVER = 2**62
+
+
+class SilentNetworkError(RuntimeError):
+    """Nobody has fired for longer than allowed: the run would never reach its number of spikes."""
+
+
+class _Trial:
+    """One trial: the engine's state, and how much is still to be recorded."""
+
+    def __init__(self, number, network, parameters, seed, n_spikes, n_steps, max_silent_steps):
+        self.number = number
+        self._parameters = parameters
+        drive = parameters.b * network.drive_scale
+        self._row_weights = np.ascontiguousarray(parameters.r * network.weights)
+        self._margin = parameters.theta - drive
+        self._noise_sd = parameters.sigma * drive
+        activation = uniforms(seed, number, 0, 1, network.n_neurons, STREAM_INITIAL_STATE)[0]
+        # A plain sum over rows has one order of additions everywhere; a matrix product has not.
+        self._h = (activation[:, None] * self._row_weights).sum(axis=0)
+        self._seed = np.uint64(seed)
+        self._step = 0
+        self._start = 0  # step at which recording starts
+        self._silent_steps = 0
+        self._max_silent_steps = max_silent_steps
+        self._spikes_left = n_spikes if n_spikes is not None else _NEVER
+        self._steps_left = n_steps if n_steps is not None else _NEVER
+
+    @property
+    def finished(self) -> bool:
+        return self._spikes_left <= 0 or self._steps_left <= 0
+
+    def _advance(self, n_steps, stop_after=_NEVER):
+        """Run the engine; return the events, sorted by step and neuron."""
+        capacity = len(self._h) + min(n_steps * len(self._h), 2**18)
+        steps, neurons = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int32)
+        done, n_events = advance(
+            self._h,
+            self._row_weights,
+            self._parameters.decay,
+            self._margin,
+            self._noise_sd,
+            self._parameters.rho,
+            self._seed,
+            self.number,
+            self._step,
+            n_steps,
+            stop_after,
+            steps,
+            neurons,
+        )
+        self._step += done
+        self._silent_steps = (
+            self._step - 1 - steps[n_events - 1] if n_events else (self._silent_steps + done)
+        )
+        if self._silent_steps >= self._max_silent_steps:
+            raise SilentNetworkError(self._silence())
+        return steps[:n_events].copy(), neurons[:n_events].copy()
+
+    def burn_in(self, burn_in, chunk_steps) -> Segment | None:
+        """Run up to the start of recording; the segment of the first spike's step, if it starts there."""
+        if burn_in != FIRST_SPIKE:
+            while self._step < burn_in:
+                self._advance(min(chunk_steps, burn_in - self._step))
+            self._start = self._step
+            return None
+        steps = ()
+        while not len(steps):
+            steps, neurons = self._advance(chunk_steps, stop_after=1)
+        self._start = self._step - 1
+        return self._record(self._start, steps, neurons)
+
+    def next_segment(self, chunk_steps) -> Segment:
+        """Run and record one more chunk."""
+        first_step = self._step
+        return self._record(
+            first_step, *self._advance(min(chunk_steps, self._steps_left), self._spikes_left)
+        )
+
+    def _record(self, first_step, steps, neurons) -> Segment:
+        n_steps = self._step - first_step
+        self._spikes_left -= len(steps)
+        self._steps_left -= n_steps
+        return Segment(self.number, first_step - self._start, n_steps, steps - self._start, neurons)
+
+    def _silence(self) -> str:
+        p = self._parameters
+        return (
+            f"no neuron has fired for {self._silent_steps} steps "
+            f"({self._silent_steps * p.dt_ms / 1000:g} s), after step {self._step - self._silent_steps} "
+            f"of trial {self.number}: theta={p.theta:g} is out of reach of the drive b={p.b:g} with its "
+            f"noise (one sd: {p.b * p.sigma:g}, on with probability rho={p.rho:g}) and the recurrent input "
+            f"of r={p.r:g} (now {self._h.min():g} ... {self._h.max():g}). Lower theta, or raise "
+            f"max_silent_steps={self._max_silent_steps}."
+        )
+
+
+def simulate(
+    network: Network,
+    parameters: ThresholdParameters,
+    *,
+    seed: int,
+    n_spikes: int | None = None,
+    n_steps: int | None = None,
+    trials: int = 1,
+    burn_in: str | int = FIRST_SPIKE,
+    max_silent_steps: int = 1_000_000,
+    threads: int = 1,
+    chunk_steps: int = 2**16,
+) -> Iterator[Segment]:
+    """Simulate the threshold model and record its spikes.
+
+    Exact: see `circuitbias.dynamics.engines.cpu` for the equations. The spikes depend on the network, the
+    parameters, the seed and the number of the trial alone, not on ``threads`` or ``chunk_steps``.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : ThresholdParameters
+    seed : int
+        0 ... 2**64 - 1.
+    n_spikes, n_steps : int
+        Give one. Spikes to record in all trials together (a trial ends with the step in which it reaches
+        its share), or steps to record in each trial.
+    trials : int, optional
+        Independent runs, each from its own random initial state: s uniform on (0, 1).
+    burn_in : int or "first_spike", optional
+        Recording starts with the step of the first spike of any neuron, as in the paper, or after this
+        many steps.
+    max_silent_steps : int, optional
+        Give up when nobody fires for so many steps.
+    threads : int, optional
+        Trials that run at the same time.
+    chunk_steps : int, optional
+        Most steps in a segment.
+
+    Yields
+    ------
+    Segment
+        Contiguous in time within each trial.
+
+    Raises
+    ------
+    SilentNetworkError
+        If nobody fires for ``max_silent_steps``.
+    ValueError
+        If not exactly one of ``n_spikes`` and ``n_steps`` is given.
+
+    References
+    ----------
+    Das & Fiete, Nat. Neurosci. 23:1286 (2020).
+    """
+    if (n_spikes is None) == (n_steps is None):
+        raise ValueError(f"give one of n_spikes and n_steps, got {n_spikes} and {n_steps}")
+    quotas = [None] * trials
+    if n_spikes is not None:
+        if n_spikes < trials:
+            raise ValueError(f"n_spikes={n_spikes} must be at least the number of trials, {trials}")
+        quotas = [n_spikes // trials + (trial < n_spikes % trials) for trial in range(trials)]
+
+    def start(number):
+        trial = _Trial(number, network, parameters, seed, quotas[number], n_steps, max_silent_steps)
+        return trial, trial.burn_in(burn_in, chunk_steps)
+
+    with ThreadPoolExecutor(threads) as pool:
+        waiting = iter(range(trials))
+        running: list[_Trial] = []
+        while True:
+            newcomers = [n for n, _ in zip(waiting, range(threads - len(running)), strict=False)]
+            for trial, segment in pool.map(start, newcomers):
+                running.append(trial)
+                if segment is not None:
+                    yield segment
+            running = [trial for trial in running if not trial.finished]
+            if not running and not newcomers:
+                return
+            yield from pool.map(lambda trial: trial.next_segment(chunk_steps), running)

@@ -1,0 +1,6 @@
+"""Estimators: from spikes to couplings. One file per method family, one registry, one contract."""
+
+from circuitbias.estimators.couplings import Couplings
+from circuitbias.estimators.registry import METHODS, estimate
+
+__all__ = ["METHODS", "Couplings", "estimate"]

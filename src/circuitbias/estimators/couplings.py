@@ -1,0 +1,94 @@
+"""What every estimator returns, and the warnings it may give."""
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from circuitbias.files import atomic_path
+
+
+class EstimationWarning(UserWarning):
+    """A part of the couplings could not be estimated and is NaN; the message says which and why."""
+
+
+class ConstantNeuronWarning(EstimationWarning):
+    """A neuron has the same count in every bin: nothing can be inferred to or from it."""
+
+
+class CollinearNeuronsWarning(EstimationWarning):
+    """Counts of some neurons are an exact linear function of others': their couplings are not unique."""
+
+
+class SeparableCountsWarning(EstimationWarning):
+    """A neuron never fires in the bins of another one: the likelihood has no maximum."""
+
+
+class NotConvergedWarning(EstimationWarning):
+    """The fit of a neuron did not reach its tolerance."""
+
+
+@dataclass
+class Couplings:
+    """Estimated couplings between all pairs of neurons.
+
+    Attributes
+    ----------
+    values : ndarray of float64, shape (n, n)
+        ``values[i, j]`` is the coupling from neuron i (pre) to neuron j (post), as in W0, up to one
+        scale factor. The diagonal is NaN, and so is what could not be estimated.
+    diagnostics : dict
+        What the method says of its own run: convergence, sizes, run time. Anything JSON can hold.
+    arrays : dict of str to ndarray
+        Further results of the method, each described where the method is.
+    provenance : dict
+        What made it.
+    """
+
+    values: np.ndarray
+    diagnostics: dict = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    provenance: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.values = np.array(self.values, dtype=np.float64)
+        if self.values.ndim != 2 or self.values.shape[0] != self.values.shape[1]:
+            raise ValueError(f"couplings must be a square matrix, got shape {self.values.shape}")
+        np.fill_diagonal(self.values, np.nan)
+
+    def save(self, path: str | Path) -> None:
+        """Write a .npz file, aside and then renamed."""
+        texts = {"diagnostics": self.diagnostics, "provenance": self.provenance}
+        with atomic_path(path) as aside, open(aside, "wb") as file:
+            np.savez_compressed(
+                file,
+                values=self.values,
+                **{f"array_{name}": array for name, array in self.arrays.items()},
+                **{name: json.dumps(text, sort_keys=True) for name, text in texts.items()},
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "Couplings":
+        """Read what `save` has written.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or of another kind.
+        """
+        try:
+            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
+                return cls(
+                    values=file["values"],
+                    diagnostics=json.loads(str(file["diagnostics"])),
+                    arrays={
+                        name.removeprefix("array_"): file[name]
+                        for name in file.files
+                        if name.startswith("array_")
+                    },
+                    provenance=json.loads(str(file["provenance"])),
+                )
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path}: not a whole file of couplings ({error})") from error

@@ -1,0 +1,257 @@
+"""Poisson GLM with log link: one regression per neuron on the counts of the others."""
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from circuitbias.estimators.couplings import (
+    Couplings,
+    NotConvergedWarning,
+    SeparableCountsWarning,
+)
+from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
+from circuitbias.estimators.poisson_regression import (
+    Objective,
+    minimise,
+    shared_preconditioner,
+    target_preconditioner,
+)
+from circuitbias.progress import report_line
+from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.segments import SpikeSource
+
+_SAMPLE_ROWS_PER_COLUMN = 200  # of the subsample whose Hessians precondition the fit
+_ROUGH_TOLERANCE, _ROUGH_PASSES = 1e-3, 200
+
+
+def estimate(
+    source: SpikeSource,
+    *,
+    bin_steps: int = 100,
+    binarise: bool = False,
+    lags: Sequence[int] = (0,),
+    ridge: float = 0.0,
+    tolerance: float = 1e-8,
+    max_passes: int = 200,
+    memory_mb: float = 1500.0,
+    device: str = "auto",
+) -> Couplings:
+    """Fit, for every neuron j, ``count_j(t) ~ Poisson(exp(b_j + sum_{l, i} J_l[i, j] count_i(t - l)))``.
+
+    With ``lags=(0,)`` the covariates are the counts of all other neurons in the same bin: the main method
+    of Das & Fiete (2020). At other lags a neuron's own past is a covariate too, but no coupling.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    bin_steps : int, optional
+        Steps in a bin.
+    binarise : bool, optional
+        Use ``count > 0`` in place of the count, as covariate and as response.
+    lags : sequence of int, optional
+        Lags of the covariates in bins, at least 0. With several, the coupling is the sum over the lags.
+    ridge : float, optional
+        Penalty ``ridge / 2 |J_j|^2`` on the mean negative log-likelihood of a bin.
+    tolerance : float, optional
+        Largest gradient of the mean log-likelihood at which a fit has converged, per standard deviation
+        of the covariate and per mean count of the response.
+    max_passes : int, optional
+        Most passes over the data.
+    memory_mb, device
+        See `circuitbias.estimators.estimate`.
+
+    Returns
+    -------
+    Couplings
+        Diagnostics: ``n_bins``, ``passes``, ``largest_scaled_gradient`` (the certificate: over all
+        neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (lags, n, n),
+        ``intercepts`` (n,), ``scaled_gradient`` (n,), ``standard_errors`` (lags, n, n), those that the
+        Poisson model itself predicts, from the Hessian on a subsample of the bins.
+
+    Warns
+    -----
+    ConstantNeuronWarning, CollinearNeuronsWarning
+        Neurons whose couplings are not defined are NaN.
+    SeparableCountsWarning
+        A neuron that never fires together with another one (at a lag) has no finite fit: NaN.
+    NotConvergedWarning
+        Fits that did not reach the tolerance are NaN.
+
+    Raises
+    ------
+    ValueError
+        If there are not more bins than neurons and lags, or a lag is negative or there twice.
+    """
+    lags = sorted(int(lag) for lag in lags)
+    if not lags or lags[0] < 0 or len(set(lags)) < len(lags):
+        raise ValueError(f"lags={lags} must be different numbers of bins, 0 or more")
+    device = torch_device(device)
+    counts = BinnedCounts(source, bin_steps, binarise, memory_mb)
+    usable = usable_neurons(count_moments(counts, device))
+    design = _Design(counts, usable.kept, lags, device)
+
+    second_moment, cross_moment, sample = design.survey(_SAMPLE_ROWS_PER_COLUMN * design.n_columns)
+    means = second_moment[-1]  # of the columns; the last column is 1
+    variances = second_moment.diagonal() - means**2
+    response_means = cross_moment[-1]
+    free = design.free_coefficients()
+    separable = ((cross_moment == 0) & free).any(0) & (ridge == 0)
+    if separable.any():
+        warnings.warn(
+            f"neurons {usable.kept[separable.cpu()].tolist()} never fire in the bins (at lags {lags}) of "
+            "some other neuron: their likelihood has no maximum and their couplings are NaN",
+            SeparableCountsWarning,
+            stacklevel=3,
+        )
+    free = free & ~separable  # such a target rests at zero
+
+    # The gradient's natural size: one standard deviation of the covariate times the mean response.
+    spread = torch.where(
+        torch.arange(design.n_columns) < design.n_columns - 1, variances.sqrt(), 1.0
+    )
+    gradient_scale = spread[:, None] * response_means
+    start = torch.zeros_like(cross_moment)
+    start[-1] = response_means.log()
+    start = start * free
+
+    # On a subsample first: it is cheap, starts the fit close to its end, and gives the Hessians.
+    rough = minimise(
+        Objective(lambda: iter([sample]), len(sample[0]), free, ridge),
+        start,
+        shared_preconditioner(second_moment, response_means, free, ridge),
+        gradient_scale,
+        _ROUGH_TOLERANCE,
+        _ROUGH_PASSES,
+    )
+    begin = torch.where(rough.converged, rough.coefficients, start)
+    precondition, inverse_diagonal = target_preconditioner(sample[0], begin, free, ridge)
+    objective = Objective(design.blocks, design.n_rows, free, ridge)
+    solution = minimise(
+        objective,
+        begin,
+        precondition,
+        gradient_scale,
+        tolerance,
+        max_passes,
+        report=lambda passes, worst, left: report_line(
+            f"glm: pass {passes}, largest scaled gradient {worst:.1e}, {left} neurons left"
+        ),
+    )
+    failed = ~solution.converged & ~separable
+    if failed.any():
+        warnings.warn(
+            f"fits of neurons {usable.kept[failed.cpu()].tolist()} did not reach "
+            f"tolerance={tolerance:g} in {objective.passes} passes (max_passes={max_passes}, largest "
+            f"scaled gradient {solution.scaled_gradient.max():.1e}): their couplings are NaN",
+            NotConvergedWarning,
+            stacklevel=3,
+        )
+
+    fitted = solution.converged & ~separable
+    to_all = _Scatter(usable, fitted.cpu().numpy(), len(lags))
+    coefficients = to_all.pairs(solution.coefficients[:-1])
+    return Couplings(
+        coefficients.sum(axis=0),
+        diagnostics={
+            "n_bins": design.n_rows,
+            "passes": objective.passes,
+            "largest_scaled_gradient": (
+                solution.scaled_gradient[fitted].max().item() if fitted.any() else None
+            ),
+            "n_not_converged": int(failed.sum()),
+        },
+        arrays={
+            "coefficients": coefficients,
+            "intercepts": to_all.neurons(solution.coefficients[-1]),
+            "scaled_gradient": to_all.neurons(solution.scaled_gradient),
+            "standard_errors": to_all.pairs((inverse_diagonal[:-1] / design.n_rows).sqrt()),
+        },
+    )
+
+
+class _Design:
+    """The design matrix, block by block: counts of the kept neurons at each lag, and a column of ones."""
+
+    def __init__(
+        self, counts: BinnedCounts, kept: np.ndarray, lags: list[int], device: torch.device
+    ):
+        self._counts, self._kept, self._lags, self._device = counts, kept, lags, device
+        self.n_targets = len(kept)
+        self.n_columns = len(lags) * len(kept) + 1
+        self.n_rows = int(np.maximum(counts.trial_bins - lags[-1], 0).sum())
+        if self.n_rows <= self.n_columns:
+            raise ValueError(
+                f"{self.n_rows} bins are too few for {self.n_columns} coefficients a neuron: "
+                "more bins than coefficients are needed"
+            )
+
+    def free_coefficients(self) -> torch.Tensor:
+        """All coefficients but that of a neuron's own count in the same bin."""
+        free = torch.ones((self.n_columns, self.n_targets), dtype=torch.bool, device=self._device)
+        if self._lags[0] == 0:
+            free[: self.n_targets].fill_diagonal_(False)
+        return free
+
+    def blocks(self):
+        """Yield (design, targets) blocks of all rows, once."""
+        longest = self._lags[-1]
+        trial, past = None, None
+        for block in self._counts.blocks():
+            counts = (
+                block.counts
+                if len(self._kept) == self._counts.n_neurons
+                else (block.counts[:, self._kept])
+            )
+            if block.trial != trial:
+                trial, past = block.trial, counts[:0]
+            counts = np.concatenate([past, counts]) if longest else counts
+            past = counts[len(counts) - longest :]
+            n_rows = len(counts) - longest
+            if n_rows <= 0:
+                past = counts
+                continue
+            values = torch.from_numpy(counts.astype(np.float64)).to(self._device)
+            shifted = [values[longest - lag : longest - lag + n_rows] for lag in self._lags]
+            yield torch.cat([*shifted, torch.ones_like(values[:n_rows, :1])], 1), values[longest:]
+
+    def survey(self, n_sample):
+        """Second moments ``X'X / T`` and ``X'Y / T``, and evenly spaced rows of X and Y."""
+        second = torch.zeros((self.n_columns,) * 2, dtype=torch.float64, device=self._device)
+        cross = torch.zeros_like(second[:, : self.n_targets])
+        stride = max(1, self.n_rows // n_sample)
+        sampled = []
+        row = 0
+        for design, targets in self.blocks():
+            second.addmm_(design.T, design)
+            cross.addmm_(design.T, targets)
+            sampled.append((design[-row % stride :: stride], targets[-row % stride :: stride]))
+            row += len(design)
+        sample = tuple(torch.cat(part) for part in zip(*sampled, strict=True))
+        return second / self.n_rows, cross / self.n_rows, sample
+
+
+class _Scatter:
+    """Put results of the kept and fitted neurons in their places among all neurons, NaN elsewhere."""
+
+    def __init__(self, usable, fitted: np.ndarray, n_lags: int):
+        self._usable, self._fitted, self._n_lags = usable, fitted, n_lags
+
+    def neurons(self, values: torch.Tensor) -> np.ndarray:
+        """(n_kept,) to (n,)."""
+        result = np.full(len(self._usable.undefined), np.nan)
+        result[self._usable.kept] = np.where(self._fitted, values.cpu().numpy(), np.nan)
+        result[self._usable.undefined] = np.nan
+        return result
+
+    def pairs(self, values: torch.Tensor) -> np.ndarray:
+        """(n_lags * n_kept, n_kept) to (n_lags, n, n)."""
+        kept, undefined = self._usable.kept, self._usable.undefined
+        n = len(undefined)
+        result = np.full((self._n_lags, n, n), np.nan)
+        values = values.reshape(self._n_lags, len(kept), len(kept)).cpu().numpy()
+        result[:, kept[:, None], kept[None, :]] = np.where(self._fitted, values, np.nan)
+        result[:, undefined, :] = np.nan
+        result[:, :, undefined] = np.nan
+        return result

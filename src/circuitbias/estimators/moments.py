@@ -1,0 +1,131 @@
+"""First and second moments of counts, and which neurons they allow to be analysed."""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.linalg import qr
+
+from circuitbias.estimators.couplings import CollinearNeuronsWarning, ConstantNeuronWarning
+from circuitbias.spikes.binning import BinnedCounts
+
+_NULL_EIGENVALUE = 1e-10  # of a correlation matrix; rounding leaves about 1e-14
+
+
+def torch_device(device: str) -> torch.device:
+    """Resolve ``auto`` to cuda where there is one."""
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    elif device == "cuda" and not torch.cuda.is_available():
+        raise ValueError(
+            "device='cuda' was asked for, but torch sees no CUDA device; allowed: auto, cpu"
+        )
+    return torch.device(device)
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Moments of the counts, over all bins.
+
+    Attributes
+    ----------
+    n_bins : int
+    mean : ndarray, shape (n,)
+    covariance : ndarray, shape (n, n)
+        Divided by ``n_bins``.
+    """
+
+    n_bins: int
+    mean: np.ndarray
+    covariance: np.ndarray
+
+
+def count_moments(counts: BinnedCounts, device: torch.device) -> Moments:
+    """Accumulate the moments in float64 in one pass over the counts.
+
+    Parameters
+    ----------
+    counts : BinnedCounts
+    device : torch.device
+
+    Returns
+    -------
+    Moments
+    """
+    total = torch.zeros(counts.n_neurons, dtype=torch.float64, device=device)
+    products = torch.zeros((counts.n_neurons,) * 2, dtype=torch.float64, device=device)
+    for block in counts.blocks():
+        x = torch.from_numpy(block.counts.astype(np.float64)).to(device)
+        total += x.sum(0)
+        products.addmm_(x.T, x)
+    mean = (total / counts.n_bins).cpu().numpy()
+    second = (products / counts.n_bins).cpu().numpy()
+    return Moments(counts.n_bins, mean, second - np.outer(mean, mean))
+
+
+@dataclass(frozen=True)
+class UsableNeurons:
+    """Which neurons can be analysed.
+
+    Attributes
+    ----------
+    kept : ndarray of int, shape (n_kept,)
+        Neurons whose counts are linearly independent and span the counts of all.
+    undefined : ndarray of bool, shape (n,)
+        Neurons whose couplings are not defined, because their count is constant or part of an exact
+        linear dependency.
+    """
+
+    kept: np.ndarray
+    undefined: np.ndarray
+
+
+def usable_neurons(moments: Moments) -> UsableNeurons:
+    """Find the neurons that the data allow to be analysed; warn of the others.
+
+    Parameters
+    ----------
+    moments : Moments
+
+    Raises
+    ------
+    ValueError
+        If there are not more bins than neurons, or fewer than two neurons can be used.
+    """
+    n = len(moments.mean)
+    if moments.n_bins <= n:
+        raise ValueError(
+            f"{moments.n_bins} bins are too few for {n} neurons: more bins than neurons are needed"
+        )
+    variance = np.diag(moments.covariance)
+    constant = variance <= 1e-12 * np.maximum(moments.mean**2, 1e-300)
+    if constant.any():
+        warnings.warn(
+            f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin: "
+            "their couplings are NaN",
+            ConstantNeuronWarning,
+            stacklevel=2,
+        )
+    varying = np.flatnonzero(~constant)
+    if len(varying) < 2:
+        raise ValueError(
+            f"only {len(varying)} of {n} neurons have counts that vary: at least 2 are needed"
+        )
+
+    sd = np.sqrt(variance[varying])
+    correlation = moments.covariance[np.ix_(varying, varying)] / np.outer(sd, sd)
+    eigenvalues, vectors = np.linalg.eigh(correlation)
+    null = vectors[:, eigenvalues < _NULL_EIGENVALUE]
+    undefined, kept = constant.copy(), varying
+    if null.shape[1]:
+        dependent = varying[(np.abs(null) > 1e-6).any(axis=1)]
+        warnings.warn(
+            f"counts of neurons {dependent.tolist()} are linearly dependent: their couplings are NaN",
+            CollinearNeuronsWarning,
+            stacklevel=2,
+        )
+        undefined[dependent] = True
+        pivots = qr(correlation, mode="r", pivoting=True)[1]
+        kept = np.sort(varying[pivots[: len(varying) - null.shape[1]]])
+    return UsableNeurons(kept, undefined)
