@@ -92,9 +92,7 @@ def _validator():
         if validator.is_type(instance, "string") and not re.fullmatch(regex, instance):
             yield ValidationError(f"{instance!r} does not match {regex}")
 
-    checker = _STANDARD.TYPE_CHECKER.redefine_many(
-        {kind: finite(kind) for kind in ("number", "integer")}
-    )
+    checker = _STANDARD.TYPE_CHECKER.redefine_many({kind: finite(kind) for kind in ("number", "integer")})
     checks = {"properties": properties, "items": items, "pattern": pattern}
     return extend(_STANDARD, checks, type_checker=checker)(schema())
 

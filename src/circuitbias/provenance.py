@@ -70,8 +70,7 @@ def code_files(*modules: str, root: Path) -> list[Path]:
         file
         for folder in {path.parent for path in sources}
         for file in folder.iterdir()
-        if file.suffix in _DATA
-        and (folder != root or any(file.name in text for text in sources.values()))
+        if file.suffix in _DATA and (folder != root or any(file.name in text for text in sources.values()))
     }
     return sorted(data.union(sources))
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
 
 import numpy as np
 
 from circuitbias.dynamics.engines.cpu import advance
 from circuitbias.dynamics.engines.philox import STREAM_INITIAL_STATE, uniforms
-from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.dynamics.parameters import ThresholdParameters, require
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment
 
@@ -28,14 +29,14 @@ class _Trial:
         drive = parameters.b * network.drive_scale
         self._row_weights = np.ascontiguousarray(parameters.r * network.weights)
         self._margin = parameters.theta - drive
-        self._noise_sd = parameters.sigma * drive
+        self._noise_sd = parameters.sigma * np.abs(drive)  # the noise is symmetric
         activation = uniforms(seed, number, 0, 1, network.n_neurons, STREAM_INITIAL_STATE)[0]
         # A plain sum over rows has one order of additions everywhere; a matrix product has not.
         self._h = (activation[:, None] * self._row_weights).sum(axis=0)
         self._seed = np.uint64(seed)
         self._step = 0
         self._start = 0  # step at which recording starts
-        self._silent_steps = 0
+        self._last_spike = -1
         self._max_silent_steps = max_silent_steps
         self._spikes_left = n_spikes if n_spikes is not None else _NEVER
         self._steps_left = n_steps if n_steps is not None else _NEVER
@@ -64,11 +65,13 @@ class _Trial:
             neurons,
         )
         self._step += done
-        self._silent_steps = (
-            self._step - 1 - steps[n_events - 1] if n_events else (self._silent_steps + done)
-        )
-        if self._silent_steps >= self._max_silent_steps:
-            raise SilentNetworkError(self._silence())
+        # Silences within the chunk count too: how the steps are cut must make no difference.
+        fired = np.concatenate(([self._last_spike], steps[:n_events], [self._step]))
+        silences = np.diff(fired) - 1
+        longest = silences.argmax()
+        if silences[longest] >= self._max_silent_steps:
+            raise SilentNetworkError(self._silence(fired[longest] + 1, silences[longest]))
+        self._last_spike = fired[-2]
         return steps[:n_events].copy(), neurons[:n_events].copy()
 
     def burn_in(self, burn_in, chunk_steps) -> Segment | None:
@@ -87,9 +90,7 @@ class _Trial:
     def next_segment(self, chunk_steps) -> Segment:
         """Run and record one more chunk."""
         first_step = self._step
-        return self._record(
-            first_step, *self._advance(min(chunk_steps, self._steps_left), self._spikes_left)
-        )
+        return self._record(first_step, *self._advance(min(chunk_steps, self._steps_left), self._spikes_left))
 
     def _record(self, first_step, steps, neurons) -> Segment:
         n_steps = self._step - first_step
@@ -97,16 +98,19 @@ class _Trial:
         self._steps_left -= n_steps
         return Segment(self.number, first_step - self._start, n_steps, steps - self._start, neurons)
 
-    def _silence(self) -> str:
+    def _silence(self, first_step, n_steps) -> str:
         p = self._parameters
         return (
-            f"no neuron has fired for {self._silent_steps} steps "
-            f"({self._silent_steps * p.dt_ms / 1000:g} s), after step {self._step - self._silent_steps} "
-            f"of trial {self.number}: theta={p.theta:g} is out of reach of the drive b={p.b:g} with its "
+            f"no neuron has fired for {n_steps} steps ({n_steps * p.dt_ms / 1000:g} s) from step "
+            f"{first_step} of trial {self.number} on: theta={p.theta:g} is out of reach of the drive b={p.b:g} with its "
             f"noise (one sd: {p.b * p.sigma:g}, on with probability rho={p.rho:g}) and the recurrent input "
             f"of r={p.r:g} (now {self._h.min():g} ... {self._h.max():g}). Lower theta, or raise "
             f"max_silent_steps={self._max_silent_steps}."
         )
+
+
+def _is_integer(value, least) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
 
 
 def simulate(
@@ -158,7 +162,7 @@ def simulate(
     SilentNetworkError
         If nobody fires for ``max_silent_steps``.
     ValueError
-        If not exactly one of ``n_spikes`` and ``n_steps`` is given.
+        If not exactly one of ``n_spikes`` and ``n_steps`` is given, or an argument is out of range.
 
     References
     ----------
@@ -166,6 +170,13 @@ def simulate(
     """
     if (n_spikes is None) == (n_steps is None):
         raise ValueError(f"give one of n_spikes and n_steps, got {n_spikes} and {n_steps}")
+    require(_is_integer(seed, 0) and seed < 2**64, "seed", seed, "an integer in 0 ... 2**64 - 1")
+    if burn_in != FIRST_SPIKE:
+        require(_is_integer(burn_in, 0), "burn_in", burn_in, f"{FIRST_SPIKE!r} or an integer >= 0")
+    positive = {"n_spikes": n_spikes, "n_steps": n_steps, "trials": trials, "threads": threads}
+    positive |= {"max_silent_steps": max_silent_steps, "chunk_steps": chunk_steps}
+    for name, value in positive.items():
+        require(value is None or _is_integer(value, 1), name, value, "an integer >= 1")
     quotas = [None] * trials
     if n_spikes is not None:
         if n_spikes < trials:

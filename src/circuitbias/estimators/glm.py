@@ -22,8 +22,8 @@ from circuitbias.progress import report_line
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
-_SAMPLE_ROWS_PER_COLUMN = 200  # of the subsample whose Hessians precondition the fit
-_ROUGH_TOLERANCE, _ROUGH_PASSES = 1e-3, 200
+_SAMPLE_ROWS_PER_COLUMN = 100  # of the subsample whose Hessians precondition the fit
+_ROUGH_TOLERANCE, _ROUGH_PASSES = 1e-2, 200
 
 
 def estimate(
@@ -92,7 +92,9 @@ def estimate(
     usable = usable_neurons(count_moments(counts, device))
     design = _Design(counts, usable.kept, lags, device)
 
-    second_moment, cross_moment, sample = design.survey(_SAMPLE_ROWS_PER_COLUMN * design.n_columns)
+    second_moment, cross_moment, sample, sample_targets = design.survey(
+        _SAMPLE_ROWS_PER_COLUMN * design.n_columns
+    )
     means = second_moment[-1]  # of the columns; the last column is 1
     variances = second_moment.diagonal() - means**2
     response_means = cross_moment[-1]
@@ -108,9 +110,7 @@ def estimate(
     free = free & ~separable  # such a target rests at zero
 
     # The gradient's natural size: one standard deviation of the covariate times the mean response.
-    spread = torch.where(
-        torch.arange(design.n_columns) < design.n_columns - 1, variances.sqrt(), 1.0
-    )
+    spread = torch.where(torch.arange(design.n_columns) < design.n_columns - 1, variances.sqrt(), 1.0)
     gradient_scale = spread[:, None] * response_means
     start = torch.zeros_like(cross_moment)
     start[-1] = response_means.log()
@@ -118,7 +118,13 @@ def estimate(
 
     # On a subsample first: it is cheap, starts the fit close to its end, and gives the Hessians.
     rough = minimise(
-        Objective(lambda: iter([sample]), len(sample[0]), free, ridge),
+        Objective(
+            lambda: iter(sample.split(counts.block_bins)),
+            len(sample),
+            sample.T @ sample_targets / len(sample),
+            free,
+            ridge,
+        ),
         start,
         shared_preconditioner(second_moment, response_means, free, ridge),
         gradient_scale,
@@ -126,8 +132,8 @@ def estimate(
         _ROUGH_PASSES,
     )
     begin = torch.where(rough.converged, rough.coefficients, start)
-    precondition, inverse_diagonal = target_preconditioner(sample[0], begin, free, ridge)
-    objective = Objective(design.blocks, design.n_rows, free, ridge)
+    precondition, inverse_diagonal = target_preconditioner(sample, begin, free, ridge)
+    objective = Objective(design.blocks, design.n_rows, cross_moment, free, ridge)
     solution = minimise(
         objective,
         begin,
@@ -174,10 +180,9 @@ def estimate(
 class _Design:
     """The design matrix, block by block: counts of the kept neurons at each lag, and a column of ones."""
 
-    def __init__(
-        self, counts: BinnedCounts, kept: np.ndarray, lags: list[int], device: torch.device
-    ):
+    def __init__(self, counts: BinnedCounts, kept: np.ndarray, lags: list[int], device: torch.device):
         self._counts, self._kept, self._lags, self._device = counts, kept, lags, device
+        self._some_dropped = len(kept) < counts.n_neurons
         self.n_targets = len(kept)
         self.n_columns = len(lags) * len(kept) + 1
         self.n_rows = int(np.maximum(counts.trial_bins - lags[-1], 0).sum())
@@ -195,41 +200,46 @@ class _Design:
         return free
 
     def blocks(self):
-        """Yield (design, targets) blocks of all rows, once."""
+        """Yield the rows of the design matrix, block by block."""
+        for design, _ in self._blocks_and_counts():
+            yield design
+
+    def _blocks_and_counts(self):
         longest = self._lags[-1]
         trial, past = None, None
         for block in self._counts.blocks():
-            counts = (
-                block.counts
-                if len(self._kept) == self._counts.n_neurons
-                else (block.counts[:, self._kept])
-            )
+            counts = block.counts[:, self._kept] if self._some_dropped else block.counts
             if block.trial != trial:
                 trial, past = block.trial, counts[:0]
             counts = np.concatenate([past, counts]) if longest else counts
-            past = counts[len(counts) - longest :]
+            past = counts[max(len(counts) - longest, 0) :]
             n_rows = len(counts) - longest
             if n_rows <= 0:
-                past = counts
                 continue
-            values = torch.from_numpy(counts.astype(np.float64)).to(self._device)
-            shifted = [values[longest - lag : longest - lag + n_rows] for lag in self._lags]
-            yield torch.cat([*shifted, torch.ones_like(values[:n_rows, :1])], 1), values[longest:]
+            design = np.ones((n_rows, self.n_columns))
+            for index, lag in enumerate(self._lags):
+                columns = slice(index * self.n_targets, (index + 1) * self.n_targets)
+                design[:, columns] = counts[longest - lag : longest - lag + n_rows]
+            yield torch.from_numpy(design).to(self._device), counts[longest:]
 
     def survey(self, n_sample):
-        """Second moments ``X'X / T`` and ``X'Y / T``, and evenly spaced rows of X and Y."""
+        """Second moments ``X'X / T`` and ``X'Y / T``, and about n_sample evenly spaced rows of X and Y."""
         second = torch.zeros((self.n_columns,) * 2, dtype=torch.float64, device=self._device)
         cross = torch.zeros_like(second[:, : self.n_targets])
         stride = max(1, self.n_rows // n_sample)
         sampled = []
         row = 0
-        for design, targets in self.blocks():
+        for design, counts in self._blocks_and_counts():
+            targets = torch.from_numpy(counts.astype(np.float64)).to(self._device)
             second.addmm_(design.T, design)
-            cross.addmm_(design.T, targets)
+            if self._lags[0] > 0:
+                cross.addmm_(design.T, targets)
             sampled.append((design[-row % stride :: stride], targets[-row % stride :: stride]))
             row += len(design)
-        sample = tuple(torch.cat(part) for part in zip(*sampled, strict=True))
-        return second / self.n_rows, cross / self.n_rows, sample
+        if self._lags[0] == 0:
+            cross = second[:, : self.n_targets].clone()  # the first columns are the targets themselves
+        design, targets = (torch.cat(part) for part in zip(*sampled, strict=True))
+        return second / self.n_rows, cross / self.n_rows, design, targets
 
 
 class _Scatter:

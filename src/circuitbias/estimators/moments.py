@@ -18,9 +18,7 @@ def torch_device(device: str) -> torch.device:
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     elif device == "cuda" and not torch.cuda.is_available():
-        raise ValueError(
-            "device='cuda' was asked for, but torch sees no CUDA device; allowed: auto, cpu"
-        )
+        raise ValueError("device='cuda' was asked for, but torch sees no CUDA device; allowed: auto, cpu")
     return torch.device(device)
 
 
@@ -109,9 +107,7 @@ def usable_neurons(moments: Moments) -> UsableNeurons:
         )
     varying = np.flatnonzero(~constant)
     if len(varying) < 2:
-        raise ValueError(
-            f"only {len(varying)} of {n} neurons have counts that vary: at least 2 are needed"
-        )
+        raise ValueError(f"only {len(varying)} of {n} neurons have counts that vary: at least 2 are needed")
 
     sd = np.sqrt(variance[varying])
     correlation = moments.covariance[np.ix_(varying, varying)] / np.outer(sd, sd)

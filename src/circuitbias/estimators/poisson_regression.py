@@ -21,9 +21,10 @@ _SUFFICIENT_DECREASE = 1e-4
 _ROUNDING = 1e-13  # of the objective, relative
 _BACKTRACK = 0.3
 _SHORTEST_STEP = 1e-8
+_CACHED_ROWS = 2048
 
-Blocks = Callable[[], Iterator[tuple[torch.Tensor, torch.Tensor]]]
-"""Goes over the data once: blocks of design (rows, columns; the last column is 1) and of targets."""
+Blocks = Callable[[], Iterator[torch.Tensor]]
+"""Goes over the data once: blocks of rows of the design matrix, whose last column is 1."""
 
 
 @dataclass
@@ -36,6 +37,8 @@ class Objective:
         See `Blocks`.
     n_rows : int
         T, number of rows of all blocks together.
+    cross_moment : tensor, shape (n_columns, n_targets)
+        ``X'Y / T``: all that is needed of the targets, as the objective is linear in them.
     free : tensor of bool, shape (n_columns, n_targets)
         Coefficients that are fitted; the others are held at zero.
     ridge : float
@@ -45,6 +48,7 @@ class Objective:
 
     blocks: Blocks
     n_rows: int
+    cross_moment: torch.Tensor
     free: torch.Tensor
     ridge: float = 0.0
     passes: int = field(default=0, init=False)
@@ -52,17 +56,19 @@ class Objective:
     def evaluate(self, coefficients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Values, shape (n_targets,), and gradients, shape (n_columns, n_targets), in one pass."""
         self.passes += 1
-        value = torch.zeros_like(coefficients[0])
+        total_rate = torch.zeros_like(coefficients[0])
         gradient = torch.zeros_like(coefficients)
-        for design, targets in self.blocks():
-            log_rate = design @ coefficients
-            value -= (targets * log_rate).sum(0)
-            rate = log_rate.exp_()
-            value += rate.sum(0)
-            gradient.addmm_(design.T, rate.sub_(targets))
+        for design in self.blocks():
+            rate = (design @ coefficients).exp_()
+            total_rate += rate.sum(0)
+            gradient.addmm_(design.T, rate)
         slopes = coefficients[:-1]
-        value = value / self.n_rows + self.ridge / 2 * (slopes**2).sum(0)
-        gradient /= self.n_rows
+        value = (
+            total_rate / self.n_rows
+            - (self.cross_moment * coefficients).sum(0)
+            + self.ridge / 2 * (slopes**2).sum(0)
+        )
+        gradient = gradient / self.n_rows - self.cross_moment
         gradient[:-1] += self.ridge * slopes
         return value, gradient * self.free
 
@@ -85,8 +91,7 @@ def shared_preconditioner(second_moment, mean_targets, free, ridge):
         From gradients to steps, both of shape (n_columns, n_targets).
     """
     inverse = torch.linalg.inv(
-        second_moment
-        + ridge / mean_targets.mean() * torch.eye(len(second_moment)).to(second_moment)
+        second_moment + ridge / mean_targets.mean() * torch.eye(len(second_moment)).to(second_moment)
     )
     held, target = (~free).nonzero(as_tuple=True)
 
@@ -119,8 +124,13 @@ def target_preconditioner(design, coefficients, free, ridge):
         that the Poisson model itself predicts.
     """
     n_rows, n_columns = design.shape
-    rates = (design @ coefficients).exp_()
-    hessians = torch.stack([(design * rate[:, None]).T @ design for rate in rates.T]) / n_rows
+    hessians = coefficients.new_zeros((coefficients.shape[1], n_columns, n_columns))
+    # Single precision, as it only has to point the way; rows in pieces that stay in the cache.
+    for rows in design.float().split(_CACHED_ROWS):
+        rates = (rows @ coefficients.float()).exp_()
+        for hessian, rate in zip(hessians, rates.T, strict=True):
+            hessian += (rows * rate[:, None]).T @ rows
+    hessians /= n_rows
     hessians += ridge * torch.diag((torch.arange(n_columns) < n_columns - 1).to(hessians))
     both_free = free.T[:, :, None] & free.T[:, None, :]
     hessians = torch.where(both_free, hessians, torch.eye(n_columns).to(hessians))

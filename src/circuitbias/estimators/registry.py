@@ -6,9 +6,7 @@ import time
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.spikes.segments import SpikeSource
 
-METHODS = {
-    name: f"circuitbias.estimators.{name}" for name in ("cross_correlation", "glm", "mean_field")
-}
+METHODS = {name: f"circuitbias.estimators.{name}" for name in ("cross_correlation", "glm", "mean_field")}
 """Module of each method. It has a function ``estimate(source, *, memory_mb, device, **options)``."""
 
 

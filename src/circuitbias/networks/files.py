@@ -81,9 +81,7 @@ def _chosen(arrays: dict[str, np.ndarray], variable: str | None, path: Path) -> 
         return variable
     # MATLAB knows neither scalars nor vectors: 1 x 1 and 1 x n are no candidates.
     matrices = [
-        name
-        for name, a in arrays.items()
-        if a.ndim == 2 and min(a.shape) > 1 and a.dtype.kind in "biufc"
+        name for name, a in arrays.items() if a.ndim == 2 and min(a.shape) > 1 and a.dtype.kind in "biufc"
     ]
     candidates = matrices or list(arrays)
     if len(candidates) != 1:

@@ -120,9 +120,7 @@ def checked_weights(values, name: str = "weights") -> np.ndarray:
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{name}: dtype is {values.dtype}; allowed are real numbers")
     if values.ndim != 2 or values.shape[0] != values.shape[1] or len(values) < 2:
-        raise ValueError(
-            f"{name}: shape is {values.shape}; allowed is a square matrix of at least 2 neurons"
-        )
+        raise ValueError(f"{name}: shape is {values.shape}; allowed is a square matrix of at least 2 neurons")
     values = np.array(values, dtype=np.float64, order="C")
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):

@@ -1,5 +1,6 @@
 """Spike counts in bins, block by block, so that memory stays bounded however long the recording."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,6 +9,8 @@ import numpy as np
 from numba import njit
 
 from circuitbias.spikes.segments import SpikeSource
+
+_CACHED_BINS = 2048  # more rows of a hundred float64 columns do not stay in a core's cache
 
 
 class CountBlock(NamedTuple):
@@ -62,7 +65,7 @@ class BinnedCounts:
     Raises
     ------
     ValueError
-        If no trial is as long as a bin, or the bound is too small for blocks of a useful size.
+        If a bin has no step, no trial is as long as a bin, or the bound is too small for blocks of a useful size.
     """
 
     source: SpikeSource
@@ -71,6 +74,8 @@ class BinnedCounts:
     memory_mb: float = 1500.0
 
     def __post_init__(self):
+        if self.bin_steps < 1:
+            raise ValueError(f"bin_steps={self.bin_steps} must be at least 1")
         self.n_neurons = self.source.n_neurons
         self.trial_bins = self.source.trial_steps // self.bin_steps
         self.n_bins = int(self.trial_bins.sum())
@@ -85,9 +90,9 @@ class BinnedCounts:
         if self.block_bins < 64:
             raise ValueError(
                 f"memory_mb={self.memory_mb:g} is too small for {self.n_neurons} neurons: "
-                f"at least {64 * 2 * 64 * self.n_neurons / 1e6:.0f} are needed"
+                f"at least {math.ceil(64 * 2 * 64 * self.n_neurons / 1e6)} are needed"
             )
-        self.block_bins = min(self.block_bins, 2**14)
+        self.block_bins = min(self.block_bins, _CACHED_BINS)
         in_memory = self.n_bins * self.n_neurons * self.dtype.itemsize
         self._kept = [] if in_memory <= self.memory_mb * 1e6 / 4 else None
         self._complete = False
@@ -117,9 +122,7 @@ class BinnedCounts:
         for segment in self.source.segments(trial):
             event = 0
             while first_bin < n_bins:
-                event = _add_events(
-                    counts, segment.steps, segment.neurons, self.bin_steps, first_bin, event
-                )
+                event = _add_events(counts, segment.steps, segment.neurons, self.bin_steps, first_bin, event)
                 segment_end = segment.first_step + segment.n_steps
                 if segment_end < (first_bin + len(counts)) * self.bin_steps:
                     break  # the block goes on in the next segment
@@ -131,9 +134,7 @@ class BinnedCounts:
         return np.zeros((min(self.block_bins, bins_left), self.n_neurons), dtype=self.dtype)
 
     def _finished(self, trial: int, first_bin: int, counts: np.ndarray) -> CountBlock:
-        return CountBlock(
-            trial, first_bin, (counts > 0).astype(np.uint8) if self.binarise else counts
-        )
+        return CountBlock(trial, first_bin, (counts > 0).astype(np.uint8) if self.binarise else counts)
 
     def all(self) -> np.ndarray:
         """Return all bins at once, shape (n_bins, n_neurons): for small data and for tests."""

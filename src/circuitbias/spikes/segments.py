@@ -84,15 +84,11 @@ class SpikeRecord:
         steps = np.asarray(steps, dtype=np.int64)
         neurons = np.asarray(neurons, dtype=np.int64)
         if steps.shape != neurons.shape or steps.ndim != 1:
-            raise ValueError(
-                f"steps {steps.shape} and neurons {neurons.shape} must be vectors of one length"
-            )
+            raise ValueError(f"steps {steps.shape} and neurons {neurons.shape} must be vectors of one length")
         order = np.lexsort((neurons, steps))
         steps, neurons = steps[order], neurons[order]
         if steps.size and not (steps[0] >= 0 and steps[-1] < n_steps):
-            raise ValueError(
-                f"steps must lie in 0 ... {n_steps - 1}, got {steps[0]} ... {steps[-1]}"
-            )
+            raise ValueError(f"steps must lie in 0 ... {n_steps - 1}, got {steps[0]} ... {steps[-1]}")
         if steps.size and not (neurons.min() >= 0 and neurons.max() < n_neurons):
             raise ValueError(
                 f"neurons must lie in 0 ... {n_neurons - 1}, got {neurons.min()} ... {neurons.max()}"

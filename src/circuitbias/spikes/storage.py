@@ -26,9 +26,7 @@ from circuitbias.spikes.segments import Segment, total_steps
 FORMAT, VERSION = "circuitbias-spikes", 1
 LONGEST_SEGMENT = 2**16
 _BLOCK = 2**17  # spikes in a compressed block
-_AT_ONCE = (
-    8 * _BLOCK
-)  # spikes written or read in one go: a block is not unpacked for every segment in it
+_AT_ONCE = 8 * _BLOCK  # spikes written or read in one go: a block is not unpacked for every segment in it
 _STORE = {
     "maxshape": (None,),
     "chunks": (_BLOCK,),
@@ -146,9 +144,7 @@ class SpikeFile:
             raise SpikeFileError(f"{self.path}: there is no such spike file")
         with self._open() as file:
             if file.attrs.get("format") != FORMAT:
-                raise SpikeFileError(
-                    f"{self.path}: an HDF5 file, but not a spike file of circuitbias"
-                )
+                raise SpikeFileError(f"{self.path}: an HDF5 file, but not a spike file of circuitbias")
             if file.attrs.get("version") != VERSION:
                 raise SpikeFileError(
                     f"{self.path}: spike file of version {file.attrs.get('version')}, this program "
@@ -164,9 +160,7 @@ class SpikeFile:
             except (KeyError, OSError, ValueError) as error:
                 raise SpikeFileError(f"{self.path}: a damaged spike file ({error})") from error
         if not whole:
-            raise SpikeFileError(
-                f"{self.path}: a damaged spike file (its index and its spikes differ)"
-            )
+            raise SpikeFileError(f"{self.path}: a damaged spike file (its index and its spikes differ)")
         self.trial_steps = total_steps(zip(self._index[:, 0], self._index[:, 2], strict=True))
 
     def _open(self) -> h5py.File:
@@ -204,11 +198,7 @@ class SpikeFile:
             while row < len(index):
                 # As many segments as follow each other in the file, up to a bound.
                 end = row + 1
-                while (
-                    end < len(index)
-                    and first[end] == last[end - 1]
-                    and last[end] - first[row] <= _AT_ONCE
-                ):
+                while end < len(index) and first[end] == last[end - 1] and last[end] - first[row] <= _AT_ONCE:
                     end += 1
                 gaps, neurons = self._read(file, int(first[row]), int(last[end - 1]))
                 for which, first_step, n_steps, start, size in index[row:end].tolist():

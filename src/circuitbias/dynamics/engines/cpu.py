@@ -25,10 +25,7 @@ from circuitbias.dynamics.engines.philox import STEPS_PER_BLOCK, STREAM_NOISE, f
 _TAIL_REACH = 8.0
 _TAIL_CELLS_PER_UNIT = 64
 _TAIL_TABLE = ndtr(
-    -(
-        np.arange(2 * int(_TAIL_REACH) * _TAIL_CELLS_PER_UNIT + 1) / _TAIL_CELLS_PER_UNIT
-        - _TAIL_REACH
-    )
+    -(np.arange(2 * int(_TAIL_REACH) * _TAIL_CELLS_PER_UNIT + 1) / _TAIL_CELLS_PER_UNIT - _TAIL_REACH)
 )
 _SQRT_HALF = math.sqrt(0.5)
 

@@ -1,0 +1,192 @@
+"""Cross-correlograms of all pairs of neurons, straight from the events, and couplings from them.
+
+The correlogram of a pair at lag l (bins) is
+
+    C_ij(l) = ( 1/(T - l) sum_t x_i(t) x_j(t + l)  -  m_i m_j ) / (sd_i sd_j),
+
+x being counts in bins, m their means and sd their standard deviations. A positive lag means that i (pre)
+fires before j (post); C_ij(-l) = C_ji(l). The sum is a number of pairs of spikes, so it is counted over
+pairs of nearby spikes: the cost grows with these, not with bins.
+"""
+
+import warnings
+
+import numpy as np
+from numba import njit
+
+from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings
+from circuitbias.progress import Countdown
+from circuitbias.spikes.segments import SpikeSource
+
+MEASURES = ("zero_lag", "peak", "z_score")
+
+
+@njit(nogil=True, cache=True)
+def _count_pairs(pairs, bins, neurons, first_new):
+    """Add each pair of spikes that ends with a new one: ``pairs[later, earlier, lag]``.
+
+    ``pairs`` has shape (n, n, lags); events come sorted by bin, those before ``first_new`` are past.
+    """
+    longest = pairs.shape[2] - 1
+    oldest = 0
+    for event in range(first_new, bins.shape[0]):
+        while bins[event] - bins[oldest] > longest:
+            oldest += 1
+        ending = pairs[neurons[event]]
+        for past in range(oldest, event):
+            lag = bins[event] - bins[past]
+            ending[neurons[past], lag] += 1
+            if lag == 0:  # at lag 0 neither is the earlier one
+                pairs[neurons[past], neurons[event], 0] += 1
+
+
+def correlogram(source: SpikeSource, bin_steps: int, longest_lag: int, binarise: bool = False) -> np.ndarray:
+    """Normalised cross-correlograms of all pairs at lags from 0 on.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    bin_steps : int
+        Steps in a bin.
+    longest_lag : int
+        In bins.
+    binarise : bool, optional
+        Use ``count > 0`` in place of the count.
+
+    Returns
+    -------
+    ndarray of float64, shape (longest_lag + 1, n, n)
+        ``[l, i, j]`` is C_ij(l): j fires l bins after i. NaN where a neuron's count is constant.
+
+    Raises
+    ------
+    ValueError
+        If no trial is longer than ``longest_lag`` bins.
+    """
+    n = source.n_neurons
+    trial_bins = source.trial_steps // bin_steps
+    if trial_bins.max(initial=0) <= longest_lag:
+        raise ValueError(
+            f"a lag of {longest_lag} bins of {bin_steps} steps is longer than every trial "
+            f"(longest: {source.trial_steps.max(initial=0)} steps)"
+        )
+    pairs = np.zeros((n, n, longest_lag + 1), dtype=np.int64)
+    spikes = np.zeros(n, dtype=np.int64)
+    progress = Countdown(float(source.trial_steps.sum()), "steps correlated")
+    trial, last_codes = None, np.empty(0, dtype=np.int64)
+    for segment in source.segments():
+        if segment.trial != trial:
+            trial, last_codes = segment.trial, np.empty(0, dtype=np.int64)
+        # One number per event, sorted as the events are: its bin, then its neuron.
+        complete = segment.steps < trial_bins[trial] * bin_steps
+        codes = segment.steps[complete] // bin_steps * n + segment.neurons[complete]
+        codes = np.setdiff1d(codes, last_codes) if binarise else codes
+        spikes += np.bincount(codes % n, minlength=n)
+        first_new = len(last_codes)
+        codes = np.concatenate([last_codes, codes])
+        _count_pairs(pairs, codes // n, codes % n, first_new)
+        last_codes = codes[codes // n >= (codes[-1] // n if len(codes) else 0) - longest_lag]
+        progress.add(segment.n_steps)
+
+    products = pairs.transpose(2, 1, 0).astype(np.float64)
+    products[0] += np.diag(spikes)  # a spike also pairs with itself
+    n_bins = trial_bins.sum()
+    mean = spikes / n_bins
+    variance = products[0].diagonal() / n_bins - mean**2
+    sd = np.where(variance > 1e-12 * np.maximum(mean**2, 1e-300), np.sqrt(np.abs(variance)), np.nan)
+    n_products = np.maximum(trial_bins - np.arange(longest_lag + 1)[:, None], 0).sum(axis=1)
+    return (products / n_products[:, None, None] - np.outer(mean, mean)) / np.outer(sd, sd)
+
+
+def estimate(
+    source: SpikeSource,
+    *,
+    bin_steps: int = 10,
+    binarise: bool = False,
+    window_ms: float = 20.0,
+    far_ms: float | None = None,
+    measure: str = "peak",
+    memory_mb: float = 1500.0,
+    device: str = "auto",
+) -> Couplings:
+    """Read couplings off cross-correlograms.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    bin_steps : int, optional
+        Steps in a bin.
+    binarise : bool, optional
+        Use ``count > 0`` in place of the count.
+    window_ms : float, optional
+        Longest lag.
+    far_ms : float, optional
+        Lags up to this one can hold the effect of a coupling; those beyond it, on both sides, are the
+        background. Default: half of the window.
+    measure : {"zero_lag", "peak", "z_score"}, optional
+        ``zero_lag``: C_ij(0), symmetric. ``peak``: the value, with its sign, at the lag in (0, far_ms]
+        where ``|C_ij|`` is largest; directed. ``z_score``: the same after subtracting the mean and
+        dividing by the standard deviation of the background of the pair.
+    memory_mb, device
+        See `circuitbias.estimators.estimate`; the method runs on the CPU.
+
+    Returns
+    -------
+    Couplings
+        Diagnostics: ``n_bins``, ``lag_bins``. Arrays: ``correlogram`` (lags, n, n) of float32, ``lags_ms``
+        (lags,), ``peak_lag_ms`` (n, n).
+
+    Warns
+    -----
+    ConstantNeuronWarning
+        Couplings of a neuron with the same count in every bin are NaN.
+
+    Raises
+    ------
+    ValueError
+        If the measure is unknown or the lags do not fit each other or the recording.
+    """
+    if measure not in MEASURES:
+        raise ValueError(f"measure={measure!r} is unknown, allowed are: {', '.join(MEASURES)}")
+    far_ms = window_ms / 2 if far_ms is None else far_ms
+    bin_ms = bin_steps * source.dt_ms
+    longest, near = int(window_ms / bin_ms + 1e-9), int(far_ms / bin_ms + 1e-9)
+    if not 1 <= near < longest:
+        raise ValueError(
+            f"window_ms={window_ms:g} and far_ms={far_ms:g} give {longest} and {near} bins of {bin_ms:g} ms: "
+            "at least one bin must lie within far_ms, and one between far_ms and window_ms"
+        )
+    needed_mb = 4 * 8 * source.n_neurons**2 * (longest + 1) / 1e6
+    if needed_mb > memory_mb:
+        raise ValueError(
+            f"correlograms of {source.n_neurons} neurons at {longest + 1} lags need {needed_mb:.0f} MB, but "
+            f"memory_mb={memory_mb:g}: shorten window_ms={window_ms:g} or raise memory_mb"
+        )
+
+    curves = correlogram(source, bin_steps, longest, binarise)
+    constant = np.isnan(curves[0].diagonal())
+    if constant.any():
+        warnings.warn(
+            f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin: "
+            "their couplings are NaN",
+            ConstantNeuronWarning,
+            stacklevel=3,
+        )
+    causal = curves[1 : near + 1]
+    peak_lag = np.abs(np.nan_to_num(causal)).argmax(axis=0)
+    values = curves[0].copy()
+    if measure != "zero_lag":
+        values = np.take_along_axis(causal, peak_lag[None], axis=0)[0]
+    if measure == "z_score":
+        background = np.concatenate([curves[near + 1 :], curves[near + 1 :].transpose(0, 2, 1)])
+        spread = background.std(axis=0, ddof=1)
+        values = (values - background.mean(axis=0)) / np.where(spread > 0, spread, np.nan)
+    return Couplings(
+        values,
+        diagnostics={"n_bins": int((source.trial_steps // bin_steps).sum()), "lag_bins": longest},
+        arrays={
+            "correlogram": curves.astype(np.float32),
+            "lags_ms": np.arange(longest + 1) * bin_ms,
+            "peak_lag_ms": np.where(np.isnan(values), np.nan, (peak_lag + 1) * bin_ms),
+        },
+    )
