@@ -38,6 +38,8 @@ class Countdown:
         self._total, self._unit = total, unit
         self._done = 0.0
         self._start = time.monotonic()
+        global _last
+        _last = self._start  # the first line has something to go by
 
     def add(self, amount: float) -> None:
         """Count more work as done, and say so now and then."""
@@ -45,7 +47,7 @@ class Countdown:
         elapsed = time.monotonic() - self._start
         left = elapsed * (self._total - self._done) / self._done if self._done else float("inf")
         report_line(
-            f"{self._done:.3g} of {self._total:.3g} {self._unit} "
-            f"({min(self._done / self._total, 1):.0%}), {elapsed:.0f} s gone, about {max(left, 0):.0f} s left",
+            f"{self._done:.3g} of {self._total:.3g} {self._unit} ({min(self._done / self._total, 1):.0%}), "
+            f"{elapsed:.0f} s gone, about {max(left, 0):.0f} s left",
             always=self._done >= self._total > self._done - amount,
         )

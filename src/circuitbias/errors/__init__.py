@@ -6,6 +6,7 @@ from circuitbias.errors.decomposition import (
     fit_scale,
     offset_profile,
     seed_errors,
+    total_error,
 )
 from circuitbias.errors.detection import detection_scores
 from circuitbias.errors.sampling import (
@@ -28,4 +29,5 @@ __all__ = [
     "offset_profile",
     "predict_errors",
     "seed_errors",
+    "total_error",
 ]

@@ -57,6 +57,26 @@ def fit_scale(weights, couplings):
     return float(target @ estimate / power) if power > 0 else math.nan
 
 
+def total_error(weights, couplings):
+    r"""Relative error :math:`\|\alpha J - W\| / \|W\|` of one estimate of any network.
+
+    Parameters
+    ----------
+    weights, couplings : (n, n) array_like
+        As for `fit_scale`; pairs left out there are left out here.
+
+    Returns
+    -------
+    float
+        NaN where no scale can be fitted.
+    """
+    scale = fit_scale(weights, couplings)
+    weights, couplings = off_diagonal(weights, couplings)
+    observed = np.isfinite(weights) & np.isfinite(couplings)
+    norm = np.linalg.norm(weights[observed])
+    return float(np.linalg.norm((scale * couplings - weights)[observed]) / norm) if norm > 0 else math.nan
+
+
 def circulant_errors(weights, couplings):
     r"""Split the error of one estimate of a circulant network.
 

@@ -40,10 +40,9 @@ def estimate(
     """
     if method not in METHODS:
         raise ValueError(f"method={method!r} is unknown, allowed are: {', '.join(sorted(METHODS))}")
+    module = importlib.import_module(METHODS[method])
     started = time.perf_counter()
-    couplings = importlib.import_module(METHODS[method]).estimate(
-        source, memory_mb=memory_mb, device=device, **options
-    )
+    couplings = module.estimate(source, memory_mb=memory_mb, device=device, **options)
     couplings.diagnostics |= {
         "method": method,
         "options": options,

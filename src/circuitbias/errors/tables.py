@@ -1,0 +1,135 @@
+"""Tables of errors and mean profiles over all runs and estimators."""
+
+import json
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from circuitbias.errors.decomposition import (
+    ErrorDecomposition,
+    circulant_errors,
+    fit_scale,
+    offset_profile,
+    seed_errors,
+    total_error,
+)
+from circuitbias.errors.detection import detection_scores
+from circuitbias.estimators.couplings import Couplings
+from circuitbias.networks.network import Network
+
+CONDITION = ["estimator", "method", "options", "r", "theta", "n_spikes"]
+"""Columns that tell runs apart which are not repetitions of each other."""
+
+
+def run_of(couplings: Couplings) -> dict:
+    """What identifies a run: the columns of `CONDITION` (options as JSON text) and the seed."""
+    parameters = couplings.provenance["parameters"]
+    spikes = parameters["spikes"]["parameters"]
+    return {
+        "estimator": parameters["name"],
+        "method": parameters["method"],
+        "options": json.dumps(parameters["options"], sort_keys=True),
+        "r": spikes["model"]["r"],
+        "theta": spikes["model"]["theta"],
+        "n_spikes": spikes["n_spikes"],
+        "seed": spikes["seed"],
+    }
+
+
+def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
+    """Errors of each run against the true weights.
+
+    Parameters
+    ----------
+    network : Network
+    runs : iterable of Couplings
+        With the provenance that the estimate step writes.
+
+    Returns
+    -------
+    DataFrame
+        A row a run: `run_of`, the fields of `ErrorDecomposition` (bias and variance are NaN unless the
+        network is circulant: one recording cannot tell them apart), ``roc_auc``, ``average_precision``,
+        ``n_pairs`` with an estimate, ``run_time_s``.
+    """
+    rows = []
+    for run in runs:
+        if network.circulant:
+            errors = circulant_errors(network.weights, run.values)
+        else:
+            scale, total = (f(network.weights, run.values) for f in (fit_scale, total_error))
+            errors = ErrorDecomposition(scale, total, math.nan, math.nan, math.nan)
+        rows.append(
+            run_of(run)
+            | vars(errors)
+            | detection_scores(network.weights, run.values)
+            | {
+                "n_pairs": int(np.isfinite(run.values).sum()),
+                "run_time_s": run.diagnostics["run_time_s"],
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def repetition_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
+    """Bias and variance over seeds, for any network.
+
+    Parameters
+    ----------
+    network : Network
+    runs : iterable of Couplings
+
+    Returns
+    -------
+    DataFrame
+        A row for each condition with two seeds or more: `CONDITION`, ``n_seeds``, and the fields of
+        `ErrorDecomposition` by `seed_errors`.
+    """
+    stacks: dict[tuple, list] = {}
+    for run in runs:
+        key = tuple(run_of(run)[column] for column in CONDITION)
+        stacks.setdefault(key, []).append(run.values)
+    rows = [
+        dict(zip(CONDITION, key, strict=True))
+        | {"n_seeds": len(stack)}
+        | vars(seed_errors(network.weights, np.stack(stack)))
+        for key, stack in stacks.items()
+        if len(stack) > 1
+    ]
+    columns = [*CONDITION, "n_seeds", *ErrorDecomposition.__dataclass_fields__]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def profile_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
+    """Mean coupling at each offset around a circulant network, scaled to the weights.
+
+    Parameters
+    ----------
+    network : Network
+    runs : iterable of Couplings
+
+    Returns
+    -------
+    DataFrame
+        Columns estimator, r, seed, offset (1 ... n - 1), weight (the truth), coupling (the mean over
+        neurons of scaled couplings). Empty unless the network is circulant.
+    """
+    tables = []
+    for run in runs if network.circulant else ():
+        key = run_of(run)
+        scaled = fit_scale(network.weights, run.values) * run.values
+        profile = pd.DataFrame(
+            {
+                "offset": np.arange(network.n_neurons),
+                "weight": offset_profile(network.weights),
+                "coupling": offset_profile(scaled),
+            }
+        )
+        profile.insert(0, "estimator", key["estimator"])
+        profile.insert(1, "r", key["r"])
+        profile.insert(2, "seed", key["seed"])
+        tables.append(profile[1:])
+    empty = pd.DataFrame(columns=["estimator", "r", "seed", "offset", "weight", "coupling"])
+    return pd.concat(tables, ignore_index=True) if tables else empty

@@ -1,0 +1,90 @@
+"""What the activity looks like: rates, pattern strength, and a piece of it to draw."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from circuitbias.spikes.segments import Segment, SpikeRecord, SpikeSource
+
+
+def firing_rates_hz(source: SpikeSource) -> np.ndarray:
+    """Mean firing rate of each neuron in Hz, shape (n,)."""
+    spikes = np.zeros(source.n_neurons, dtype=np.int64)
+    for segment in source.segments():
+        spikes += np.bincount(segment.neurons, minlength=source.n_neurons)
+    return spikes / (source.trial_steps.sum() * source.dt_ms / 1000)
+
+
+def windows_of_spikes(source: SpikeSource, n_spikes: int) -> Iterator[SpikeRecord]:
+    """Cut the first trial into records of at least ``n_spikes`` spikes each; an incomplete one is dropped.
+
+    Windows end with a segment, so they exceed ``n_spikes`` by less than a segment's spikes.
+
+    Yields
+    ------
+    SpikeRecord
+        Of one trial; its steps count from the window's own start.
+    """
+    pieces, size = [], 0
+    for segment in source.segments(trial=0):
+        start = pieces[0].first_step if pieces else segment.first_step
+        pieces.append(segment)
+        size += segment.steps.size
+        if size >= n_spikes:
+            yield SpikeRecord(
+                source.n_neurons,
+                source.dt_ms,
+                [p._replace(first_step=p.first_step - start, steps=p.steps - start) for p in pieces],
+            )
+            pieces, size = [], 0
+
+
+def pattern_strength(correlations: np.ndarray, period: float) -> float:
+    """How far the correlations repeat themselves around the ring: 0 for no pattern, 1 for a perfect one.
+
+    The mean over rows of the correlation matrix (its diagonal set to 0) and over shifts by one, two, ...
+    periods of the Pearson correlation of a row with itself shifted.
+
+    Parameters
+    ----------
+    correlations : ndarray, shape (n, n)
+        Correlations of spike counts.
+    period : float
+        Distance between bumps in neurons.
+
+    Returns
+    -------
+    float
+
+    References
+    ----------
+    Das & Fiete, Nat. Neurosci. 23:1286 (2020), where n = 100 and the shifts are 25, 50 and 75.
+    """
+    n = len(correlations)
+    rows = np.where(np.eye(n, dtype=bool), 0.0, correlations)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    shifts = np.round(np.arange(period, n - period / 2, period)).astype(int)
+    return float(np.mean([(rows * np.roll(rows, shift, axis=1)).sum(axis=1).mean() for shift in shifts]))
+
+
+def bump_period(weights: np.ndarray) -> float:
+    """Distance between the bumps that circulant weights favour, in neurons; NaN if they favour none.
+
+    The spatial Fourier mode with the largest positive eigenvalue wins.
+    """
+    offsets = np.arange(len(weights))
+    profile = weights[offsets[:, None], (offsets[:, None] + offsets) % len(weights)].mean(axis=0)
+    eigenvalues = np.fft.rfft(profile).real[1:]
+    mode = int(eigenvalues.argmax()) + 1
+    return len(weights) / mode if eigenvalues[mode - 1] > 0 else float("nan")
+
+
+def snapshot(source: SpikeSource, n_steps: int) -> Segment:
+    """The last ``n_steps`` of the first trial, for a raster plot; steps count from the snapshot's start."""
+    length = int(source.trial_steps[0])
+    start = max(length - n_steps, 0)
+    late = [s for s in source.segments(trial=0) if s.first_step + s.n_steps > start]
+    steps = np.concatenate([s.steps for s in late]) - start
+    neurons = np.concatenate([s.neurons for s in late])
+    return Segment(0, 0, length - start, steps[steps >= 0], neurons[steps >= 0])

@@ -1,0 +1,55 @@
+"""Describe the activity of a simulation: rates, pattern strength, and a piece to draw."""
+
+import numpy as np
+
+from circuitbias.estimators.cross_correlation import correlogram
+from circuitbias.files import atomic_path
+from circuitbias.networks.network import Network
+from circuitbias.spikes.activity import (
+    bump_period,
+    firing_rates_hz,
+    pattern_strength,
+    snapshot,
+    windows_of_spikes,
+)
+from circuitbias.spikes.storage import SpikeFile
+
+# The published values are of single-step counts of about this many spikes: the measure depends on it.
+PATTERN_WINDOWS = (1_000_000, 10_000_000)
+_MOST_WINDOWS = 10
+_SNAPSHOT_MS = 500.0
+
+
+def add_arguments(parser):
+    """Declare the arguments of the step."""
+    parser.add_argument("--network", required=True, help="network file")
+    parser.add_argument("--spikes", required=True, help="spike file")
+    parser.add_argument("--output", required=True, help="activity file (.npz)")
+
+
+def run(arguments):
+    """Do the step."""
+    network, spikes = Network.load(arguments.network), SpikeFile(arguments.spikes)
+    parameters = spikes.metadata["parameters"]
+    period = bump_period(network.weights) if network.circulant else np.nan
+    patterns = [
+        (n_spikes, pattern_strength(correlogram(window, bin_steps=1, longest_lag=0)[0], period))
+        for n_spikes in PATTERN_WINDOWS
+        if np.isfinite(period)
+        for _, window in zip(range(_MOST_WINDOWS), windows_of_spikes(spikes, n_spikes), strict=False)
+    ]
+    piece = snapshot(spikes, int(_SNAPSHOT_MS / spikes.dt_ms))
+    with atomic_path(arguments.output) as aside:
+        np.savez_compressed(
+            aside,
+            r=parameters["model"]["r"],
+            theta=parameters["model"]["theta"],
+            seed=parameters["seed"],
+            n_spikes=spikes.n_spikes,
+            duration_s=spikes.trial_steps.sum() * spikes.dt_ms / 1000,
+            rates_hz=firing_rates_hz(spikes),
+            pattern_window_spikes=np.array([n for n, _ in patterns], dtype=np.int64),
+            pattern_strength=np.array([strength for _, strength in patterns], dtype=np.float64),
+            raster_ms=piece.steps * spikes.dt_ms,
+            raster_neurons=piece.neurons,
+        )

@@ -1,0 +1,52 @@
+"""Simulate the threshold model on a network and write its spikes."""
+
+import json
+
+from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.dynamics.simulate import FIRST_SPIKE, simulate
+from circuitbias.networks.network import Network
+from circuitbias.progress import Countdown
+from circuitbias.provenance import describe
+from circuitbias.spikes.storage import write_spikes
+
+
+def add_arguments(parser):
+    """Declare the arguments of the step."""
+    parser.add_argument("--network", required=True, help="network file")
+    parser.add_argument(
+        "--parameters", type=json.loads, required=True, help='JSON, e.g. {"r": 0.01, "theta": 0.001033}'
+    )
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--n-spikes", type=int, required=True, help="spikes to record, of all neurons")
+    parser.add_argument("--trials", type=int, default=1, help="independent runs the spikes are divided over")
+    parser.add_argument(
+        "--burn-in",
+        default=FIRST_SPIKE,
+        type=lambda text: text if text == FIRST_SPIKE else int(text),
+        help="first_spike, or a number of steps",
+    )
+    parser.add_argument("--max-silent-steps", type=int, default=1_000_000)
+    parser.add_argument("--threads", type=int, default=1, help="trials that run side by side")
+    parser.add_argument("--output", required=True, help="spike file (.h5)")
+
+
+def run(arguments):
+    """Do the step."""
+    network = Network.load(arguments.network)
+    parameters = ThresholdParameters.from_dict(arguments.parameters)
+    recording = {name: getattr(arguments, name) for name in ("seed", "n_spikes", "trials", "burn_in")}
+    segments = simulate(
+        network,
+        parameters,
+        **recording,
+        max_silent_steps=arguments.max_silent_steps,
+        threads=arguments.threads,
+    )
+    write_spikes(
+        arguments.output,
+        segments,
+        network.n_neurons,
+        parameters.dt_ms,
+        describe(network=network.provenance, model=parameters.to_dict(), **recording),
+        progress=Countdown(arguments.n_spikes, "spikes").add,
+    )
