@@ -10,11 +10,13 @@ Layout (format version 1)::
 
 Gaps are small numbers, so they compress to little more than their entropy; a segment is at most 2**16
 steps long, so that they always fit, and starts from an absolute step, so that any can be read alone.
-HDF5 keeps a checksum of every block.
+HDF5 keeps a checksum of every block, of the index and of the attributes; these are strings of fixed
+length, since those of variable length lie in a heap that has none.
 """
 
 import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -23,18 +25,13 @@ import numpy as np
 from circuitbias.files import atomic_path
 from circuitbias.spikes.segments import Segment, total_steps
 
-FORMAT, VERSION = "circuitbias-spikes", 1
+FORMAT, VERSION = np.bytes_("circuitbias-spikes"), 1
 LONGEST_SEGMENT = 2**16
 _BLOCK = 2**17  # spikes in a compressed block
 _AT_ONCE = 8 * _BLOCK  # spikes written or read in one go: a block is not unpacked for every segment in it
-_STORE = {
-    "maxshape": (None,),
-    "chunks": (_BLOCK,),
-    "shuffle": True,
-    "compression": "gzip",
-    "compression_opts": 1,
-    "fletcher32": True,
-}
+_CHECKED = {"shuffle": True, "compression": "gzip", "compression_opts": 1, "fletcher32": True}
+# What h5py and what reads its answers raise for a damaged file, depending on the place of the damage.
+_DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError)
 
 
 class SpikeFileError(ValueError):
@@ -73,13 +70,14 @@ def write_spikes(
             version=VERSION,
             n_neurons=n_neurons,
             dt_ms=dt_ms,
-            metadata=json.dumps(metadata, sort_keys=True),
+            metadata=np.bytes_(json.dumps(metadata, sort_keys=True)),
         )
-        neuron = file.create_dataset("neuron", (0,), np.min_scalar_type(n_neurons - 1), **_STORE)
-        gap = file.create_dataset("gap", (0,), np.uint16, **_STORE)
+        column = {"shape": (0,), "maxshape": (None,), "chunks": (_BLOCK,), **_CHECKED}
+        neuron = file.create_dataset("neuron", dtype=np.min_scalar_type(n_neurons - 1), **column)
+        gap = file.create_dataset("gap", dtype=np.uint16, **column)
 
         def flush():
-            gaps, neurons = (np.concatenate(column) for column in zip(*pending, strict=True))
+            gaps, neurons = map(np.concatenate, zip(*pending, strict=True))
             for dataset, values in ((gap, gaps), (neuron, neurons)):
                 dataset.resize(len(dataset) + len(values), axis=0)
                 dataset[-len(values) :] = values
@@ -97,7 +95,9 @@ def write_spikes(
             progress(size)
         if pending:
             flush()
-        file["segments"] = np.array(index, dtype=np.int64).reshape(-1, 5)
+        rows = np.array(index, dtype=np.int64).reshape(-1, 5)
+        layout = {"maxshape": (None, 5), "chunks": (1024, 5)}  # chunks, as only they have checksums
+        file.create_dataset("segments", data=rows, **layout, **_CHECKED)
 
 
 def _split(segments: Iterable[Segment]) -> Iterator[Segment]:
@@ -113,6 +113,12 @@ def _split(segments: Iterable[Segment]) -> Iterator[Segment]:
                 segment.steps[first:last],
                 segment.neurons[first:last],
             )
+
+
+def _attribute(file: h5py.File, name: str):
+    """Return an attribute that is one number or string; None if there is none such."""
+    value = file.attrs.get(name)
+    return value if np.ndim(value) == 0 else None
 
 
 class SpikeFile:
@@ -143,33 +149,33 @@ class SpikeFile:
         if not self.path.is_file():
             raise SpikeFileError(f"{self.path}: there is no such spike file")
         with self._open() as file:
-            if file.attrs.get("format") != FORMAT:
+            if _attribute(file, "format") != FORMAT:
                 raise SpikeFileError(f"{self.path}: an HDF5 file, but not a spike file of circuitbias")
-            if file.attrs.get("version") != VERSION:
+            if (version := _attribute(file, "version")) != VERSION:
                 raise SpikeFileError(
-                    f"{self.path}: spike file of version {file.attrs.get('version')}, this program "
-                    f"reads version {VERSION}: delete the file to have it made again"
+                    f"{self.path}: spike file of version {version}, this program reads version "
+                    f"{VERSION}: delete the file to have it made again"
                 )
-            try:
-                self.n_neurons = int(file.attrs["n_neurons"])
-                self.dt_ms = float(file.attrs["dt_ms"])
-                self.metadata = json.loads(file.attrs["metadata"])
-                self._index = file["segments"][:]
-                self.n_spikes = len(file["neuron"])
-                whole = len(file["gap"]) == self.n_spikes == int(self._index[:, 4].sum())
-            except (KeyError, OSError, ValueError) as error:
-                raise SpikeFileError(f"{self.path}: a damaged spike file ({error})") from error
-        if not whole:
-            raise SpikeFileError(f"{self.path}: a damaged spike file (its index and its spikes differ)")
+            self.n_neurons = int(file.attrs["n_neurons"])
+            self.dt_ms = float(file.attrs["dt_ms"])
+            self.metadata = json.loads(file.attrs["metadata"])
+            self._index = file["segments"][:]
+            self.n_spikes = len(file["neuron"])
+            if not len(file["gap"]) == self.n_spikes == self._index[:, 4].sum():
+                raise SpikeFileError(f"{self.path}: a damaged spike file, its index and its spikes differ")
         self.trial_steps = total_steps(zip(self._index[:, 0], self._index[:, 2], strict=True))
 
-    def _open(self) -> h5py.File:
+    @contextmanager
+    def _open(self) -> Iterator[h5py.File]:
         try:
-            return h5py.File(self.path, "r")
-        except OSError as error:
+            with h5py.File(self.path, "r") as file:
+                yield file
+        except SpikeFileError:
+            raise
+        except _DAMAGE as error:
             raise SpikeFileError(
-                f"{self.path}: not a whole spike file, truncated or of another kind ({error}): "
-                "delete it to have it made again"
+                f"{self.path}: not a whole spike file: truncated, damaged or of another kind ({error}). "
+                "Delete it to have it made again"
             ) from error
 
     def segments(self, trial: int | None = None) -> Iterator[Segment]:
@@ -200,18 +206,10 @@ class SpikeFile:
                 end = row + 1
                 while end < len(index) and first[end] == last[end - 1] and last[end] - first[row] <= _AT_ONCE:
                     end += 1
-                gaps, neurons = self._read(file, int(first[row]), int(last[end - 1]))
+                spikes = slice(int(first[row]), int(last[end - 1]))
+                gaps, neurons = file["gap"][spikes], file["neuron"][spikes]
                 for which, first_step, n_steps, start, size in index[row:end].tolist():
                     span = slice(start - int(first[row]), start - int(first[row]) + size)
                     steps = np.cumsum(gaps[span], dtype=np.int64) + first_step
                     yield Segment(which, first_step, n_steps, steps, neurons[span])
                 row = end
-
-    def _read(self, file: h5py.File, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        try:
-            return file["gap"][start:stop], file["neuron"][start:stop]
-        except OSError as error:
-            raise SpikeFileError(
-                f"{self.path}: spikes {start} to {stop} cannot be read, the file is damaged ({error}): "
-                "delete it to have it made again"
-            ) from error
