@@ -27,6 +27,8 @@ AGREEMENT_SE = 2.0
 """Values agree if they differ by at most so many standard errors, or ..."""
 AGREEMENT_RATIO = {"total": 0.03, "bias": 0.03, "variance": 0.05}
 """... by at most this fraction of what was expected."""
+MOST_EXTRAPOLATION = 100
+"""The prediction is of first order in the noise: it is not used over more than this factor of spikes."""
 
 # Published method for an estimator's method and the options that must be so.
 _COUNTERPARTS = (
@@ -141,7 +143,10 @@ def _with_verdicts(rows: list[dict]) -> pd.DataFrame:
     near = (table.ratio - 1).abs() <= table.quantity.map(AGREEMENT_RATIO).fillna(0.0)
     agrees = near | (table.z.abs() <= AGREEMENT_SE)
     unknown = table.standard_error.isna() & ~near
-    table["verdict"] = np.select([unknown, agrees], ["no error known", "agrees"], "differs")
+    too_far = table.n_spikes * MOST_EXTRAPOLATION < table.n_spikes_published
+    table["verdict"] = np.select(
+        [too_far, unknown, agrees], ["too few spikes", "no error known", "agrees"], "differs"
+    )
     return table
 
 
@@ -157,5 +162,5 @@ def summary(comparison: pd.DataFrame) -> str:
     differing = comparison[comparison.verdict == "differs"]
     if len(differing):
         shown = differing[["quantity", "estimator", "r", "expected", "standard_error", "ours", "ratio", "z"]]
-        lines += ["Rows that differ:", shown.to_string(index=False, float_format="%.4g")]
+        lines += ["Rows that differ:", shown.to_string(index=False, float_format="{:.4g}".format)]
     return "\n".join(lines)

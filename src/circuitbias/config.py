@@ -11,6 +11,7 @@ from circuitbias.config_schema import complete, config_reference, problem
 
 __all__ = [
     "ConfigError",
+    "compares_with_paper",
     "config_reference",
     "label_strength",
     "load_config",
@@ -82,6 +83,12 @@ def resolve_thresholds(config) -> dict[float, float]:
         rule = f"the paper has no threshold for {unknown}; must be among {known}"
         raise ConfigError(problem(config, ("strengths",), f"{rule}, or thresholds be a list"))
     return {r: float(theta[0]) for r, theta in near.items()}
+
+
+def compares_with_paper(config) -> bool:
+    """Whether a complete config has the ring and the model of the paper, so that its numbers apply."""
+    papers = load_config({})
+    return all(config[key] == papers[key] for key in ("network", "model", "thresholds"))
 
 
 def strength_label(strength: float) -> str:

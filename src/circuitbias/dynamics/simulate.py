@@ -102,10 +102,10 @@ class _Trial:
         p = self._parameters
         return (
             f"no neuron has fired for {n_steps} steps ({n_steps * p.dt_ms / 1000:g} s) from step "
-            f"{first_step} of trial {self.number} on: theta={p.theta:g} is out of reach of the drive b={p.b:g} with its "
-            f"noise (one sd: {p.b * p.sigma:g}, on with probability rho={p.rho:g}) and the recurrent input "
-            f"of r={p.r:g} (now {self._h.min():g} ... {self._h.max():g}). Lower theta, or raise "
-            f"max_silent_steps={self._max_silent_steps}."
+            f"{first_step} of trial {self.number} on: theta={p.theta:g} is out of reach of the drive "
+            f"b={p.b:g} with its noise (one sd: {p.b * p.sigma:g}, on with probability "
+            f"rho={p.rho:g}) and the recurrent input of r={p.r:g} (now {self._h.min():g} ... "
+            f"{self._h.max():g}). Lower theta, or raise max_silent_steps={self._max_silent_steps}."
         )
 
 

@@ -37,9 +37,9 @@ here is theirs divided by dt (`ThresholdSAM.from_parameters` converts). Their in
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from circuitbias.dynamics.parameters import require
+from circuitbias.progress import Countdown
 
 
 def no_stimulus(step):
@@ -240,7 +240,7 @@ class ThresholdSAM(torch.nn.Module):
             or with n_networks in between; or a callable of the row number that returns a row. Rows
             of (n_neurons,) are shared by all networks of a batch.
         verbose : bool
-            Show a progress bar.
+            Report progress.
 
         Returns
         -------
@@ -263,10 +263,13 @@ class ThresholdSAM(torch.nn.Module):
         state = self._expand("initial_activation", initial_activation, shape)
         state = self.equilibrate(W0, state, equilibration_steps, uniforms_of)
         record = torch.zeros(*shape, n_steps, dtype=store_as_dtype, device=self.device)
-        for step in tqdm(range(n_steps), disable=not verbose):
+        progress = Countdown(n_steps, "steps")
+        for step in range(n_steps):
             spikes = self(W0, state, step, uniforms_of(equilibration_steps + step))
             state = self.update_activation(spikes, state)
             record[..., step] = spikes
+            if verbose:
+                progress.add(1)
         return record
 
     def _tensor(self, value):

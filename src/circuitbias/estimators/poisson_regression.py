@@ -104,7 +104,7 @@ def shared_preconditioner(second_moment, mean_targets, free, ridge):
     return apply
 
 
-def target_preconditioner(design, coefficients, free, ridge):
+def target_preconditioner(design, coefficients, free, ridge, cross_moment=None):
     """Inverse of each target's own Hessian on a sample of rows.
 
     Parameters
@@ -131,6 +131,9 @@ def target_preconditioner(design, coefficients, free, ridge):
         for hessian, rate in zip(hessians, rates.T, strict=True):
             hessian += (rows * rate[:, None]).T @ rows
     hessians /= n_rows
+    if cross_moment is not None:
+        missing = cross_moment - hessians[:, :, -1].T
+        hessians.diagonal(dim1=1, dim2=2).add_(missing.clamp(min=0).T)
     hessians += ridge * torch.diag((torch.arange(n_columns) < n_columns - 1).to(hessians))
     both_free = free.T[:, :, None] & free.T[:, None, :]
     hessians = torch.where(both_free, hessians, torch.eye(n_columns).to(hessians))

@@ -65,7 +65,7 @@ class BinnedCounts:
     Raises
     ------
     ValueError
-        If a bin has no step, no trial is as long as a bin, or the bound is too small for blocks of a useful size.
+        If a bin has no step, no trial is as long as a bin, or the bound is too small for useful blocks.
     """
 
     source: SpikeSource

@@ -14,6 +14,7 @@ def add_arguments(parser):
     parser.add_argument("--errors", required=True, help="errors of each run (.csv)")
     parser.add_argument("--activity", required=True, nargs="+", help="activity files (.npz)")
     parser.add_argument("--output", required=True, help="comparison (.csv)")
+    parser.add_argument("--summary", help="what agrees and what differs, in words (.txt)")
 
 
 def run(arguments):
@@ -29,6 +30,9 @@ def run(arguments):
     with atomic_path(arguments.output) as aside:
         comparison.to_csv(aside, index=False, float_format="%.6g")
     print(summary(comparison))
+    if arguments.summary:
+        with atomic_path(arguments.summary) as aside:
+            aside.write_text(summary(comparison) + "\n", encoding="utf-8")
 
 
 def _patterns(paths) -> pd.DataFrame:

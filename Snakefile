@@ -1,0 +1,39 @@
+# circuitbias: how wrong is a circuit when it is inferred from its activity?
+# networks -> dynamics -> spikes -> estimators -> errors -> figures: one file of rules for each.
+
+from snakemake.utils import min_version
+
+from circuitbias.config import load_config
+
+min_version("9.8")
+
+
+# A config given with --configfile stands alone: it is not merged into the default one.
+if not workflow.configfiles:
+
+    configfile: "config/config.yaml"
+
+
+config = load_config(config)
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/networks.smk"
+include: "workflow/rules/dynamics.smk"
+include: "workflow/rules/estimators.smk"
+include: "workflow/rules/errors.smk"
+include: "workflow/rules/figures.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        targets(),
+    localrule: True
+
+
+onsuccess:
+    print_outcome()

@@ -1,0 +1,161 @@
+"""The workflow itself: what runs, what is left alone, and what is run again."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+CONFIG = {
+    "name": "tiny",
+    "network": {"family": "ring", "n_neurons": 20, "sigma1": 1.4, "sigma2": 1.41},
+    "strengths": [0.01, 0.02],
+    "thresholds": [0.0013, 0.0012],
+    "simulation": {"n_spikes": 5000},
+    "estimators": {
+        "glm": {"method": "glm", "bin_steps": 100},
+        "mean_field": {"method": "mean_field", "bin_steps": 100},
+    },
+    "figures": {"example_strengths": [0.01]},
+}
+
+
+class Checkout:
+    """A copy of the workflow and the package that a test may edit and run."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for part in ("Snakefile", "workflow", "config", "profiles", "src"):
+            source, target = ROOT / part, folder / part
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+            else:
+                shutil.copy(source, target)
+        self.configure()
+
+    def configure(self, **changes):
+        (self.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG | changes))
+
+    def snakemake(self, *arguments, code=0) -> str:
+        result = subprocess.run(
+            [sys.executable, "-m", "snakemake", "--configfile", "config.yaml", "--cores", "2", *arguments],
+            cwd=self.folder,
+            env=os.environ | {"PYTHONPATH": str(self.folder / "src")},
+            capture_output=True,
+            text=True,
+        )
+        output = result.stdout + result.stderr
+        assert result.returncode == code, output
+        return output
+
+    def planned(self) -> dict[str, int]:
+        """Rules that a run would run now, and how often."""
+        output = self.snakemake("--dry-run", "--quiet", "progress")
+        table = re.search(r"^job +count\n-+ +-+\n((?:\w+ +\d+\n)+)", output, re.MULTILINE)
+        jobs = dict(line.split() for line in table[1].splitlines()) if table else {}
+        return {rule: int(count) for rule, count in jobs.items() if rule not in ("all", "total")}
+
+    def edit(self, module: str, comment: str = "# edited\n"):
+        path = self.folder / "src" / "circuitbias" / module
+        path.write_text(path.read_text() + comment)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A checkout in which the tiny run has been finished."""
+    checkout = Checkout(tmp_path_factory.mktemp("checkout"))
+    everything = {"network": 1, "simulate": 2, "activity": 2, "estimate": 4, "errors": 1}
+    assert checkout.planned() == everything | {"figure1": 1, "figure2": 1}
+    checkout.snakemake()
+    return checkout
+
+
+@pytest.fixture
+def checkout(finished):
+    """The finished checkout, put back as it was after the test."""
+    sources = {path: path.read_bytes() for path in finished.folder.glob("src/**/*.py")}
+    yield finished
+    for path, content in sources.items():
+        path.write_bytes(content)
+    finished.configure()
+
+
+def test_results_are_there_and_a_second_run_has_nothing_to_do(checkout):
+    results = checkout.folder / "results" / "tiny"
+    for name in ("errors.csv", "figures/figure1.png", "figures/figure2.svg", "figures/figure2.csv"):
+        assert (results / name).stat().st_size > 0
+    assert not (results / "paper_comparison.csv").exists()  # not a network of the paper
+    assert "Nothing to be done" in checkout.snakemake()
+
+
+@pytest.mark.parametrize(
+    ("change", "again"),
+    [
+        (
+            {"estimators": CONFIG["estimators"] | {"glm": {"method": "glm", "bin_steps": 50}}},
+            {"estimate": 2, "errors": 1, "figure2": 1},
+        ),
+        (
+            {"thresholds": [0.0013, 0.00121]},
+            {"simulate": 1, "activity": 1, "estimate": 2, "errors": 1, "figure1": 1, "figure2": 1},
+        ),
+        ({"figures": {"example_strengths": [0.02]}}, {"figure1": 1, "figure2": 1}),
+    ],
+    ids=["one estimator", "one threshold", "the examples"],
+)
+def test_a_changed_key_reruns_what_depends_on_it(checkout, change, again):
+    checkout.configure(**change)
+    assert checkout.planned() == again
+
+
+@pytest.mark.parametrize(
+    ("module", "again"),
+    [
+        ("estimators/glm.py", {"estimate": 2, "errors": 1, "figure2": 1}),
+        ("figures/figure1.py", {"figure1": 1}),
+        ("cli.py", {}),
+    ],
+)
+def test_an_edited_module_reruns_what_depends_on_it(checkout, module, again):
+    checkout.edit(module)
+    assert checkout.planned() == again
+
+
+def test_a_bad_config_stops_before_the_first_job(checkout):
+    checkout.configure(simulation={"n_spike": 5000})
+    output = checkout.snakemake(code=1)
+    assert "simulation.n_spike" in output
+    assert "n_spikes" in output
+    assert "Execute" not in output
+
+
+def test_an_interrupted_run_is_resumed(tmp_path):
+    """A run cut short by a failing step leaves nothing half-made and goes on where it stopped."""
+    checkout = Checkout(tmp_path)
+    broken = "\n\ndef estimate(*arguments, **options):\n    raise RuntimeError('cut short')\n"
+    glm = checkout.folder / "src" / "circuitbias" / "estimators" / "glm.py"
+    whole = glm.read_text()
+    glm.write_text(whole + broken)
+    assert "cut short" in checkout.snakemake(code=1)
+    assert not list(checkout.folder.glob("results/tiny/couplings/glm/*"))
+    glm.write_text(whole)
+    assert checkout.planned() == {"estimate": 2, "errors": 1, "figure2": 1} | (
+        # What the failing run had not come to, with jobs in whatever order.
+        {rule: n for rule, n in checkout.planned().items() if rule in ("activity", "figure1")}
+    )
+    checkout.snakemake()
+    assert "Nothing to be done" in checkout.snakemake()
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "paper.yaml", "test.yaml"])
+def test_the_configs_that_come_with_it_can_be_planned(tmp_path, name):
+    checkout = Checkout(tmp_path)
+    shutil.copy(ROOT / "config" / name, checkout.folder / "config.yaml")
+    planned = checkout.planned()
+    assert planned["compare"] == 1
+    assert planned["simulate"] in (2, 11)

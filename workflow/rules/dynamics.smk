@@ -1,0 +1,42 @@
+rule simulate:
+    input:
+        network=NETWORK,
+    output:
+        f"{RESULTS}/spikes/r{{r}}_seed{{seed}}.h5",
+    log:
+        f"{LOGS}/simulate/r{{r}}_seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/simulate/r{{r}}_seed{{seed}}.tsv"
+    conda:
+        "../envs/circuitbias.yml"
+    threads: config["simulation"]["trials"]
+    params:
+        parameters=lambda wildcards: json.dumps(
+            {"r": float(wildcards.r), "theta": THETA[wildcards.r], **config["model"]}
+        ),
+        recording=" ".join(
+            f"--{key.replace('_', '-')} {value}"
+            for key, value in config["simulation"].items()
+        ),
+        code=step_code("simulate"),
+    shell:
+        "{CIRCUITBIAS} simulate --network {input.network:q} --parameters {params.parameters:q}"
+        " --seed {wildcards.seed} {params.recording} --threads {threads}"
+        " --output {output:q} 2>&1 | tee {log:q}"
+
+
+rule activity:
+    input:
+        network=NETWORK,
+        spikes=rules.simulate.output,
+    output:
+        f"{RESULTS}/activity/r{{r}}_seed{{seed}}.npz",
+    log:
+        f"{LOGS}/activity/r{{r}}_seed{{seed}}.log",
+    conda:
+        "../envs/circuitbias.yml"
+    params:
+        code=step_code("activity"),
+    shell:
+        "{CIRCUITBIAS} activity --network {input.network:q} --spikes {input.spikes:q}"
+        " --output {output:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,43 @@
+rule errors:
+    input:
+        network=NETWORK,
+        couplings=every_estimate(),
+    output:
+        errors=report(
+            f"{RESULTS}/errors.csv", caption="../report/errors.rst", category="Tables"
+        ),
+        profiles=f"{RESULTS}/profiles.csv",
+        repetitions=f"{RESULTS}/errors_over_seeds.csv",
+    log:
+        f"{LOGS}/errors.log",
+    conda:
+        "../envs/circuitbias.yml"
+    params:
+        code=step_code("errors"),
+    shell:
+        "{CIRCUITBIAS} errors --network {input.network:q} --couplings {input.couplings:q}"
+        " --output {output.errors:q} --profiles {output.profiles:q}"
+        " --repetitions {output.repetitions:q} 2>&1 | tee {log:q}"
+
+
+rule compare:
+    input:
+        network=NETWORK,
+        errors=rules.errors.output.errors,
+        activity=every_run(rules.activity.output),
+    output:
+        table=report(
+            f"{RESULTS}/paper_comparison.csv",
+            caption="../report/comparison.rst",
+            category="Tables",
+        ),
+        summary=f"{RESULTS}/paper_comparison.txt",
+    log:
+        f"{LOGS}/compare.log",
+    conda:
+        "../envs/circuitbias.yml"
+    params:
+        code=step_code("compare"),
+    shell:
+        "{CIRCUITBIAS} compare --network {input.network:q} --errors {input.errors:q}"
+        " --activity {input.activity:q} --output {output.table:q} --summary {output.summary:q} > {log:q} 2>&1"

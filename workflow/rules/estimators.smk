@@ -1,0 +1,24 @@
+rule estimate:
+    input:
+        rules.simulate.output,
+    output:
+        f"{RESULTS}/couplings/{{estimator}}/r{{r}}_seed{{seed}}.npz",
+    log:
+        f"{LOGS}/estimate/{{estimator}}/r{{r}}_seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/estimate/{{estimator}}/r{{r}}_seed{{seed}}.tsv"
+    conda:
+        "../envs/circuitbias.yml"
+    resources:
+        mem_mb=config["memory_mb"] + 1000,
+        memory_mb=config["memory_mb"],
+        gpu=int(config["device"] == "cuda"),
+    params:
+        method=estimator_method,
+        options=estimator_options,
+        device=config["device"],
+        code=lambda wildcards: step_code("estimate", METHODS[estimator_method(wildcards)]),
+    shell:
+        "{CIRCUITBIAS} estimate --spikes {input:q} --method {params.method} --options {params.options:q}"
+        " --name {wildcards.estimator} --memory-mb {resources.memory_mb} --device {params.device}"
+        " --output {output:q} 2>&1 | tee {log:q}"

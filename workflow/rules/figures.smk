@@ -1,0 +1,51 @@
+rule figure1:
+    input:
+        network=NETWORK,
+        activity=every_run(rules.activity.output),
+    output:
+        report(
+            figure_files("figure1"),
+            caption="../report/figure1.rst",
+            category="Figures",
+        ),
+    log:
+        f"{LOGS}/figure1.log",
+    conda:
+        "../envs/circuitbias.yml"
+    params:
+        stem=f"{RESULTS}/figures/figure1",
+        examples=EXAMPLES,
+        code=step_code("figure", "circuitbias.figures.figure1"),
+    shell:
+        "{CIRCUITBIAS} figure figure1 --network {input.network:q} --activity {input.activity:q}"
+        " --examples {params.examples} --output {params.stem:q} 2>&1 | tee {log:q}"
+
+
+rule figure2:
+    input:
+        network=NETWORK,
+        errors=rules.errors.output.errors,
+        profiles=rules.errors.output.profiles,
+        couplings=every_estimate(),
+        comparison=COMPARISON,
+    output:
+        report(
+            figure_files("figure2"),
+            caption="../report/figure2.rst",
+            category="Figures",
+        ),
+    log:
+        f"{LOGS}/figure2.log",
+    conda:
+        "../envs/circuitbias.yml"
+    params:
+        stem=f"{RESULTS}/figures/figure2",
+        examples=EXAMPLES,
+        comparison=lambda wildcards, input: (
+            ["--comparison", *input.comparison] if input.comparison else []
+        ),
+        code=step_code("figure", "circuitbias.figures.figure2"),
+    shell:
+        "{CIRCUITBIAS} figure figure2 --network {input.network:q} --errors {input.errors:q}"
+        " --profiles {input.profiles:q} --couplings {input.couplings:q} --examples {params.examples}"
+        " {params.comparison:q} --output {params.stem:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,14 @@
+rule network:
+    input:
+        [config["network"]["path"]] if config["network"]["family"] == "file" else [],
+    output:
+        NETWORK,
+    log:
+        f"{LOGS}/network.log",
+    conda:
+        "../envs/circuitbias.yml"
+    params:
+        options=json.dumps(config["network"]),
+        code=step_code("network"),
+    shell:
+        "{CIRCUITBIAS} network --options {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
