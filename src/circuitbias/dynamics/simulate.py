@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from numbers import Integral
 
 import numpy as np
@@ -191,12 +192,13 @@ def simulate(
         waiting = iter(range(trials))
         running: list[_Trial] = []
         while True:
-            newcomers = [n for n, _ in zip(waiting, range(threads - len(running)), strict=False)]
+            newcomers = list(islice(waiting, threads - len(running)))
+            if not running and not newcomers:
+                return
             for trial, segment in pool.map(start, newcomers):
                 running.append(trial)
                 if segment is not None:
                     yield segment
             running = [trial for trial in running if not trial.finished]
-            if not running and not newcomers:
-                return
             yield from pool.map(lambda trial: trial.next_segment(chunk_steps), running)
+            running = [trial for trial in running if not trial.finished]
