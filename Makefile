@@ -38,7 +38,7 @@ format: $(VENV)/.ok
 	$(BIN)/snakefmt Snakefile workflow
 
 bench: $(VENV)/.ok       ## timings, side by side with the libraries that do the same
-	$(BIN)/python -m pytest benchmarks -m '' --benchmark-only --benchmark-group-by=group
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -m '' --benchmark-only --benchmark-group-by=group
 
 report: $(VENV)/.ok      ## one self-contained HTML page of the finished run
 	$(BIN)/snakemake --report results/report.html

@@ -1,0 +1,39 @@
+"""Recordings that the benchmarks share, made once."""
+
+import os
+
+import pytest
+
+from circuitbias.dynamics import ThresholdParameters
+from circuitbias.dynamics.simulate import simulate
+from circuitbias.networks import build_network
+from circuitbias.published import thresholds
+from circuitbias.spikes.storage import SpikeFile, write_spikes
+
+N_SPIKES = int(float(os.environ.get("BENCH_SPIKES", "1e7")))
+
+
+@pytest.fixture(scope="session")
+def ring():
+    return build_network({"family": "ring"})
+
+
+@pytest.fixture(scope="session")
+def parameters():
+    """Parameters of the paper's ring at a strength."""
+    return lambda r: ThresholdParameters(r=r, theta=thresholds("ring")[r])
+
+
+@pytest.fixture(scope="session")
+def recording(ring, parameters, tmp_path_factory):
+    """Spike file of the ring at a strength, with ``N_SPIKES`` spikes."""
+    made = {}
+
+    def get(r):
+        if r not in made:
+            made[r] = tmp_path_factory.mktemp("spikes") / f"r{r}.h5"
+            segments = simulate(ring, parameters(r), seed=1, n_spikes=N_SPIKES)
+            write_spikes(made[r], segments, ring.n_neurons, 0.1, {})
+        return SpikeFile(made[r])
+
+    return get
