@@ -11,6 +11,7 @@ from circuitbias.estimators.couplings import (
     NotConvergedWarning,
     SeparableCountsWarning,
 )
+from circuitbias.estimators.design import Design
 from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
 from circuitbias.estimators.poisson_regression import (
     Objective,
@@ -68,21 +69,24 @@ def estimate(
         Diagnostics: ``n_bins``, ``passes``, ``largest_scaled_gradient`` (the certificate: over all
         neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (lags, n, n),
         ``intercepts`` (n,), ``scaled_gradient`` (n,), ``standard_errors`` (lags, n, n), those that the
-        Poisson model itself predicts, from the Hessian on a subsample of the bins.
+        Poisson model itself predicts, from the Hessian on a subsample of the bins. The coefficient of a
+        neuron's own count in the same bin is held at 0 and has no standard error.
 
     Warns
     -----
     ConstantNeuronWarning, CollinearNeuronsWarning
         Neurons whose couplings are not defined are NaN.
     SeparableCountsWarning
-        A neuron that never fires together with another one (at a lag) has no finite fit: NaN.
+        A neuron that never fires together with another one (at a lag), or only where that has its largest
+        count, has no finite fit: NaN.
     NotConvergedWarning
         Fits that did not reach the tolerance are NaN.
 
     Raises
     ------
     ValueError
-        If there are not more bins than neurons and lags, or a lag is negative or there twice.
+        If there are not more bins than neurons and lags, a lag is negative or there twice, or the past
+        counts are linearly dependent.
     """
     lags = sorted(int(lag) for lag in lags)
     if not lags or lags[0] < 0 or len(set(lags)) < len(lags):
@@ -90,40 +94,47 @@ def estimate(
     device = torch_device(device)
     counts = BinnedCounts(source, bin_steps, binarise, memory_mb)
     usable = usable_neurons(count_moments(counts, device))
-    design = _Design(counts, usable.kept, lags, device)
+    design = Design(counts, usable.kept, lags, device)
 
-    second_moment, cross_moment, sample, sample_targets = design.survey(
-        _SAMPLE_ROWS_PER_COLUMN * design.n_columns
-    )
+    second_moment, cross_moment, bounds, sample = design.survey(_SAMPLE_ROWS_PER_COLUMN * design.n_columns)
     means = second_moment[-1]  # of the columns; the last column is 1
     variances = second_moment.diagonal() - means**2
     response_means = cross_moment[-1]
+    design.require_independent(second_moment, response_means)
     free = design.free_coefficients()
-    separable = ((cross_moment == 0) & free).any(0) & (ridge == 0)
+    # Over the spikes of the target, the covariate's distance from its lowest and from its highest count.
+    distances = (cross_moment - bounds[0][:, None] * response_means).minimum(
+        bounds[1][:, None] * response_means - cross_moment
+    )
+    at_bound = (distances * design.n_rows < 0.5) & free  # the sums are whole numbers
+    separable = at_bound[:-1].any(0) & (ridge == 0)
     if separable.any():
         warnings.warn(
             f"neurons {usable.kept[separable.cpu()].tolist()} never fire in the bins (at lags {lags}) of "
-            "some other neuron: their likelihood has no maximum and their couplings are NaN",
+            "some other neuron, or only in those where it fires most: their likelihood has no maximum "
+            "and their couplings are NaN",
             SeparableCountsWarning,
             stacklevel=3,
         )
     free = free & ~separable  # such a target rests at zero
 
     # The gradient's natural size: one standard deviation of the covariate times the mean response.
-    spread = torch.where(torch.arange(design.n_columns) < design.n_columns - 1, variances.sqrt(), 1.0)
+    spread = torch.cat([variances[:-1].sqrt(), means[-1:]])
     gradient_scale = spread[:, None] * response_means
     start = torch.zeros_like(cross_moment)
     start[-1] = response_means.log()
     start = start * free
 
-    # On a subsample first: it is cheap, starts the fit close to its end, and gives the Hessians.
+    # On a subsample first: it is cheap, starts the fit close to its end, and gives the Hessians. All bins
+    # say how often pairs fire together: rare pairs need not do so in the sample. What the sample does
+    # not know at all is left to a ridge of the weight of one bin.
     rough = minimise(
         Objective(
             lambda: iter(sample.split(counts.block_bins)),
             len(sample),
-            sample.T @ sample_targets / len(sample),
+            cross_moment,
             free,
-            ridge,
+            ridge + 1 / len(sample),
         ),
         start,
         shared_preconditioner(second_moment, response_means, free, ridge),
@@ -132,7 +143,7 @@ def estimate(
         _ROUGH_PASSES,
     )
     begin = torch.where(rough.converged, rough.coefficients, start)
-    precondition, inverse_diagonal = target_preconditioner(sample, begin, free, ridge)
+    precondition, inverse_diagonal = target_preconditioner(sample, begin, free, ridge, cross_moment)
     objective = Objective(design.blocks, design.n_rows, cross_moment, free, ridge)
     solution = minimise(
         objective,
@@ -172,74 +183,11 @@ def estimate(
             "coefficients": coefficients,
             "intercepts": to_all.neurons(solution.coefficients[-1]),
             "scaled_gradient": to_all.neurons(solution.scaled_gradient),
-            "standard_errors": to_all.pairs((inverse_diagonal[:-1] / design.n_rows).sqrt()),
+            "standard_errors": to_all.pairs(
+                torch.where(free, inverse_diagonal / design.n_rows, torch.nan)[:-1].sqrt()
+            ),
         },
     )
-
-
-class _Design:
-    """The design matrix, block by block: counts of the kept neurons at each lag, and a column of ones."""
-
-    def __init__(self, counts: BinnedCounts, kept: np.ndarray, lags: list[int], device: torch.device):
-        self._counts, self._kept, self._lags, self._device = counts, kept, lags, device
-        self._some_dropped = len(kept) < counts.n_neurons
-        self.n_targets = len(kept)
-        self.n_columns = len(lags) * len(kept) + 1
-        self.n_rows = int(np.maximum(counts.trial_bins - lags[-1], 0).sum())
-        if self.n_rows <= self.n_columns:
-            raise ValueError(
-                f"{self.n_rows} bins are too few for {self.n_columns} coefficients a neuron: "
-                "more bins than coefficients are needed"
-            )
-
-    def free_coefficients(self) -> torch.Tensor:
-        """All coefficients but that of a neuron's own count in the same bin."""
-        free = torch.ones((self.n_columns, self.n_targets), dtype=torch.bool, device=self._device)
-        if self._lags[0] == 0:
-            free[: self.n_targets].fill_diagonal_(False)
-        return free
-
-    def blocks(self):
-        """Yield the rows of the design matrix, block by block."""
-        for design, _ in self._blocks_and_counts():
-            yield design
-
-    def _blocks_and_counts(self):
-        longest = self._lags[-1]
-        trial, past = None, None
-        for block in self._counts.blocks():
-            counts = block.counts[:, self._kept] if self._some_dropped else block.counts
-            if block.trial != trial:
-                trial, past = block.trial, counts[:0]
-            counts = np.concatenate([past, counts]) if longest else counts
-            past = counts[max(len(counts) - longest, 0) :]
-            n_rows = len(counts) - longest
-            if n_rows <= 0:
-                continue
-            design = np.ones((n_rows, self.n_columns))
-            for index, lag in enumerate(self._lags):
-                columns = slice(index * self.n_targets, (index + 1) * self.n_targets)
-                design[:, columns] = counts[longest - lag : longest - lag + n_rows]
-            yield torch.from_numpy(design).to(self._device), counts[longest:]
-
-    def survey(self, n_sample):
-        """Second moments ``X'X / T`` and ``X'Y / T``, and about n_sample evenly spaced rows of X and Y."""
-        second = torch.zeros((self.n_columns,) * 2, dtype=torch.float64, device=self._device)
-        cross = torch.zeros_like(second[:, : self.n_targets])
-        stride = max(1, self.n_rows // n_sample)
-        sampled = []
-        row = 0
-        for design, counts in self._blocks_and_counts():
-            targets = torch.from_numpy(counts.astype(np.float64)).to(self._device)
-            second.addmm_(design.T, design)
-            if self._lags[0] > 0:
-                cross.addmm_(design.T, targets)
-            sampled.append((design[-row % stride :: stride], targets[-row % stride :: stride]))
-            row += len(design)
-        if self._lags[0] == 0:
-            cross = second[:, : self.n_targets].clone()  # the first columns are the targets themselves
-        design, targets = (torch.cat(part) for part in zip(*sampled, strict=True))
-        return second / self.n_rows, cross / self.n_rows, design, targets
 
 
 class _Scatter:

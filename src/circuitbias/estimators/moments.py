@@ -15,6 +15,8 @@ _NULL_EIGENVALUE = 1e-10  # of a correlation matrix; rounding leaves about 1e-14
 
 def torch_device(device: str) -> torch.device:
     """Resolve ``auto`` to cuda where there is one."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device={device!r} is unknown, allowed are: auto, cpu, cuda")
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     elif device == "cuda" and not torch.cuda.is_available():
@@ -96,8 +98,7 @@ def usable_neurons(moments: Moments) -> UsableNeurons:
         raise ValueError(
             f"{moments.n_bins} bins are too few for {n} neurons: more bins than neurons are needed"
         )
-    variance = np.diag(moments.covariance)
-    constant = variance <= 1e-12 * np.maximum(moments.mean**2, 1e-300)
+    constant, dependent, n_superfluous = _dependencies(moments.mean, moments.covariance)
     if constant.any():
         warnings.warn(
             f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin: "
@@ -109,19 +110,36 @@ def usable_neurons(moments: Moments) -> UsableNeurons:
     if len(varying) < 2:
         raise ValueError(f"only {len(varying)} of {n} neurons have counts that vary: at least 2 are needed")
 
-    sd = np.sqrt(variance[varying])
-    correlation = moments.covariance[np.ix_(varying, varying)] / np.outer(sd, sd)
-    eigenvalues, vectors = np.linalg.eigh(correlation)
-    null = vectors[:, eigenvalues < _NULL_EIGENVALUE]
-    undefined, kept = constant.copy(), varying
-    if null.shape[1]:
-        dependent = varying[(np.abs(null) > 1e-6).any(axis=1)]
+    kept = varying
+    if n_superfluous:
         warnings.warn(
-            f"counts of neurons {dependent.tolist()} are linearly dependent: their couplings are NaN",
+            f"counts of neurons {np.flatnonzero(dependent).tolist()} are linearly dependent: "
+            "their couplings are NaN",
             CollinearNeuronsWarning,
             stacklevel=2,
         )
-        undefined[dependent] = True
-        pivots = qr(correlation, mode="r", pivoting=True)[1]
-        kept = np.sort(varying[pivots[: len(varying) - null.shape[1]]])
-    return UsableNeurons(kept, undefined)
+        pivots = qr(_correlation(moments.covariance, varying), mode="r", pivoting=True)[1]
+        kept = np.sort(varying[pivots[: len(varying) - n_superfluous]])
+    return UsableNeurons(kept, constant | dependent)
+
+
+def dependent_counts(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """Which counts, of mean (n,) and covariance (n, n), are constant or in a linear dependency: (n,) bool."""
+    constant, dependent, _ = _dependencies(mean, covariance)
+    return constant | dependent
+
+
+def _dependencies(mean, covariance):
+    """Constant counts, others in exact linear dependencies, and how many such dependencies there are."""
+    constant = np.diag(covariance) <= 1e-12 * np.maximum(mean**2, 1e-300)
+    varying = np.flatnonzero(~constant)
+    eigenvalues, vectors = np.linalg.eigh(_correlation(covariance, varying))
+    null = vectors[:, eigenvalues < _NULL_EIGENVALUE]
+    dependent = np.zeros_like(constant)
+    dependent[varying] = (np.abs(null) > 1e-6).any(axis=1)
+    return constant, dependent, null.shape[1]
+
+
+def _correlation(covariance, chosen):
+    sd = np.sqrt(np.diag(covariance)[chosen])
+    return covariance[np.ix_(chosen, chosen)] / np.outer(sd, sd)

@@ -104,7 +104,7 @@ def shared_preconditioner(second_moment, mean_targets, free, ridge):
     return apply
 
 
-def target_preconditioner(design, coefficients, free, ridge, cross_moment=None):
+def target_preconditioner(design, coefficients, free, ridge, cross_moment):
     """Inverse of each target's own Hessian on a sample of rows.
 
     Parameters
@@ -112,8 +112,8 @@ def target_preconditioner(design, coefficients, free, ridge, cross_moment=None):
     design : tensor, shape (n_rows, n_columns)
     coefficients : tensor, shape (n_columns, n_targets)
         Where the Hessians are taken.
-    free, ridge
-        As in `Objective`.
+    free, ridge, cross_moment
+        As in `Objective`, of all rows.
 
     Returns
     -------
@@ -131,9 +131,10 @@ def target_preconditioner(design, coefficients, free, ridge, cross_moment=None):
         for hessian, rate in zip(hessians, rates.T, strict=True):
             hessian += (rows * rate[:, None]).T @ rows
     hessians /= n_rows
-    if cross_moment is not None:
-        missing = cross_moment - hessians[:, :, -1].T
-        hessians.diagonal(dim1=1, dim2=2).add_(missing.clamp(min=0).T)
+    # Where all gradients are zero, mean(mu x^2) >= mean(mu x) = mean(y x), the counts x being whole
+    # numbers: this is all there is of a column that is zero in every row of the sample.
+    diagonals = hessians.diagonal(dim1=1, dim2=2)
+    diagonals.copy_(diagonals.maximum(cross_moment.T))
     hessians += ridge * torch.diag((torch.arange(n_columns) < n_columns - 1).to(hessians))
     both_free = free.T[:, :, None] & free.T[:, None, :]
     hessians = torch.where(both_free, hessians, torch.eye(n_columns).to(hessians))
@@ -199,12 +200,12 @@ def minimise(
     def scaled(gradient):
         return (gradient.abs() / gradient_scale).amax(0).nan_to_num(nan=math.inf)
 
+    first_pass = objective.passes
     beta = start.clone()
     value, gradient = objective.evaluate(beta)
     history: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     length = torch.ones_like(value)
     direction = -precondition(gradient)
-    first_pass = objective.passes
     while objective.passes - first_pass < max_passes:
         left = (scaled(gradient) > tolerance) & (length > _SHORTEST_STEP)
         report(objective.passes, scaled(gradient).max().item(), int(left.sum()))

@@ -1,0 +1,93 @@
+"""The design matrix of the regressions: counts at some lags, block by block, so that memory stays bounded."""
+
+import numpy as np
+import torch
+
+from circuitbias.estimators.moments import dependent_counts
+from circuitbias.spikes.binning import BinnedCounts
+
+
+class Design:
+    """The design matrix, block by block: counts of the kept neurons at each lag, and a column of ones."""
+
+    def __init__(self, counts: BinnedCounts, kept: np.ndarray, lags: list[int], device: torch.device):
+        self._counts, self._kept, self._lags, self._device = counts, kept, lags, device
+        self._some_dropped = len(kept) < counts.n_neurons
+        self.n_targets = len(kept)
+        self.n_columns = len(lags) * len(kept) + 1
+        self.n_rows = int(np.maximum(counts.trial_bins - lags[-1], 0).sum())
+        if self.n_rows <= self.n_columns:
+            raise ValueError(
+                f"{self.n_rows} bins are too few for {self.n_columns} coefficients a neuron: "
+                "more bins than coefficients are needed"
+            )
+
+    def free_coefficients(self) -> torch.Tensor:
+        """All coefficients but that of a neuron's own count in the same bin."""
+        free = torch.ones((self.n_columns, self.n_targets), dtype=torch.bool, device=self._device)
+        if self._lags[0] == 0:
+            free[: self.n_targets].fill_diagonal_(False)
+        return free
+
+    def require_independent(self, second_moment: torch.Tensor, response_means: torch.Tensor) -> None:
+        """Raise unless the counts at all lags are linearly independent and every neuron responds.
+
+        Without lags the choice of the usable neurons has seen to it; what happens at the edges of trials
+        can still make the past counts so.
+        """
+        means = second_moment[-1, :-1]
+        covariance = second_moment[:-1, :-1] - means[:, None] * means
+        dependent = dependent_counts(means.cpu().numpy(), covariance.cpu().numpy())
+        dependent = dependent.reshape(len(self._lags), -1).any(0) | (response_means == 0).cpu().numpy()
+        if dependent.any():
+            raise ValueError(
+                f"counts of neurons {self._kept[dependent].tolist()} at lags={self._lags} are constant or "
+                "linearly dependent: leave out lags, or record for longer"
+            )
+
+    def blocks(self):
+        """Yield the rows of the design matrix, block by block."""
+        for design, _ in self._blocks_and_counts():
+            yield design
+
+    def _blocks_and_counts(self):
+        longest = self._lags[-1]
+        trial, past = None, None
+        for block in self._counts.blocks():
+            counts = block.counts[:, self._kept] if self._some_dropped else block.counts
+            if block.trial != trial:
+                trial, past = block.trial, counts[:0]
+            counts = np.concatenate([past, counts]) if longest else counts
+            past = counts[max(len(counts) - longest, 0) :]
+            n_rows = len(counts) - longest
+            if n_rows <= 0:
+                continue
+            design = np.ones((n_rows, self.n_columns))
+            for index, lag in enumerate(self._lags):
+                columns = slice(index * self.n_targets, (index + 1) * self.n_targets)
+                design[:, columns] = counts[longest - lag : longest - lag + n_rows]
+            yield torch.from_numpy(design).to(self._device), counts[longest:]
+
+    def survey(self, n_sample):
+        """Summarise the data in one pass.
+
+        Returns second moments ``X'X / T`` and ``X'Y / T``, the lowest and the highest count of each column,
+        shape (2, n_columns), and about n_sample evenly spaced rows of X.
+        """
+        second = torch.zeros((self.n_columns,) * 2, dtype=torch.float64, device=self._device)
+        cross = torch.zeros_like(second[:, : self.n_targets])
+        stride = max(1, self.n_rows // n_sample)
+        bounds = torch.stack([torch.full_like(second[0], limit) for limit in (torch.inf, -torch.inf)])
+        sampled = []
+        row = 0
+        for design, counts in self._blocks_and_counts():
+            second.addmm_(design.T, design)
+            if self._lags[0] > 0:
+                cross.addmm_(design.T, torch.from_numpy(counts.astype(np.float64)).to(self._device))
+            bounds[0] = bounds[0].minimum(design.amin(0))
+            bounds[1] = bounds[1].maximum(design.amax(0))
+            sampled.append(design[-row % stride :: stride])
+            row += len(design)
+        if self._lags[0] == 0:
+            cross = second[:, : self.n_targets].clone()  # the first columns are the targets themselves
+        return second / self.n_rows, cross / self.n_rows, bounds, torch.cat(sampled)
