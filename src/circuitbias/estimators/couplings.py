@@ -1,7 +1,6 @@
 """What every estimator returns, and the warnings it may give."""
 
 import json
-import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +22,11 @@ class CollinearNeuronsWarning(EstimationWarning):
 
 
 class SeparableCountsWarning(EstimationWarning):
-    """A neuron never fires in the bins of another one: the likelihood has no maximum."""
+    """A neuron never fires in the bins of another one, or in those alone: the likelihood has no maximum."""
+
+
+class FlatBackgroundWarning(EstimationWarning):
+    """The background of a pair's correlogram does not vary: there is no scale for a z-score."""
 
 
 class NotConvergedWarning(EstimationWarning):
@@ -90,5 +93,7 @@ class Couplings:
                     },
                     provenance=json.loads(str(file["provenance"])),
                 )
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        except OSError:
+            raise  # missing or unreadable: the system's own message is the clear one
+        except Exception as error:  # a foreign file can fail in any way zip, zlib or numpy know
             raise ValueError(f"{path}: not a whole file of couplings ({error})") from error

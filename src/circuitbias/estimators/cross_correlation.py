@@ -14,7 +14,7 @@ import warnings
 import numpy as np
 from numba import njit
 
-from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings
+from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, FlatBackgroundWarning
 from circuitbias.progress import Countdown
 from circuitbias.spikes.segments import SpikeSource
 
@@ -140,6 +140,8 @@ def estimate(
     -----
     ConstantNeuronWarning
         Couplings of a neuron with the same count in every bin are NaN.
+    FlatBackgroundWarning
+        A z-score of a pair without variation in the background is NaN.
 
     Raises
     ------
@@ -148,6 +150,8 @@ def estimate(
     """
     if measure not in MEASURES:
         raise ValueError(f"measure={measure!r} is unknown, allowed are: {', '.join(MEASURES)}")
+    if bin_steps < 1:
+        raise ValueError(f"bin_steps={bin_steps} must be at least 1")
     far_ms = window_ms / 2 if far_ms is None else far_ms
     bin_ms = bin_steps * source.dt_ms
     longest, near = int(window_ms / bin_ms + 1e-9), int(far_ms / bin_ms + 1e-9)
@@ -179,8 +183,17 @@ def estimate(
         values = np.take_along_axis(causal, peak_lag[None], axis=0)[0]
     if measure == "z_score":
         background = np.concatenate([curves[near + 1 :], curves[near + 1 :].transpose(0, 2, 1)])
-        spread = background.std(axis=0, ddof=1)
-        values = (values - background.mean(axis=0)) / np.where(spread > 0, spread, np.nan)
+        flat = np.ptp(background, axis=0) == 0  # exact, where rounding would leave a standard deviation
+        np.fill_diagonal(flat, False)
+        if flat.any():
+            warnings.warn(
+                f"{flat.sum()} pairs of neurons have a background without variation: they are NaN",
+                FlatBackgroundWarning,
+                stacklevel=3,
+            )
+        spread = np.where(flat, np.nan, background.std(axis=0, ddof=1))
+        with np.errstate(invalid="ignore", divide="ignore"):  # of the diagonal
+            values = (values - background.mean(axis=0)) / spread
     return Couplings(
         values,
         diagnostics={"n_bins": int((source.trial_steps // bin_steps).sum()), "lag_bins": longest},

@@ -1,6 +1,7 @@
 """The methods, by the name that a config gives them."""
 
 import importlib
+import inspect
 import time
 
 from circuitbias.estimators.couplings import Couplings
@@ -31,7 +32,7 @@ def estimate(
     Returns
     -------
     Couplings
-        With the method, its options and ``run_time_s`` among the diagnostics.
+        With the method, all its options and ``run_time_s`` among the diagnostics.
 
     Raises
     ------
@@ -41,6 +42,15 @@ def estimate(
     if method not in METHODS:
         raise ValueError(f"method={method!r} is unknown, allowed are: {', '.join(sorted(METHODS))}")
     module = importlib.import_module(METHODS[method])
+    parameters = inspect.signature(module.estimate).parameters
+    defaults = {
+        name: parameter.default
+        for name, parameter in parameters.items()
+        if name not in ("source", "memory_mb", "device")
+    }
+    if unknown := sorted(set(options) - set(defaults)):
+        raise ValueError(f"options {unknown} of {method} are unknown, allowed are: {', '.join(defaults)}")
+    options = defaults | options
     started = time.perf_counter()
     couplings = module.estimate(source, memory_mb=memory_mb, device=device, **options)
     couplings.diagnostics |= {
