@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.dynamics.simulate import simulate
+from circuitbias.networks.network import Network
+from circuitbias.spikes.segments import Segment, SpikeRecord
+
+N = 12
+
+
+@pytest.fixture(scope="session")
+def record_of():
+    """Make a record with given counts: an array (n_bins, n_neurons), or a list of them, one a trial.
+
+    With ``segment_steps`` a trial comes in segments of that length.
+    """
+
+    def record_of(trials, bin_steps=10, segment_steps=None):
+        trials = [np.asarray(counts) for counts in (trials if isinstance(trials, list) else [trials])]
+        pieces = []
+        for trial, counts in enumerate(trials):
+            assert counts.max(initial=0) <= bin_steps
+            n_bins, n_neurons = counts.shape
+            raster = np.arange(bin_steps)[None, :, None] < counts[:, None, :]
+            raster = raster.reshape(n_bins * bin_steps, n_neurons)
+            for start in range(0, len(raster), segment_steps or max(len(raster), 1)):
+                piece = raster[start : start + (segment_steps or len(raster))]
+                steps, neurons = np.nonzero(piece)
+                pieces.append(Segment(trial, start, len(piece), steps + start, neurons))
+        return SpikeRecord(n_neurons, 0.1, pieces)
+
+    return record_of
+
+
+@pytest.fixture(scope="session")
+def sparse_weights():
+    """14 inhibitory connections among 12 neurons, hardly any of them mutual."""
+    pairs = np.argwhere(~np.eye(N, dtype=bool))
+    weights = np.zeros((N, N))
+    weights[tuple(np.random.default_rng(5).permutation(pairs)[:14].T)] = -1
+    return weights
+
+
+@pytest.fixture(scope="session")
+def sparse_record(sparse_weights):
+    """About 100 s of that network, in several segments."""
+    network = Network(sparse_weights, np.arange(N), np.ones(N), "sparse", False, {})
+    parameters = ThresholdParameters(r=2e-4, theta=1.36e-3)
+    segments = simulate(network, parameters, seed=1, n_spikes=60_000, chunk_steps=20_011)
+    return SpikeRecord(N, parameters.dt_ms, list(segments))
+
+
+@pytest.fixture(scope="session")
+def ring_record(ring):
+    """The ring at its strongest coupling, where counts are strongly correlated."""
+    parameters = ThresholdParameters(r=0.025, theta=7.35e-4)
+    return SpikeRecord(ring.n_neurons, 0.1, list(simulate(ring, parameters, seed=1, n_spikes=300_000)))

@@ -1,0 +1,249 @@
+"""The Poisson GLM against scikit-learn, statsmodels, and the definition of its maximum."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+from sklearn.linear_model import PoissonRegressor
+
+from circuitbias.estimators import estimate
+from circuitbias.estimators.couplings import (
+    CollinearNeuronsWarning,
+    ConstantNeuronWarning,
+    NotConvergedWarning,
+    SeparableCountsWarning,
+)
+from circuitbias.spikes.binning import BinnedCounts
+
+pytestmark = [
+    pytest.mark.filterwarnings("error::RuntimeWarning"),
+    pytest.mark.filterwarnings("error::circuitbias.estimators.couplings.EstimationWarning"),
+]
+N = 6
+
+
+def correlated_counts(n_bins, seed=0):
+    """Counts of six neurons that share an input."""
+    rng = np.random.default_rng(seed)
+    shared = rng.normal(size=(n_bins, 1)) * [0.6, -0.5, 0.4, 0.3, 0.0, 0.2]
+    return np.minimum(rng.poisson(np.exp(shared - 0.7)), 10)
+
+
+def sklearn_fit(covariates, response, ridge=0.0):
+    model = PoissonRegressor(alpha=ridge, solver="newton-cholesky", tol=1e-12, max_iter=1000)
+    model.fit(covariates, response)
+    return model.coef_, model.intercept_
+
+
+def assert_equals_sklearn(couplings, counts, ridge=0.0, targets=None):
+    """Compare the fits at lag 0 with those of scikit-learn, neuron by neuron."""
+    for j in range(counts.shape[1]) if targets is None else targets:
+        slopes, intercept = sklearn_fit(np.delete(counts, j, axis=1), counts[:, j], ridge)
+        np.testing.assert_allclose(np.delete(couplings.values[:, j], j), slopes, atol=1e-4)
+        assert couplings.arrays["intercepts"][j] == pytest.approx(intercept, abs=1e-4)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.05])
+@pytest.mark.parametrize("binarise", [False, True])
+def test_equals_scikit_learn(record_of, ridge, binarise):
+    counts = correlated_counts(3000)
+    couplings = estimate("glm", record_of(counts), bin_steps=10, ridge=ridge, binarise=binarise)
+    assert_equals_sklearn(couplings, (counts > 0).astype(int) if binarise else counts, ridge)
+    assert couplings.arrays["coefficients"].shape == (1, N, N)
+
+
+def test_strongly_correlated_ring_equals_scikit_learn(ring_record):
+    couplings = estimate("glm", ring_record)
+    counts = BinnedCounts(ring_record, 100).all().astype(float)
+    assert np.linalg.cond(np.corrcoef(counts.T)) > 50
+    assert_equals_sklearn(couplings, counts, targets=(0, 37, 99))
+
+
+@pytest.mark.parametrize("lags", [[1], [0, 1], [2, 0]])
+def test_lags_and_trials_equal_an_explicit_design(record_of, lags):
+    trials = [correlated_counts(n_bins, seed) for seed, n_bins in enumerate((900, 1, 500, 2))]
+    longest = max(lags)
+    couplings = estimate("glm", record_of(trials, segment_steps=777), bin_steps=10, lags=lags)
+    long_trials = [counts for counts in trials if len(counts) > longest]  # lags do not cross trials
+    response = np.vstack([counts[longest:] for counts in long_trials])
+    for j in range(N):
+        past = [
+            np.vstack([counts[longest - lag : len(counts) - lag] for counts in long_trials])
+            for lag in sorted(lags)
+        ]
+        columns = [(lag, i) for lag in range(len(lags)) for i in range(N) if sorted(lags)[lag] > 0 or i != j]
+        covariates = np.column_stack([past[lag][:, i] for lag, i in columns])
+        slopes, intercept = sklearn_fit(covariates, response[:, j])
+        ours = couplings.arrays["coefficients"][:, :, j]
+        np.testing.assert_allclose([ours[column] for column in columns], slopes, atol=1e-4)
+        np.testing.assert_allclose(
+            np.delete(couplings.values[:, j], j), np.delete(ours.sum(axis=0), j), rtol=1e-12
+        )
+        assert couplings.arrays["intercepts"][j] == pytest.approx(intercept, abs=1e-4)
+    assert couplings.diagnostics["n_bins"] == len(response)
+
+
+@pytest.mark.parametrize(
+    "n_bins, tolerance",
+    [(1000, 0.01), (20_000, 0.1)],  # the sample is all bins, or some hundred of them
+)
+def test_standard_errors_equal_statsmodels(record_of, n_bins, tolerance):
+    counts = np.minimum(np.random.default_rng(3).poisson(0.6, size=(n_bins, N)), 10)
+    errors = estimate("glm", record_of(counts), bin_steps=10).arrays["standard_errors"][0]
+    assert np.isnan(errors.diagonal()).all()
+    theirs = np.full((N, N), np.nan)
+    for j in range(N):
+        design = sm.add_constant(np.delete(counts, j, axis=1))
+        fit = sm.GLM(counts[:, j], design, family=sm.families.Poisson()).fit(tol=1e-12)
+        theirs[np.arange(N) != j, j] = fit.bse[1:]
+    np.testing.assert_allclose(errors, theirs, rtol=tolerance)
+    assert np.nanmean(errors / theirs) == pytest.approx(1, abs=tolerance / 2)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 0.1])
+def test_the_certificate_is_the_gradient(record_of, ridge):
+    counts = correlated_counts(5000).astype(float)
+    couplings = estimate("glm", record_of(counts.astype(int)), bin_steps=10, ridge=ridge, tolerance=1e-9)
+    coefficients = couplings.arrays["coefficients"][0]
+    rates = np.exp(counts @ coefficients + couplings.arrays["intercepts"])
+    slopes = (counts.T @ (rates - counts) / len(counts) + ridge * coefficients) / counts.std(axis=0)[:, None]
+    np.fill_diagonal(slopes, 0)
+    constant = (rates - counts).mean(axis=0)
+    scaled = np.abs(np.vstack([slopes, constant])).max(axis=0) / counts.mean(axis=0)
+    assert scaled.max() < 1.01e-9
+    np.testing.assert_allclose(couplings.arrays["scaled_gradient"], scaled, atol=1e-12)
+    assert couplings.diagnostics["largest_scaled_gradient"] == couplings.arrays["scaled_gradient"].max()
+    assert (coefficients.diagonal() == 0).all()
+
+
+# --- data that do not allow everything ----------------------------------------------------------
+
+
+def assert_only_nan(couplings, undefined_pre, undefined_post):
+    """Exactly the rows and columns of some neurons are NaN, the diagonal aside."""
+    n = len(couplings.values)
+    expected = np.eye(n, dtype=bool)
+    expected[undefined_pre, :] = True
+    expected[:, undefined_post] = True
+    np.testing.assert_array_equal(np.isnan(couplings.values), expected)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_constant_neuron(record_of, count):
+    counts = correlated_counts(2000)
+    counts[:, 2] = count
+    with pytest.warns(ConstantNeuronWarning, match=r"neurons \[2\] have the same count in every bin"):
+        couplings = estimate("glm", record_of(counts), bin_steps=10)
+    assert_only_nan(couplings, [2], [2])
+    others = estimate("glm", record_of(np.delete(counts, 2, axis=1)), bin_steps=10)
+    kept = np.arange(N) != 2
+    np.testing.assert_allclose(couplings.values[np.ix_(kept, kept)], others.values, atol=1e-7)
+    assert np.isnan(couplings.arrays["intercepts"]).tolist() == (~kept).tolist()
+
+
+def test_duplicated_neuron(record_of):
+    counts = correlated_counts(2000)
+    counts[:, 4] = counts[:, 1]
+    with pytest.warns(CollinearNeuronsWarning, match=r"neurons \[1, 4\] are linearly dependent"):
+        couplings = estimate("glm", record_of(counts), bin_steps=10)
+    assert_only_nan(couplings, [1, 4], [1, 4])
+    others = estimate("glm", record_of(np.delete(counts, 4, axis=1)), bin_steps=10)
+    np.testing.assert_allclose(
+        couplings.values[np.ix_([0, 2, 3, 5], [0, 2, 3, 5])],
+        others.values[np.ix_([0, 2, 3, 4], [0, 2, 3, 4])],
+        atol=1e-7,  # the duplicate is still a covariate once
+    )
+
+
+def test_neuron_that_is_the_sum_of_two(record_of):
+    counts = correlated_counts(2000)
+    counts[:, 5] = counts[:, 0] + counts[:, 3]
+    with pytest.warns(CollinearNeuronsWarning, match=r"neurons \[0, 3, 5\] are linearly dependent"):
+        couplings = estimate("glm", record_of(counts, bin_steps=20), bin_steps=20)
+    assert_only_nan(couplings, [0, 3, 5], [0, 3, 5])
+
+
+def test_two_equal_neurons_alone(record_of):
+    counts = np.repeat(correlated_counts(100)[:, :1], 2, axis=1)
+    with pytest.warns(CollinearNeuronsWarning):
+        couplings = estimate("glm", record_of(counts), bin_steps=10)
+    assert np.isnan(couplings.values).all()
+
+
+def test_pair_that_never_fires_together(record_of):
+    counts = correlated_counts(2000)
+    counts[counts[:, 3] > 0, 1] = 0
+    with pytest.warns(SeparableCountsWarning, match=r"neurons \[1, 3\] never fire in the bins"):
+        couplings = estimate("glm", record_of(counts), bin_steps=10)
+    assert_only_nan(couplings, [], [1, 3])  # both are still covariates of the others
+    assert_equals_sklearn(couplings, counts, targets=(0, 2, 4, 5))
+    assert couplings.diagnostics["n_not_converged"] == 0
+    ridged = estimate("glm", record_of(counts), bin_steps=10, ridge=0.01)  # has a maximum
+    assert_equals_sklearn(ridged, counts, ridge=0.01)
+
+
+def test_neuron_that_fires_only_where_another_one_does(record_of):
+    counts = (correlated_counts(2000) > 0).astype(int)
+    counts[counts[:, 3] == 0, 1] = 0
+    with pytest.warns(SeparableCountsWarning, match=r"neurons \[1\] never fire .* or only in those"):
+        couplings = estimate("glm", record_of(counts), bin_steps=10)
+    assert_only_nan(couplings, [], [1])
+    assert_equals_sklearn(couplings, counts, targets=(0, 2, 3, 4, 5))
+
+
+def test_pairs_that_hardly_ever_fire_together(record_of):
+    """A subsample of the bins, which starts the fit, holds no such bin."""
+    counts = correlated_counts(30_000)
+    counts[counts[:, 3] > 0, 1] = 0
+    counts[[1234, 20_001], 1] = counts[[1234, 20_001], 3] = 1
+    couplings = estimate("glm", record_of(counts), bin_steps=10)
+    assert couplings.values[3, 1] < -6
+    assert couplings.diagnostics["passes"] < 40
+    assert_equals_sklearn(couplings, counts)
+
+
+def test_neuron_that_hardly_ever_fires(record_of):
+    counts = correlated_counts(30_000)
+    counts[:, 2] = 0
+    counts[np.random.default_rng(8).choice(30_000, 60, replace=False), 2] = 1
+    couplings = estimate("glm", record_of(counts), bin_steps=10)
+    assert couplings.diagnostics["passes"] < 40
+    assert_equals_sklearn(couplings, counts)
+
+
+def test_too_few_passes(record_of):
+    with pytest.warns(NotConvergedWarning, match=r"\[0, 1, 2, 3, 4, 5\] did not reach .* in 1 passes"):
+        couplings = estimate("glm", record_of(correlated_counts(5000)), bin_steps=10, max_passes=1)
+    assert np.isnan(couplings.values).all()
+    assert couplings.diagnostics["n_not_converged"] == N
+    assert couplings.diagnostics["largest_scaled_gradient"] is None
+    assert couplings.diagnostics["passes"] == 1
+
+
+def test_data_that_allow_nothing(record_of):
+    counts = correlated_counts(2000)
+    with pytest.raises(ValueError, match="6 bins are too few for 6 neurons"):
+        estimate("glm", record_of(counts[:6]), bin_steps=10)
+    with pytest.raises(ValueError, match="9 bins are too few for 13 coefficients"):
+        estimate("glm", record_of(counts[:10]), bin_steps=10, lags=[0, 1])
+    with pytest.raises(ValueError, match="longer than every trial"):
+        estimate("glm", record_of(counts[:10]), bin_steps=101)
+    counts[:, 1:] = 2
+    with pytest.warns(ConstantNeuronWarning), pytest.raises(ValueError, match="only 1 of 6 neurons"):
+        estimate("glm", record_of(counts), bin_steps=10)
+
+
+def test_past_counts_that_depend_on_each_other(record_of):
+    counts = correlated_counts(2000)
+    counts[1:, 4] = counts[:-1, 0]  # an echo: known at lag 0, it tells the other one's past
+    with pytest.raises(ValueError, match=r"neurons \[0, 4\] at lags=\[0, 1\] are constant or linearly dep"):
+        estimate("glm", record_of(counts), bin_steps=10, lags=[0, 1])
+    counts[:, 4] = 0
+    counts[0, 4] = 1  # varies, but not among the bins that have a past
+    with pytest.raises(ValueError, match=r"neurons \[4\] at lags=\[1\]"):
+        estimate("glm", record_of(counts), bin_steps=10, lags=[1])
+
+
+@pytest.mark.parametrize("lags", [[], [-1], [1, 1]])
+def test_wrong_lags(record_of, lags):
+    with pytest.raises(ValueError, match="must be different numbers of bins, 0 or more"):
+        estimate("glm", record_of(correlated_counts(100)), bin_steps=10, lags=lags)
