@@ -25,12 +25,13 @@ def main(argv: list[str] | None = None) -> int:
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     arguments = parser.parse_args(argv)
-    warnings.showwarning = _show_warning
-    try:
-        arguments.run(arguments)
-    except (ValueError, OSError, RuntimeError) as error:
-        print(f"circuitbias {arguments.step}: error: {error}", file=sys.stderr)
-        return 1
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning
+        try:
+            arguments.run(arguments)
+        except (ValueError, OSError, RuntimeError) as error:
+            print(f"circuitbias {arguments.step}: error: {error}", file=sys.stderr)
+            return 1
     return 0
 
 

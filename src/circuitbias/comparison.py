@@ -8,6 +8,7 @@ import pandas as pd
 
 from circuitbias import published
 from circuitbias.errors.sampling import predict_errors
+from circuitbias.networks import Network, ring_weights
 
 COLUMNS = [
     "quantity",
@@ -36,6 +37,16 @@ _COUNTERPARTS = (
     ("mean_field", "mean_field", {"bin_steps": 100, "binarise": False}),
     ("mean_field_binarised", "mean_field", {"bin_steps": 100, "binarise": True}),
 )
+
+
+def is_published_ring(network: Network) -> bool:
+    """Whether the published errors and pattern strengths are of this network: 100 neurons, none silenced."""
+    ring = ring_weights()
+    return (
+        network.weights.shape == ring.shape
+        and np.allclose(network.weights, ring, rtol=0, atol=1e-12)
+        and bool((network.drive_scale == 1).all())
+    )
 
 
 def published_method(method: str, options: dict) -> str | None:

@@ -25,17 +25,22 @@ CONDITION = ["estimator", "method", "options", "r", "theta", "n_spikes"]
 
 def run_of(couplings: Couplings) -> dict:
     """What identifies a run: the columns of `CONDITION` (options as JSON text) and the seed."""
-    parameters = couplings.provenance["parameters"]
-    spikes = parameters["spikes"]["parameters"]
-    return {
-        "estimator": parameters["name"],
-        "method": parameters["method"],
-        "options": json.dumps(parameters["options"], sort_keys=True),
-        "r": spikes["model"]["r"],
-        "theta": spikes["model"]["theta"],
-        "n_spikes": spikes["n_spikes"],
-        "seed": spikes["seed"],
-    }
+    try:
+        parameters = couplings.provenance["parameters"]
+        spikes = parameters["spikes"]["parameters"]
+        return {
+            "estimator": parameters["name"],
+            "method": parameters["method"],
+            "options": json.dumps(parameters["options"], sort_keys=True),
+            "r": spikes["model"]["r"],
+            "theta": spikes["model"]["theta"],
+            "n_spikes": spikes["n_spikes"],
+            "seed": spikes["seed"],
+        }
+    except KeyError as error:
+        raise ValueError(
+            f"couplings do not say what made them: {error} is not in the provenance that the steps write"
+        ) from error
 
 
 def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:

@@ -3,4 +3,23 @@
 A module here has a docstring that says what it does, ``add_arguments(parser)`` and ``run(arguments)``.
 """
 
+import json
+
 STEPS = ("network", "simulate", "activity", "estimate", "errors", "compare", "figure")
+
+
+def json_object(argument: str, text: str) -> dict:
+    """Read the JSON object that an argument of the command line holds.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument and what is wrong with its text.
+    """
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{argument} {text!r} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f'{argument} {text!r} must be a JSON object, such as {{"key": 1}}')
+    return value

@@ -39,9 +39,9 @@ def run(arguments):
         for _, window in zip(range(_MOST_WINDOWS), windows_of_spikes(spikes, n_spikes), strict=False)
     ]
     piece = snapshot(spikes, int(_SNAPSHOT_MS / spikes.dt_ms))
-    with atomic_path(arguments.output) as aside:
+    with atomic_path(arguments.output) as aside, open(aside, "wb") as file:
         np.savez_compressed(
-            aside,
+            file,
             r=parameters["model"]["r"],
             theta=parameters["model"]["theta"],
             seed=parameters["seed"],

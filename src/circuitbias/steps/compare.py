@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 
-from circuitbias.comparison import compare_errors, compare_patterns, summary
+from circuitbias.comparison import compare_errors, compare_patterns, is_published_ring, summary
 from circuitbias.files import atomic_path
 from circuitbias.networks.network import Network
 
 
 def add_arguments(parser):
     """Declare the arguments of the step."""
-    parser.add_argument("--network", required=True, help="network file: a ring of the paper")
+    parser.add_argument("--network", required=True, help="network file: the ring of the paper")
     parser.add_argument("--errors", required=True, help="errors of each run (.csv)")
     parser.add_argument("--activity", required=True, nargs="+", help="activity files (.npz)")
     parser.add_argument("--output", required=True, help="comparison (.csv)")
@@ -20,6 +20,11 @@ def add_arguments(parser):
 def run(arguments):
     """Do the step."""
     network = Network.load(arguments.network)
+    if not is_published_ring(network):
+        raise ValueError(
+            f"--network {arguments.network}: {network.name!r} is not the network of the published numbers, "
+            "the ring of 100 neurons with equal drive"
+        )
     comparison = pd.concat(
         [
             compare_errors(pd.read_csv(arguments.errors), network.n_neurons),

@@ -1,17 +1,16 @@
 """Estimate couplings from a spike file by one method."""
 
-import json
-
 from circuitbias.estimators import estimate
 from circuitbias.provenance import describe
 from circuitbias.spikes.storage import SpikeFile
+from circuitbias.steps import json_object
 
 
 def add_arguments(parser):
     """Declare the arguments of the step."""
     parser.add_argument("--spikes", required=True, help="spike file")
     parser.add_argument("--method", required=True, help="method, e.g. glm")
-    parser.add_argument("--options", type=json.loads, default={}, help='JSON, e.g. {"bin_steps": 100}')
+    parser.add_argument("--options", default="{}", help='JSON, e.g. {"bin_steps": 100}')
     parser.add_argument("--name", help="name of the estimator in tables and figures; default: the method")
     parser.add_argument("--memory-mb", type=float, default=1500.0)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -20,18 +19,21 @@ def add_arguments(parser):
 
 def run(arguments):
     """Do the step."""
+    options = json_object("--options", arguments.options)
+    if taken := sorted({"method", "source", "memory_mb", "device"} & set(options)):
+        raise ValueError(f"--options must not hold {taken}: these are arguments of their own")
     spikes = SpikeFile(arguments.spikes)
     couplings = estimate(
         arguments.method,
         spikes,
         memory_mb=arguments.memory_mb,
         device=arguments.device,
-        **arguments.options,
+        **options,
     )
     couplings.provenance = describe(
         name=arguments.name or arguments.method,
         method=arguments.method,
-        options=arguments.options,
+        options=couplings.diagnostics["options"],
         n_spikes=spikes.n_spikes,
         spikes=spikes.metadata,
     )

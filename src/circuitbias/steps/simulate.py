@@ -1,21 +1,18 @@
 """Simulate the threshold model on a network and write its spikes."""
 
-import json
-
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import FIRST_SPIKE, simulate
 from circuitbias.networks.network import Network
 from circuitbias.progress import Countdown
 from circuitbias.provenance import describe
 from circuitbias.spikes.storage import write_spikes
+from circuitbias.steps import json_object
 
 
 def add_arguments(parser):
     """Declare the arguments of the step."""
     parser.add_argument("--network", required=True, help="network file")
-    parser.add_argument(
-        "--parameters", type=json.loads, required=True, help='JSON, e.g. {"r": 0.01, "theta": 0.001033}'
-    )
+    parser.add_argument("--parameters", required=True, help='JSON, e.g. {"r": 0.01, "theta": 0.001033}')
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--n-spikes", type=int, required=True, help="spikes to record, of all neurons")
     parser.add_argument("--trials", type=int, default=1, help="independent runs the spikes are divided over")
@@ -33,7 +30,7 @@ def add_arguments(parser):
 def run(arguments):
     """Do the step."""
     network = Network.load(arguments.network)
-    parameters = ThresholdParameters.from_dict(arguments.parameters)
+    parameters = ThresholdParameters.from_dict(json_object("--parameters", arguments.parameters))
     recording = {name: getattr(arguments, name) for name in ("seed", "n_spikes", "trials", "burn_in")}
     segments = simulate(
         network,
