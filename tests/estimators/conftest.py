@@ -43,12 +43,22 @@ def sparse_weights():
 
 
 @pytest.fixture(scope="session")
-def sparse_record(sparse_weights):
-    """About 100 s of that network, in several segments."""
-    network = Network(sparse_weights, np.arange(N), np.ones(N), "sparse", False, {})
-    parameters = ThresholdParameters(r=2e-4, theta=1.36e-3)
-    segments = simulate(network, parameters, seed=1, n_spikes=60_000, chunk_steps=20_011)
-    return SpikeRecord(N, parameters.dt_ms, list(segments))
+def sparse_simulation(sparse_weights):
+    """Simulate that network at some strength for about 100 s, in several segments."""
+
+    def sparse_simulation(r):
+        network = Network(sparse_weights, np.arange(N), np.ones(N), "sparse", False, {})
+        parameters = ThresholdParameters(r=r, theta=1.36e-3)
+        segments = simulate(network, parameters, seed=1, n_spikes=60_000, chunk_steps=20_011)
+        return SpikeRecord(N, parameters.dt_ms, list(segments))
+
+    return sparse_simulation
+
+
+@pytest.fixture(scope="session")
+def sparse_record(sparse_simulation):
+    """A recording at which connections are plain to see."""
+    return sparse_simulation(r=2e-4)
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ def by_definition(trials, longest_lag):
     """C_ij(l) = (mean over t of x_i(t) x_j(t + l) - m_i m_j) / (sd_i sd_j), from counts of each trial."""
     everything = np.vstack(trials)
     mean, sd = everything.mean(axis=0), everything.std(axis=0)
+    sd[sd == 0] = np.nan
     curves = []
     for lag in range(longest_lag + 1):
         whole = [counts for counts in trials if len(counts) > lag]

@@ -126,18 +126,20 @@ def estimate(
     start = start * free
 
     # On a subsample first: it is cheap, starts the fit close to its end, and gives the Hessians. All bins
-    # say how often pairs fire together: rare pairs need not do so in the sample. What the sample does
-    # not know at all is left to a ridge of the weight of one bin.
+    # say how often pairs fire together: rare pairs need not do so in the sample. A neuron that is silent
+    # in the sample is left out.
+    sampled = free & (sample != 0).any(0)[:, None]
+    shared = shared_preconditioner(second_moment, response_means, free, ridge)
     rough = minimise(
         Objective(
             lambda: iter(sample.split(counts.block_bins)),
             len(sample),
             cross_moment,
-            free,
-            ridge + 1 / len(sample),
+            sampled,
+            ridge,
         ),
         start,
-        shared_preconditioner(second_moment, response_means, free, ridge),
+        lambda gradient: shared(gradient) * sampled,
         gradient_scale,
         _ROUGH_TOLERANCE,
         _ROUGH_PASSES,
