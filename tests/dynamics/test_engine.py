@@ -130,12 +130,12 @@ def test_without_noise_the_drive_alone_decides(without, raster):
 
 def test_probability_follows_the_drive_of_each_neuron(raster):
     # h = 0, theta = 1.2e-3: drives of 1e-3 and 0.8e-3 lie 2/3 and 5/3 sd of their own noise below;
-    # a negative drive has noise too
-    drives = np.array([1.0, 0.8, -4.0])
+    # a negative drive has noise too, here of sd 30e-3, and 101.2e-3 to go
+    drives = np.array([1.0, 0.8, -100.0])
     net = network(np.zeros((3, 3)), drives)
     parameters = ThresholdParameters(r=0.0, theta=1.2e-3, rho=0.8)
     rates = raster(simulate(net, parameters, seed=1, n_steps=200_000, burn_in=0), 3).mean(axis=0)
-    expected = 0.8 * np.array([upper_tail(2 / 3), upper_tail(5 / 3), upper_tail(5.2 / 1.2)])
+    expected = 0.8 * np.array([upper_tail(2 / 3), upper_tail(5 / 3), upper_tail(101.2 / 30)])
     assert np.all(np.abs(rates - expected) < 4 * np.sqrt(expected * (1 - expected) / 200_000))
 
 
