@@ -13,7 +13,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one step; return the exit status: 0, or 1 after an error that its message explains."""
     parser = argparse.ArgumentParser(prog="circuitbias", description=__doc__)
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(dest="step", required=True, metavar="STEP")
+    commands = parser.add_subparsers(dest="step", required=True, metavar="STEP", help=", ".join(STEPS))
     argv = sys.argv[1:] if argv is None else argv
     chosen = next((word for word in argv if word in STEPS), None)
     for name in STEPS:

@@ -1,0 +1,119 @@
+import json
+import math
+
+import numpy as np
+import pytest
+
+from circuitbias.errors import circulant_errors, detection_scores, fit_scale, seed_errors, total_error
+from circuitbias.errors.tables import CONDITION, error_table, profile_table, repetition_table, run_of
+from circuitbias.estimators import Couplings
+from circuitbias.networks.network import Network
+from circuitbias.networks.ring import ring_network
+
+
+@pytest.fixture(scope="module")
+def small_ring():
+    return ring_network(20, sigma1=1.98, sigma2=2.0)
+
+
+@pytest.fixture(scope="module")
+def asymmetric():
+    weights = np.random.default_rng(1).normal(size=(20, 20)) * (
+        np.random.default_rng(2).random((20, 20)) < 0.2
+    )
+    return Network(weights, np.arange(20), np.ones(20), "random", False, {})
+
+
+def run(network, seed=1, r=0.01, name="glm", noise=0.2):
+    """Couplings as the estimate step leaves them: a noisy copy of the weights."""
+    size = np.abs(network.weights).max()
+    rng = np.random.default_rng(seed)
+    return Couplings(
+        3 * network.weights + noise * size * rng.normal(size=network.weights.shape),
+        diagnostics={"run_time_s": 1.5},
+        provenance={
+            "parameters": {
+                "name": name,
+                "method": "glm",
+                "options": {"ridge": 0.0, "bin_steps": 100},
+                "n_spikes": 10_003,
+                "spikes": {
+                    "parameters": {
+                        "model": {"r": r, "theta": 0.001, "b": 0.001},
+                        "n_spikes": 10_000,
+                        "seed": seed,
+                    }
+                },
+            }
+        },
+    )
+
+
+def test_what_identifies_a_run(small_ring):
+    assert run_of(run(small_ring, seed=4)) == {
+        "estimator": "glm",
+        "method": "glm",
+        "options": '{"bin_steps": 100, "ridge": 0.0}',
+        "r": 0.01,
+        "theta": 0.001,
+        "n_spikes": 10_000,  # those asked for: the same for all seeds
+        "seed": 4,
+    }
+    with pytest.raises(ValueError, match="'parameters' is not in the provenance"):
+        run_of(Couplings(np.eye(3)))
+
+
+def test_error_table_of_a_ring(small_ring):
+    runs = [run(small_ring), run(small_ring, seed=2, r=0.02, name="other")]
+    runs[1].values[3, 5] = np.nan
+    table = error_table(small_ring, runs)
+    assert table.estimator.tolist() == ["glm", "other"]
+    assert table.r.tolist() == [0.01, 0.02]
+    assert table.n_pairs.tolist() == [380, 379]
+    assert table.run_time_s.tolist() == [1.5, 1.5]
+    for row, couplings in zip(table.itertuples(), runs, strict=True):
+        expected = vars(circulant_errors(small_ring.weights, couplings.values))
+        expected |= detection_scores(small_ring.weights, couplings.values)
+        assert {key: getattr(row, key) for key in expected} == expected
+        assert row.bias > 0
+
+
+def test_error_table_of_another_network(asymmetric):
+    couplings = run(asymmetric)
+    (row,) = error_table(asymmetric, [couplings]).to_dict("records")
+    assert row["total"] == total_error(asymmetric.weights, couplings.values)
+    assert row["scale"] == fit_scale(asymmetric.weights, couplings.values)
+    assert all(math.isnan(row[name]) for name in ("bias", "variance", "bias_proportion"))
+    assert row["roc_auc"] == detection_scores(asymmetric.weights, couplings.values)["roc_auc"]
+
+
+def test_repetitions_are_runs_that_differ_in_the_seed_alone(asymmetric):
+    runs = [run(asymmetric, seed, r) for r in (0.01, 0.02) for seed in (1, 2, 3)] + [run(asymmetric, r=0.03)]
+    table = repetition_table(asymmetric, runs)
+    assert table.r.tolist() == [0.01, 0.02]
+    assert table.n_seeds.tolist() == [3, 3]
+    expected = seed_errors(asymmetric.weights, np.stack([couplings.values for couplings in runs[:3]]))
+    assert table.iloc[0].variance == expected.variance > 0
+    assert table.iloc[0].bias == expected.bias
+    assert json.loads(table.iloc[0].options) == {"bin_steps": 100, "ridge": 0.0}
+
+
+def test_no_repetitions(asymmetric):
+    table = repetition_table(asymmetric, [run(asymmetric)])
+    assert table.empty
+    assert table.columns[: len(CONDITION)].tolist() == CONDITION
+
+
+def test_profiles(small_ring):
+    table = profile_table(small_ring, [run(small_ring, noise=0), run(small_ring, seed=2)])
+    exact, noisy = (rows for _, rows in table.groupby("seed"))
+    assert exact.offset.tolist() == list(range(1, 20))
+    np.testing.assert_allclose(exact.weight, small_ring.weights[0, 1:])
+    np.testing.assert_allclose(exact.coupling, exact.weight)  # scaled back
+    assert not np.allclose(noisy.coupling, noisy.weight, rtol=1e-3)
+
+
+def test_profiles_need_a_circulant_network(asymmetric):
+    table = profile_table(asymmetric, [run(asymmetric)])
+    assert table.empty
+    assert table.columns.tolist() == ["estimator", "r", "seed", "offset", "weight", "coupling"]

@@ -1,0 +1,168 @@
+"""Published numbers beside ours: what is compared, and when it counts as the same."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from circuitbias import published
+from circuitbias.comparison import (
+    COLUMNS,
+    compare_errors,
+    compare_patterns,
+    is_published_ring,
+    published_method,
+    summary,
+)
+from circuitbias.errors import predict_errors
+from circuitbias.networks import Network, ring_network
+
+OPTIONS = {
+    "glm": {
+        "bin_steps": 100,
+        "binarise": False,
+        "lags": [0],
+        "ridge": 0.0,
+        "tolerance": 1e-8,
+        "max_passes": 200,
+    },
+    "mean_field": {"bin_steps": 100, "binarise": False},
+    "mean_field_binarised": {"bin_steps": 100, "binarise": True},
+}
+
+
+def errors_as_published(n_spikes=100_000_000, seeds=(1,)):
+    """A table of errors with the published values themselves, or what becomes of them with fewer spikes."""
+    rows = []
+    for paper in published.errors().query("method in @OPTIONS.keys()").itertuples():
+        ours = {key: getattr(paper, key) for key in ("total", "bias", "variance")}
+        if n_spikes != paper.n_spikes:
+            predicted = predict_errors(paper.bias, paper.variance, 100, paper.n_spikes, n_spikes)
+            ours = {key: getattr(predicted, key) for key in ours}
+        rows += [
+            {
+                "estimator": f"our_{paper.method}",
+                "method": paper.method.removesuffix("_binarised"),
+                "options": json.dumps(OPTIONS[paper.method], sort_keys=True),
+                "r": paper.r,
+                "n_spikes": n_spikes,
+                "seed": seed,
+                **ours,
+            }
+            for seed in seeds
+        ]
+    return pd.DataFrame(rows)
+
+
+def test_published_values_agree_with_themselves():
+    errors = errors_as_published()
+    comparison = compare_errors(errors, 100)
+    assert comparison.columns.tolist() == COLUMNS
+    assert len(comparison) == 3 * len(errors) == 3 * 3 * 11
+    assert (comparison.verdict == "agrees").all()
+    # Where all of a bias is shrinkage, the published noise is a little less than that takes.
+    np.testing.assert_allclose(comparison.ratio, 1, atol=5e-3)
+    np.testing.assert_allclose(comparison.ours, comparison.published)
+    assert (comparison.standard_error > 0).all()
+    assert "differ" not in summary(comparison).replace("expected", "")
+
+
+def test_fewer_spikes_are_allowed_for():
+    comparison = compare_errors(errors_as_published(n_spikes=10_000_000), 100)
+    assert (comparison.verdict == "agrees").all()
+    np.testing.assert_allclose(comparison.ratio, 1, rtol=1e-12)
+    variance = comparison.query("quantity == 'variance' and estimator == 'our_glm' and r == 0.01")
+    # Ten times fewer spikes: noise of sqrt(10) times the size, a little less as the scale shrinks.
+    assert 2.9 < (variance.expected / variance.published).item() < 10**0.5
+
+
+def test_a_deviation_is_found_and_named():
+    errors = errors_as_published()
+    where = (errors.estimator == "our_glm") & (errors.r == 0.01)
+    errors.loc[where, "bias"] *= 1.5
+    comparison = compare_errors(errors, 100)
+    differing = comparison[comparison.verdict == "differs"]
+    assert differing[["quantity", "estimator", "r"]].values.tolist() == [["bias", "our_glm", 0.01]]
+    assert differing.ratio.item() == pytest.approx(1.5, rel=2e-3)
+    assert differing.z.item() > 2
+    text = summary(comparison)
+    assert "bias             our_glm               10 agrees, 1 differs" in text
+    assert "Rows that differ:" in text
+    assert text.splitlines()[-1].split()[:3] == ["bias", "our_glm", "0.01"]
+
+
+def test_seeds_are_averaged():
+    errors = errors_as_published(n_spikes=10_000_000, seeds=(1, 2, 3, 4))
+    factor = errors.seed.map({1: 0.9, 2: 1.1, 3: 0.95, 4: 1.05})
+    spread = errors.assign(**{key: errors[key] * factor for key in ("total", "bias", "variance")})
+    four, one = compare_errors(spread, 100), compare_errors(errors_as_published(10_000_000), 100)
+    assert len(four) == len(one)
+    np.testing.assert_allclose(four.ours, one.ours)
+    assert (four.standard_error < one.standard_error).all()  # the scatter of ours is averaged out ...
+    assert (four.standard_error > one.standard_error / 2).all()  # ... that of the published value stays
+
+
+@pytest.mark.parametrize(
+    "method, changed",
+    [
+        ("glm", {"lags": [1]}),
+        ("glm", {"ridge": 0.1}),
+        ("glm", {"bin_steps": 50}),
+        ("glm", {"binarise": True}),
+        ("mean_field", {"bin_steps": 50}),
+        ("cross_correlation", {}),
+    ],
+)
+def test_options_without_a_counterpart_are_left_out(method, changed):
+    options = OPTIONS.get(method, {"bin_steps": 100}) | changed
+    assert published_method(method, options) is None
+    errors = errors_as_published().head(1).assign(method=method, options=json.dumps(options))
+    comparison = compare_errors(errors, 100)
+    assert comparison.empty
+    assert comparison.columns.tolist() == COLUMNS
+    assert summary(comparison) == "The paper has no numbers for this network and these estimators."
+
+
+def test_options_that_do_not_matter():
+    assert published_method("glm", OPTIONS["glm"] | {"max_passes": 7, "tolerance": 1e-6}) == "glm"
+    assert published_method("mean_field", OPTIONS["mean_field_binarised"]) == "mean_field_binarised"
+
+
+def test_strengths_that_the_paper_has_not_are_left_out():
+    assert compare_errors(errors_as_published().head(1).assign(r=0.0123), 100).empty
+
+
+def windows(values, r=0.015, n_spikes=1_000_000):
+    return pd.DataFrame({"r": r, "n_spikes": n_spikes, "pattern_strength": values})
+
+
+def test_patterns_agree_within_the_scatter_of_windows():
+    (row,) = compare_patterns(windows([0.80, 0.82, 0.84])).itertuples()
+    assert row.expected == row.published == 0.80718
+    assert row.ours == pytest.approx(0.82)
+    # One published value and the mean of three: 0.02 sqrt(1 + 1/3).
+    assert row.standard_error == pytest.approx(0.02 * (4 / 3) ** 0.5)
+    assert row.verdict == "agrees"
+    (row,) = compare_patterns(windows([0.87, 0.88, 0.89])).itertuples()
+    assert row.verdict == "differs"
+
+
+def test_a_single_window_has_no_error():
+    (row,) = compare_patterns(windows([0.3])).itertuples()
+    assert (row.verdict, row.ratio) == ("no error known", pytest.approx(0.3 / 0.80718))
+    assert "1 no error known" in summary(compare_patterns(windows([0.3])))
+
+
+def test_patterns_of_other_sizes_are_left_out():
+    assert compare_patterns(windows([0.8, 0.9], n_spikes=500_000)).empty
+    assert compare_patterns(windows([0.8, 0.9], r=0.0151)).empty
+
+
+def test_only_the_ring_of_the_paper_has_published_numbers(ring):
+    assert is_published_ring(ring)
+    assert not is_published_ring(ring_network(pinned=True))
+    assert not is_published_ring(ring_network(50, sigma1=3.49, sigma2=3.5))
+    assert not is_published_ring(ring_network(a2=1.001))
+    read = Network(ring.weights, np.zeros(100), np.ones(100), "from_a_file", True, {})
+    assert is_published_ring(read)
