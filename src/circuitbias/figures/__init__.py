@@ -1,0 +1,6 @@
+"""Figures: tidy tables and arrays in, a matplotlib figure and the numbers behind it out.
+
+A module here is named after its figure and has one function ``draw``; none of them reads files.
+"""
+
+FIGURES = ("figure1", "figure2")

@@ -1,0 +1,204 @@
+"""Quality of the inference against weight strength: couplings, mean profiles, errors."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FormatStrFormatter, MaxNLocator
+
+from circuitbias.errors.decomposition import fit_scale
+from circuitbias.figures import style
+
+_QUANTITIES = {"total": "total error", "bias": "bias error", "variance": "variance error"}
+_TRUE = {"color": style.TRUTH, "linewidth": 0.8}
+_SHADE = style.tint(style.TRUTH, 0.25)
+_MOST_POINTS = 5000  # of a scatter plot; more only hide each other
+
+
+@style.styled
+def draw(
+    weights: np.ndarray,
+    errors: pd.DataFrame,
+    profiles: pd.DataFrame,
+    couplings: dict[float, dict[str, np.ndarray]],
+    comparison: pd.DataFrame | None = None,
+) -> tuple[Figure, pd.DataFrame]:
+    """Draw the figure.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n, n)
+        True weights [pre, post].
+    errors : DataFrame
+        As from `circuitbias.errors.tables.error_table`. Quantities that are NaN throughout get no panel.
+    profiles : DataFrame
+        As from `circuitbias.errors.tables.profile_table`. If empty, the couplings are drawn against the
+        weights instead.
+    couplings : dict
+        For each example strength r, shown from left to right, the couplings [pre, post] by estimator.
+        The matrix shown is that of ``glm``, or else of the first in ``errors``.
+    comparison : DataFrame, optional
+        As from `circuitbias.comparison.compare_errors`.
+
+    Returns
+    -------
+    figure : Figure
+    numbers : DataFrame
+        Columns panel, series, x, y, low, high, value.
+    """
+    styles = style.estimator_styles(errors.estimator.unique())
+    scaled = {
+        r: {name: fit_scale(weights, found) * found for name, found in estimates.items()}
+        for r, estimates in couplings.items()
+    }
+    figure, numbers = style.new_figure(165), style.Numbers()
+    top, bottom = figure.subfigures(2, 1, height_ratios=(1.22, 1))
+    panels = top.subplots(2, 1 + len(couplings), height_ratios=(1, 0.85))
+    _matrices(panels[0], numbers, weights, scaled, "glm" if "glm" in styles else errors.estimator[0])
+    if len(profiles):
+        _profiles(panels[1], numbers, profiles, list(couplings), styles)
+    else:
+        panels[1, 0].axis("off")
+        _scatters(panels[1, 1:], numbers, weights, scaled, styles)
+    quantities = [quantity for quantity in _QUANTITIES if errors[quantity].notna().any()]
+    error_axes = bottom.subplots(1, len(quantities), sharey=True, squeeze=False)[0]
+    for letter, axes, quantity in zip("cde", error_axes, quantities, strict=False):
+        axes.set_title(style.lettered(letter, _QUANTITIES[quantity]))
+        _errors(axes, numbers, letter, errors, quantity, styles)
+    if comparison is not None:
+        for letter, axes, quantity in zip("cde", error_axes, quantities, strict=False):
+            _published(axes, numbers, letter, comparison[comparison.quantity == quantity], styles)
+    error_axes[0].set_ylabel("error relative to $W_0$")
+    low, high = error_axes[0].get_ylim()
+    if high < 10 * low:  # too few powers of ten to read values from
+        error_axes[0].yaxis.set_minor_formatter(FormatStrFormatter("%g"))
+    _legend(bottom, styles, errors, comparison)
+    return figure, numbers.table()
+
+
+def _matrices(row, numbers, weights, scaled, estimator):
+    off_diagonal = np.where(np.eye(len(weights), dtype=bool), np.nan, weights)
+    limit = np.nanmax(np.abs(off_diagonal))
+    factor, unit = style.power_of_ten(limit)
+    shown = {"true weights": off_diagonal} | {f"r = {r:g}": found[estimator] for r, found in scaled.items()}
+    for axes, (title, matrix) in zip(row, shown.items(), strict=True):
+        image = style.show_matrix(axes, factor * matrix, factor * limit)
+        axes.set_title(title if axes is not row[0] else style.lettered("a", title))
+        numbers.add_matrix("a", title if axes is row[0] else f"{estimator}, {title}", matrix)
+    row[0].set_ylabel("from neuron")
+    row[1].set_ylabel(f"inferred by {style.pretty(estimator)}")
+    style.add_color_bar(image, f"weight ({unit})")
+
+
+def _profiles(row, numbers, profiles, examples, styles):
+    n = int(profiles.offset.max()) + 1
+    half = n // 2
+    factor, unit = style.power_of_ten(profiles.weight.abs().max())
+    offsets = np.arange(-half, half + 1)
+
+    def mean(rows, column):
+        # Self-coupling has no offset; both ends of the axis are the neuron across the ring.
+        return rows.groupby("offset")[column].mean().reindex(range(n)).to_numpy()[offsets % n]
+
+    truth = mean(profiles, "weight")
+    known = np.isfinite(truth)
+    numbers.add("b", "true weights", offsets, truth)
+    for axes in row:
+        axes.axhline(0, color=style.GUIDE, linewidth=0.6)
+        axes.fill_between(offsets[known], 0, factor * truth[known], color=_SHADE, linewidth=0)
+        axes.plot(offsets, factor * truth, **_TRUE)
+        axes.set_xlim(-half, half)
+        style.offset_ticks(axes)
+    for axes, r in zip(row[1:], examples, strict=True):
+        here = profiles[np.isclose(profiles.r, r)]
+        for name, look in styles.items():
+            y = mean(here[here.estimator == name], "coupling")
+            axes.plot(offsets, factor * y, **look | {"marker": ""})
+            numbers.add("b", f"{name}, r = {r:g}", offsets, y)
+    _align(row, "mean profile", f"mean weight ({unit})")
+
+
+def _scatters(row, numbers, weights, scaled, styles):
+    pairs = np.flatnonzero(~np.eye(len(weights), dtype=bool))
+    pairs = pairs[:: -(-len(pairs) // _MOST_POINTS)]
+    x = weights.flat[pairs]
+    factor, unit = style.power_of_ten(np.abs(x).max())
+    size = 3.0 if len(pairs) < 2000 else 1.5
+    for axes, (r, estimates) in zip(row, scaled.items(), strict=True):
+        ends = factor * np.array([x.min(), x.max()])
+        for name, couplings in estimates.items():
+            y = couplings.flat[pairs]
+            axes.plot(
+                factor * x,
+                factor * y,
+                ".",
+                color=styles[name]["color"],
+                markersize=size,
+                markeredgewidth=0,
+                alpha=0.5,
+                rasterized=True,
+            )
+            numbers.add("b", f"{name}, r = {r:g}", x, y)
+        axes.plot(ends, ends, **_TRUE)
+        axes.set(xlabel=f"weight ({unit})")
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
+    _align(row, "pair by pair", f"scaled coupling ({unit})")
+
+
+def _align(row, title, label):
+    """Give the panels of a row one y axis."""
+    limits = np.array([axes.get_ylim() for axes in row])
+    for axes in row:
+        axes.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+        axes.set_title(style.lettered("b", title) if axes is row[0] else "")
+        axes.tick_params(labelleft=axes is row[0])
+    row[0].set_ylabel(label)
+
+
+def _errors(axes, numbers, letter, errors, quantity, styles):
+    for name, look in styles.items():
+        over_seeds = errors[errors.estimator == name].groupby("r")[quantity]
+        mean, low, high = over_seeds.mean(), over_seeds.min(), over_seeds.max()
+        axes.vlines(mean.index, low, high, color=look["color"], linewidth=1.0)
+        axes.plot(mean.index, mean, **look)
+        numbers.add(letter, name, mean.index, mean, low, high)
+    axes.set(yscale="log", xlabel="weight strength r", xlim=(0, None))
+    axes.margins(y=0.1)
+    axes.xaxis.set_major_locator(MaxNLocator(3))
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+
+
+def _published(axes, numbers, letter, comparison, styles):
+    limits = axes.get_ylim()
+    for name, rows in comparison.groupby("estimator", sort=False):
+        rows = rows.sort_values("r")
+        look = styles[name]
+        color = look["color"]
+        low, high = (rows.expected + sign * 2 * rows.standard_error for sign in (-1, 1))
+        axes.fill_between(rows.r, low, high, color=color, alpha=0.2, linewidth=0)
+        axes.plot(rows.r, rows.expected, "--", color=color, linewidth=0.8)
+        axes.plot(rows.r, rows.published, **look | style.OPEN)
+        numbers.add(letter, f"{name}, expected", rows.r, rows.expected, low, high)
+        numbers.add(letter, f"{name}, published", rows.r, rows.published)
+        limits = min(limits[0], 0.75 * rows.published.min()), limits[1]
+    axes.set_ylim(limits)
+
+
+def _legend(figure, styles, errors, comparison):
+    ours = _counts(errors.n_spikes)
+    handles = [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
+    handles.insert(0, Line2D([], [], label="true weights", **_TRUE))
+    paper = comparison[comparison.quantity.isin(_QUANTITIES)] if comparison is not None else ()
+    if len(paper):
+        label = f"published, {_counts(paper.n_spikes_published)}"
+        handles += [
+            Line2D([], [], color=style.INK, marker="o", label=label, **style.OPEN),
+            Line2D([], [], color=style.INK, linestyle="--", linewidth=0.8, label=f"predicted for {ours}"),
+        ]
+    figure.legend(
+        handles=handles, title=f"estimates from {ours}", alignment="left", loc="outside upper center", ncols=4
+    )
+
+
+def _counts(n_spikes) -> str:
+    return " and ".join(style.count_text(n) for n in sorted(set(n_spikes))) + " spikes"

@@ -1,0 +1,207 @@
+"""How all figures look, and the table of numbers that goes with each."""
+
+import math
+import os
+from itertools import cycle
+
+import matplotlib.style
+import numpy as np
+import pandas as pd
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.ticker import AutoMinorLocator, MaxNLocator
+
+from circuitbias.files import atomic_path
+
+WIDTH_MM = 180.0
+"""Two columns of a journal."""
+
+INK, TRUTH, GUIDE, GAP = "#262626", "#6e6e6e", "#c8c8c8", "#e4e4e4"
+"""Text and axes; the true weights; lines that only guide the eye; what is not known."""
+
+WEIGHTS_MAP = "RdBu_r"
+"""Colours of weights and couplings: blue inhibits, red excites, white is none."""
+
+OPEN = {"linestyle": "", "markersize": 5.0, "markerfacecolor": "none", "markeredgewidth": 0.8}
+"""Look of published points: open markers, no line."""
+
+# Hues of Okabe and Ito, which colour-blind readers can tell apart. The usual estimators keep theirs from
+# figure to figure; others take what is free, in the order of the table of errors.
+_USUAL = {
+    "glm": ("#0072B2", "o"),
+    "mean_field": ("#D55E00", "s"),
+    "mean_field_binarised": ("#E69F00", "D"),
+    "cross_correlation": ("#009E73", "^"),
+}
+_FREE = (("#CC79A7", "v"), ("#56B4E9", "P"), ("#8C6D31", "X"), ("#7A5195", "*"))
+
+styled = matplotlib.style.context(
+    [
+        "default",  # whatever the user's own settings are, a figure looks the same everywhere
+        {
+            "font.size": 8,
+            "axes.titlesize": 8.5,
+            "axes.titlelocation": "left",
+            "axes.titlepad": 5,
+            "axes.labelsize": 8,
+            "axes.labelpad": 2.5,
+            "xtick.labelsize": 7.5,
+            "ytick.labelsize": 7.5,
+            "legend.fontsize": 8,
+            "legend.title_fontsize": 8,
+            "legend.frameon": False,
+            "legend.handlelength": 1.6,
+            "legend.borderaxespad": 0.0,
+            "axes.linewidth": 0.6,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.edgecolor": INK,
+            "axes.labelcolor": INK,
+            "text.color": INK,
+            "xtick.color": INK,
+            "ytick.color": INK,
+            "xtick.major.width": 0.6,
+            "ytick.major.width": 0.6,
+            "xtick.minor.width": 0.4,
+            "ytick.minor.width": 0.4,
+            "xtick.major.size": 2.5,
+            "ytick.major.size": 2.5,
+            "xtick.minor.size": 1.5,
+            "ytick.minor.size": 1.5,
+            "lines.linewidth": 1.2,
+            "lines.markersize": 4.0,
+            "image.interpolation": "nearest",
+            "figure.constrained_layout.w_pad": 0.03,
+            "figure.constrained_layout.h_pad": 0.03,
+            "svg.hashsalt": "circuitbias",  # the same figure is the same bytes
+            "pdf.fonttype": 42,
+            "savefig.dpi": 200,
+        },
+    ]
+)
+"""Decorator of the functions that draw or save figures."""
+
+_COLUMNS = ["panel", "series", "x", "y", "low", "high", "value"]
+
+
+class Numbers:
+    """The numbers behind a figure, collected panel by panel."""
+
+    def __init__(self):
+        self._tables = []
+
+    def add(self, panel: str, series: str, x, y, low=math.nan, high=math.nan, value=math.nan) -> None:
+        """Note what is drawn: points (x, y) with an interval [low, high], or a matrix's value at (x, y)."""
+        columns = zip(_COLUMNS[2:], np.broadcast_arrays(x, y, low, high, value), strict=True)
+        parts = {name: np.atleast_1d(column) for name, column in columns}
+        self._tables.append(pd.DataFrame({"panel": panel, "series": series} | parts))
+
+    def add_matrix(self, panel: str, series: str, matrix: np.ndarray) -> None:
+        """Note a matrix [pre, post]: x is post, y is pre."""
+        pre, post = np.indices(matrix.shape)
+        self.add(panel, series, post.ravel(), pre.ravel(), value=matrix.ravel())
+
+    def table(self) -> pd.DataFrame:
+        """Columns panel, series, x, y, low, high, value; NaN where a column does not apply."""
+        return pd.concat(self._tables, ignore_index=True)
+
+
+def new_figure(height_mm: float) -> Figure:
+    """An empty figure of the full width, laid out so that nothing overlaps."""
+    return Figure(figsize=(WIDTH_MM / 25.4, height_mm / 25.4), layout="constrained")
+
+
+@styled
+def save(figure: Figure, numbers: pd.DataFrame, stem: str | os.PathLike) -> None:
+    """Write ``stem`` .svg, .pdf, .png and .csv; the same figure gives the same bytes at any time."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # laid out once, for all formats alike
+    for suffix, metadata in (("svg", {"Date": None}), ("pdf", {"CreationDate": None}), ("png", {})):
+        with atomic_path(f"{os.fspath(stem)}.{suffix}") as aside:
+            figure.savefig(aside, metadata=metadata)
+    with atomic_path(f"{os.fspath(stem)}.csv") as aside:
+        numbers.to_csv(aside, index=False, float_format="%.6g")
+
+
+def estimator_styles(names) -> dict[str, dict]:
+    """Colour, marker and widths of each estimator, as arguments of ``Axes.plot``.
+
+    The usual ones come first. Widths fall from the first to the last, so that curves which coincide are
+    still seen.
+    """
+    names, free = sorted(names, key=lambda name: [*_USUAL, name].index(name)), cycle(_FREE)
+    widths = np.linspace(1.8, 0.9, len(names)) if len(names) > 1 else [1.4]
+    return {
+        name: {
+            "color": color,
+            "marker": marker,
+            "linewidth": float(width),
+            "markersize": 2.8 + float(width),
+            "markeredgewidth": 0.0,
+        }
+        for name, width in zip(names, widths, strict=True)
+        for color, marker in [_USUAL.get(name) or next(free)]
+    }
+
+
+def pretty(name: str) -> str:
+    """Name of an estimator for a legend."""
+    return name.replace("_", " ").replace("glm", "GLM")
+
+
+def lettered(letter: str, title: str = "") -> str:
+    """A title with the bold letter of its panel in front."""
+    return rf"$\mathbf{{{letter}}}$   {title}"
+
+
+def power_of_ten(value: float) -> tuple[float, str]:
+    """Factor that brings ``value`` between 1 and 10, and the unit to write on the axis for it."""
+    exponent = math.floor(math.log10(value)) if value > 0 else 0
+    return 10.0**-exponent, rf"$10^{{{exponent}}}$" if exponent else "1"
+
+
+def count_text(n: float) -> str:
+    """A count as a power of ten: 10⁷, or 2 × 10⁶."""
+    factor, exponent = f"{n:.1e}".split("e")
+    power = rf"10^{{{int(exponent)}}}"
+    return f"${power}$" if factor == "1.0" else rf"${float(factor):g}\times {power}$"
+
+
+def tint(color: str, strength: float) -> tuple[float, float, float]:
+    """``color`` on white with this opacity, as one opaque colour."""
+    return tuple(1 - strength * (1 - part) for part in to_rgb(color))
+
+
+def show_matrix(axes, matrix: np.ndarray, limit: float):
+    """Draw weights [pre, post] with colours that are white at zero and full at ± ``limit``; NaN is grey.
+
+    Parameters
+    ----------
+    axes : Axes
+    matrix : ndarray, shape (n, n)
+    limit : float
+
+    Returns
+    -------
+    AxesImage
+    """
+    image = axes.imshow(matrix, cmap=WEIGHTS_MAP, vmin=-limit, vmax=limit)
+    axes.set_facecolor(GAP)
+    axes.spines[:].set_visible(False)
+    ticks = (0, len(matrix) // 2)
+    axes.set(xticks=ticks, yticks=ticks, xlabel="to neuron")
+    return image
+
+
+def add_color_bar(image, label: str) -> None:
+    """Add a colour bar beside the axes of an image, as high as they are."""
+    bar = image.axes.figure.colorbar(image, cax=image.axes.inset_axes([1.06, 0, 0.06, 1]), label=label)
+    bar.outline.set_visible(False)
+    bar.locator = MaxNLocator(4, steps=[1, 2, 5, 10])
+
+
+def offset_ticks(axes) -> None:
+    """Label the ends and the middle of an axis of offsets, and tick the halves between."""
+    axes.xaxis.set_major_locator(MaxNLocator(2, steps=[1, 2.5, 5, 10]))
+    axes.xaxis.set_minor_locator(AutoMinorLocator(2))
+    axes.set_xlabel("offset (neurons)")
