@@ -1,0 +1,113 @@
+"""Draw a figure from the results of the other steps, with the numbers behind its panels."""
+
+import importlib
+
+import numpy as np
+import pandas as pd
+
+from circuitbias import published
+from circuitbias.errors.tables import run_of
+from circuitbias.estimators.couplings import Couplings
+from circuitbias.figures import FIGURES
+from circuitbias.networks.network import Network
+from circuitbias.networks.ring import ring_weights
+
+
+def add_arguments(parser):
+    """Declare the arguments of the step."""
+    figures = parser.add_subparsers(dest="figure", required=True, metavar="NAME", help=", ".join(FIGURES))
+    commands = {name: figures.add_parser(name) for name in FIGURES}
+    for command in commands.values():
+        command.add_argument("--network", required=True, help="network file")
+        command.add_argument(
+            "--examples", required=True, nargs="+", type=float, help="strengths r to show in full"
+        )
+        command.add_argument(
+            "--output", required=True, help="path without suffix: .svg, .pdf, .png and .csv are written"
+        )
+    commands["figure1"].add_argument("--activity", required=True, nargs="+", help="activity files (.npz)")
+    add = commands["figure2"].add_argument
+    add("--errors", required=True, help="errors of each run (.csv)")
+    add("--profiles", required=True, help="mean profiles of each run (.csv)")
+    add("--couplings", required=True, nargs="+", help="files of couplings; those of the examples are drawn")
+    add("--comparison", help="comparison with the published errors (.csv)")
+
+
+def run(arguments):
+    """Do the step."""
+    # Only the figure asked for: an error in another one is none of our business.
+    module = importlib.import_module(f"circuitbias.figures.{arguments.figure}")
+    style = importlib.import_module("circuitbias.figures.style")
+    inputs = {"figure1": _read_figure1, "figure2": _read_figure2}[arguments.figure](module, arguments)
+    style.save(*module.draw(**inputs), arguments.output)
+
+
+def _read_figure1(module, arguments) -> dict:
+    network = Network.load(arguments.network)
+    runs, patterns, seeds = [], [], []
+    for path in arguments.activity:
+        with np.load(path) as file:
+            part = {name: file[name] for name in file.files}
+        fields = {name: part[name] for name in module.Activity._fields}
+        runs.append(module.Activity(**fields | {"r": float(part["r"])}))
+        seeds.append(int(part["seed"]))
+        patterns.append(
+            pd.DataFrame(
+                {
+                    "r": float(part["r"]),
+                    "n_spikes": part["pattern_window_spikes"],
+                    "pattern_strength": part["pattern_strength"],
+                }
+            )
+        )
+    _check_examples(arguments.examples, {run.r for run in runs})
+    return {
+        "weights": network.weights,
+        "circulant": network.circulant,
+        "runs": [runs[i] for i in np.argsort(seeds, kind="stable")],
+        "examples": arguments.examples,
+        "patterns": pd.concat(patterns, ignore_index=True),
+        "published": published.pattern_strength() if _is_published(network) else None,
+    }
+
+
+def _read_figure2(module, arguments) -> dict:
+    errors = pd.read_csv(arguments.errors)
+    _check_examples(arguments.examples, set(errors.r))
+    couplings: dict[float, dict] = {r: {} for r in arguments.examples}
+    first_seed = errors.seed.min()
+    for path in arguments.couplings:
+        estimate = Couplings.load(path)
+        key = run_of(estimate)
+        for r in couplings:
+            if key["seed"] == first_seed and np.isclose(key["r"], r):
+                couplings[r][key["estimator"]] = estimate.values
+    for r, estimates in couplings.items():
+        if missing := set(errors.estimator) - set(estimates):
+            raise ValueError(f"--couplings: no file of {', '.join(sorted(missing))} at r = {r:g}")
+    return {
+        "weights": Network.load(arguments.network).weights,
+        "errors": errors,
+        "profiles": pd.read_csv(arguments.profiles),
+        "couplings": couplings,
+        "comparison": pd.read_csv(arguments.comparison) if arguments.comparison else None,
+    }
+
+
+def _is_published(network: Network) -> bool:
+    """Whether this is the ring of the published pattern strengths: 100 neurons, none silenced."""
+    ring = ring_weights()
+    return (
+        network.weights.shape == ring.shape
+        and np.allclose(network.weights, ring, rtol=0, atol=1e-12)
+        and bool((network.drive_scale == 1).all())
+    )
+
+
+def _check_examples(examples, strengths):
+    for r in examples:
+        if not np.isclose(r, sorted(strengths)).any():
+            allowed = ", ".join(f"{value:g}" for value in sorted(strengths))
+            raise ValueError(
+                f"--examples: {r:g} is not among the strengths of the data; choose from {allowed}"
+            )
