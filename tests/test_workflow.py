@@ -3,10 +3,13 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 
@@ -30,10 +33,12 @@ class Checkout:
 
     def __init__(self, folder: Path):
         self.folder = folder
+        self.package = folder / "src" / "circuitbias"
+        self.results = folder / "results" / CONFIG["name"]
         for part in ("Snakefile", "workflow", "config", "profiles", "src"):
             source, target = ROOT / part, folder / part
             if source.is_dir():
-                shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+                shutil.copytree(source, target)  # with the cache of compiled kernels
             else:
                 shutil.copy(source, target)
         self.configure()
@@ -41,28 +46,35 @@ class Checkout:
     def configure(self, **changes):
         (self.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG | changes))
 
+    def command(self, *arguments) -> dict:
+        """What `subprocess` needs to run Snakemake on the checkout's own package."""
+        return {
+            "args": [
+                sys.executable,
+                "-m",
+                "snakemake",
+                "--configfile",
+                "config.yaml",
+                "--cores",
+                "2",
+                *arguments,
+            ],
+            "cwd": self.folder,
+            "env": os.environ | {"PYTHONPATH": str(self.folder / "src")},
+        }
+
     def snakemake(self, *arguments, code=0) -> str:
-        result = subprocess.run(
-            [sys.executable, "-m", "snakemake", "--configfile", "config.yaml", "--cores", "2", *arguments],
-            cwd=self.folder,
-            env=os.environ | {"PYTHONPATH": str(self.folder / "src")},
-            capture_output=True,
-            text=True,
-        )
+        result = subprocess.run(capture_output=True, text=True, **self.command(*arguments))
         output = result.stdout + result.stderr
         assert result.returncode == code, output
         return output
 
     def planned(self) -> dict[str, int]:
         """Rules that a run would run now, and how often."""
-        output = self.snakemake("--dry-run", "--quiet", "progress")
+        output = self.snakemake("--dry-run", "--quiet", "rules")
         table = re.search(r"^job +count\n-+ +-+\n((?:\w+ +\d+\n)+)", output, re.MULTILINE)
         jobs = dict(line.split() for line in table[1].splitlines()) if table else {}
         return {rule: int(count) for rule, count in jobs.items() if rule not in ("all", "total")}
-
-    def edit(self, module: str, comment: str = "# edited\n"):
-        path = self.folder / "src" / "circuitbias" / module
-        path.write_text(path.read_text() + comment)
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +98,9 @@ def checkout(finished):
 
 
 def test_results_are_there_and_a_second_run_has_nothing_to_do(checkout):
-    results = checkout.folder / "results" / "tiny"
     for name in ("errors.csv", "figures/figure1.png", "figures/figure2.svg", "figures/figure2.csv"):
-        assert (results / name).stat().st_size > 0
-    assert not (results / "paper_comparison.csv").exists()  # not a network of the paper
+        assert (checkout.results / name).stat().st_size > 0
+    assert not (checkout.results / "paper_comparison.csv").exists()  # not a network of the paper
     assert "Nothing to be done" in checkout.snakemake()
 
 
@@ -122,7 +133,8 @@ def test_a_changed_key_reruns_what_depends_on_it(checkout, change, again):
     ],
 )
 def test_an_edited_module_reruns_what_depends_on_it(checkout, module, again):
-    checkout.edit(module)
+    path = checkout.package / module
+    path.write_text(path.read_text() + "# edited\n")
     assert checkout.planned() == again
 
 
@@ -134,21 +146,40 @@ def test_a_bad_config_stops_before_the_first_job(checkout):
     assert "Execute" not in output
 
 
-def test_an_interrupted_run_is_resumed(tmp_path):
-    """A run cut short by a failing step leaves nothing half-made and goes on where it stopped."""
-    checkout = Checkout(tmp_path)
-    broken = "\n\ndef estimate(*arguments, **options):\n    raise RuntimeError('cut short')\n"
-    glm = checkout.folder / "src" / "circuitbias" / "estimators" / "glm.py"
+def test_a_failed_run_goes_on_where_it_stopped(checkout):
+    glm = checkout.package / "estimators" / "glm.py"
     whole = glm.read_text()
-    glm.write_text(whole + broken)
+    glm.write_text("raise RuntimeError('cut short')\n")
     assert "cut short" in checkout.snakemake(code=1)
-    assert not list(checkout.folder.glob("results/tiny/couplings/glm/*"))
+    couplings = checkout.results / "couplings"
+    assert not list(couplings.glob("glm/*"))
+    assert len(list(couplings.glob("mean_field/*"))) == 2
     glm.write_text(whole)
-    assert checkout.planned() == {"estimate": 2, "errors": 1, "figure2": 1} | (
-        # What the failing run had not come to, with jobs in whatever order.
-        {rule: n for rule, n in checkout.planned().items() if rule in ("activity", "figure1")}
-    )
+    assert checkout.planned() == {"estimate": 2, "errors": 1, "figure2": 1}
+
+
+def test_a_killed_run_is_resumed_with_the_same_results(checkout):
+    """Kill -9 in the middle of a job: what was begun is made again, nothing half-made is used."""
+    errors = pd.read_csv(checkout.results / "errors.csv").drop(columns="run_time_s")
+    glm = checkout.package / "estimators" / "glm.py"
+    whole = glm.read_text()
+    glm.write_text("import time\n\ntime.sleep(600)\n")
+    log = checkout.results / "logs" / "estimate" / "glm" / "r0.01_seed1.log"
+    log.unlink()
+    running = subprocess.Popen(start_new_session=True, stderr=subprocess.DEVNULL, **checkout.command())
+    deadline = time.monotonic() + 120
+    while not log.exists():
+        assert running.poll() is None and time.monotonic() < deadline, "the job has not begun"
+        time.sleep(0.1)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    glm.write_text(whole)
+
+    assert "--unlock" in checkout.snakemake(code=1)  # it says how to go on
+    checkout.snakemake("--unlock")
     checkout.snakemake()
+    again = pd.read_csv(checkout.results / "errors.csv").drop(columns="run_time_s")
+    pd.testing.assert_frame_equal(again, errors, check_exact=True)
     assert "Nothing to be done" in checkout.snakemake()
 
 
