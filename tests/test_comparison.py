@@ -47,12 +47,22 @@ def errors_as_published(n_spikes=100_000_000, seeds=(1,)):
                 "options": json.dumps(OPTIONS[paper.method], sort_keys=True),
                 "r": paper.r,
                 "n_spikes": n_spikes,
+                "n_counts": n_spikes,
                 "seed": seed,
                 **ours,
             }
             for seed in seeds
         ]
     return pd.DataFrame(rows)
+
+
+def test_the_volume_is_that_of_the_binned_values():
+    """Binarised bins that hold half of the spikes are worth half of the volume."""
+    errors = errors_as_published(n_spikes=20_000_000).assign(n_counts=10_000_000)
+    comparison = compare_errors(errors, 100)
+    tenth = compare_errors(errors_as_published(n_spikes=10_000_000), 100)
+    np.testing.assert_allclose(comparison.expected, tenth.expected)
+    assert (comparison.n_spikes == 20_000_000).all()
 
 
 def test_published_values_agree_with_themselves():

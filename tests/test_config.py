@@ -87,9 +87,7 @@ def test_the_examples_are_chosen_from_the_strengths():
 
 @pytest.mark.parametrize("as_file", [True, False])
 def test_numbers_in_scientific_notation(tmp_path, as_file):
-    text = (
-        "strengths: [1e-3, 2]\nthresholds: [1E-3, 2.e0]\nsimulation: {n_spikes: 1e7, burn_in: 2e3}"
-    )
+    text = "strengths: [1e-3, 2]\nthresholds: [1E-3, 2.e0]\nsimulation: {n_spikes: 1e7, burn_in: 2e3}"
     source = {
         "strengths": ["1e-3", 2],
         "thresholds": ["1E-3", "2.e0"],

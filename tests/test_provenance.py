@@ -77,9 +77,7 @@ def test_a_module_that_is_not_there_is_an_error(root):
 def test_the_package_itself():
     names = {
         path.name
-        for path in code_files(
-            "circuitbias.config", root=Path(code_hash.__code__.co_filename).parent
-        )
+        for path in code_files("circuitbias.config", root=Path(code_hash.__code__.co_filename).parent)
     }
     assert {"config.py", "config_schema.py", "config_schema.yaml", "thresholds.csv"} <= names
     assert "provenance.py" not in names

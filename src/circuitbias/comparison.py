@@ -64,6 +64,9 @@ def compare_errors(errors: pd.DataFrame, n_neurons: int) -> pd.DataFrame:
     recording scatters, follows from `circuitbias.errors.sampling`; nothing is fitted to our results. The
     standard error is that of the difference: ours, and the published value's own carried over.
 
+    The authors' recordings ended when the sum of the binned values reached the limit. Binarised bins hold
+    fewer than the spikes in them, so what counts as their volume, and as ours, is that sum (``n_counts``).
+
     Parameters
     ----------
     errors : DataFrame
@@ -82,7 +85,7 @@ def compare_errors(errors: pd.DataFrame, n_neurons: int) -> pd.DataFrame:
     ):
         name = published_method(method, json.loads(options))
         for paper in table[(table.method == name) & np.isclose(table.r, r)].itertuples():
-            volumes = paper.n_spikes, n_spikes
+            volumes = paper.n_spikes, runs.n_counts.mean()
             then, now = (
                 predict_errors(paper.bias, paper.variance, n_neurons, paper.n_spikes, n) for n in volumes
             )

@@ -68,9 +68,7 @@ def test_a_spike_is_felt_one_step_later():
     #  6   .047   .094   .71875  .094  none
     #  7   .023   .047   .859    .047  none
     #  8   .012   .023   .930    .023  0
-    spikes = sam(b=[1.0, 0.0]).simulate(
-        PAIR, 9, equilibration_steps=0, initial_activation=torch.zeros(2)
-    )
+    spikes = sam(b=[1.0, 0.0]).simulate(PAIR, 9, equilibration_steps=0, initial_activation=torch.zeros(2))
     assert spikes.dtype is torch.bool
     assert spikes.int().tolist() == [[1, 1, 0, 0, 0, 0, 0, 0, 1], [0, 1, 1, 0, 0, 0, 0, 0, 0]]
 

@@ -106,9 +106,7 @@ def test_a_neuron_without_estimates_does_not_matter():
     full = circulant_errors(weights, couplings)
     couplings[7] = couplings[:, 7] = NAN
     # each of 39 offsets loses 2 of its 40 rows: errors move by their own spread at most
-    np.testing.assert_allclose(
-        as_array(circulant_errors(weights, couplings)), as_array(full), rtol=0.1
-    )
+    np.testing.assert_allclose(as_array(circulant_errors(weights, couplings)), as_array(full), rtol=0.1)
 
 
 @pytest.mark.parametrize(

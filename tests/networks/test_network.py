@@ -24,9 +24,7 @@ def test_parts_become_float_arrays_of_their_own():
     network = make(weights=given)
     given[0, 1] = 5
     assert network.weights.tolist() == [[0, 1], [2, 0]]
-    assert {network.weights.dtype, network.positions.dtype, network.drive_scale.dtype} == {
-        np.dtype(float)
-    }
+    assert {network.weights.dtype, network.positions.dtype, network.drive_scale.dtype} == {np.dtype(float)}
     assert network.n_neurons == 2
     with pytest.raises(dataclasses.FrozenInstanceError):
         network.name = "other"

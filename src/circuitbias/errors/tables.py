@@ -57,6 +57,7 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
     DataFrame
         A row a run: `run_of`, the fields of `ErrorDecomposition` (bias and variance are NaN unless the
         network is circulant: one recording cannot tell them apart), ``roc_auc``, ``average_precision``,
+        ``n_counts`` (sum of the binned values that the method saw: fewer than spikes if binarised),
         ``n_pairs`` with an estimate, ``run_time_s``.
     """
     rows = []
@@ -71,11 +72,20 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
             | vars(errors)
             | detection_scores(network.weights, run.values)
             | {
+                "n_counts": _sum_of_counts(run),
                 "n_pairs": int(np.isfinite(run.values).sum()),
                 "run_time_s": run.diagnostics["run_time_s"],
             }
         )
     return pd.DataFrame(rows)
+
+
+def _sum_of_counts(run: Couplings) -> int:
+    """Sum of the binned values behind an estimate; the number of spikes where the method does not say."""
+    told = run.diagnostics
+    if "mean_count" in told:
+        return round(told["mean_count"] * told["n_bins"] * len(run.values))
+    return run_of(run)["n_spikes"]
 
 
 def repetition_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from circuitbias import published
+from circuitbias.comparison import is_published_ring
 from circuitbias.errors.tables import run_of
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.figures import FIGURES
 from circuitbias.networks.network import Network
-from circuitbias.networks.ring import ring_weights
 
 
 def add_arguments(parser):
@@ -67,7 +67,7 @@ def _read_figure1(module, arguments) -> dict:
         "runs": [runs[i] for i in np.argsort(seeds, kind="stable")],
         "examples": arguments.examples,
         "patterns": pd.concat(patterns, ignore_index=True),
-        "published": published.pattern_strength() if _is_published(network) else None,
+        "published": published.pattern_strength() if is_published_ring(network) else None,
     }
 
 
@@ -92,16 +92,6 @@ def _read_figure2(module, arguments) -> dict:
         "couplings": couplings,
         "comparison": pd.read_csv(arguments.comparison) if arguments.comparison else None,
     }
-
-
-def _is_published(network: Network) -> bool:
-    """Whether this is the ring of the published pattern strengths: 100 neurons, none silenced."""
-    ring = ring_weights()
-    return (
-        network.weights.shape == ring.shape
-        and np.allclose(network.weights, ring, rtol=0, atol=1e-12)
-        and bool((network.drive_scale == 1).all())
-    )
 
 
 def _check_examples(examples, strengths):
