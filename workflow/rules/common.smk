@@ -13,8 +13,10 @@ LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 NETWORK = f"{RESULTS}/network.npz"
 
-# The interpreter that runs Snakemake has the package; the one first on PATH may not.
-CIRCUITBIAS = f"{shlex.quote(sys.executable)} -m circuitbias"
+# The rules call `circuitbias`: it lies beside the interpreter that runs Snakemake, on the PATH or not.
+os.environ["PATH"] = os.pathsep.join(
+    [str(Path(sys.executable).parent), os.environ["PATH"]]
+)
 
 THETA = {strength_label(r): theta for r, theta in resolve_thresholds(config).items()}
 EXAMPLES = [strength_label(r) for r in config["figures"]["example_strengths"]]

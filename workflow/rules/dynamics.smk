@@ -20,7 +20,7 @@ rule simulate:
         ),
         code=step_code("simulate"),
     shell:
-        "{CIRCUITBIAS} simulate --network {input.network:q} --parameters {params.parameters:q}"
+        "circuitbias simulate --network {input.network:q} --parameters {params.parameters:q}"
         " --seed {wildcards.seed} {params.recording} --threads {threads}"
         " --output {output:q} 2>&1 | tee {log:q}"
 
@@ -38,5 +38,5 @@ rule activity:
     params:
         code=step_code("activity"),
     shell:
-        "{CIRCUITBIAS} activity --network {input.network:q} --spikes {input.spikes:q}"
+        "circuitbias activity --network {input.network:q} --spikes {input.spikes:q}"
         " --output {output:q} 2>&1 | tee {log:q}"

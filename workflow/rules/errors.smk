@@ -15,7 +15,7 @@ rule errors:
     params:
         code=step_code("errors"),
     shell:
-        "{CIRCUITBIAS} errors --network {input.network:q} --couplings {input.couplings:q}"
+        "circuitbias errors --network {input.network:q} --couplings {input.couplings:q}"
         " --output {output.errors:q} --profiles {output.profiles:q}"
         " --repetitions {output.repetitions:q} 2>&1 | tee {log:q}"
 
@@ -39,5 +39,5 @@ rule compare:
     params:
         code=step_code("compare"),
     shell:
-        "{CIRCUITBIAS} compare --network {input.network:q} --errors {input.errors:q}"
+        "circuitbias compare --network {input.network:q} --errors {input.errors:q}"
         " --activity {input.activity:q} --output {output.table:q} --summary {output.summary:q} > {log:q} 2>&1"

@@ -17,8 +17,10 @@ rule estimate:
         method=estimator_method,
         options=estimator_options,
         device=config["device"],
-        code=lambda wildcards: step_code("estimate", METHODS[estimator_method(wildcards)]),
+        code=lambda wildcards: step_code(
+            "estimate", METHODS[estimator_method(wildcards)]
+        ),
     shell:
-        "{CIRCUITBIAS} estimate --spikes {input:q} --method {params.method} --options {params.options:q}"
+        "circuitbias estimate --spikes {input:q} --method {params.method} --options {params.options:q}"
         " --name {wildcards.estimator} --memory-mb {resources.memory_mb} --device {params.device}"
         " --output {output:q} 2>&1 | tee {log:q}"

@@ -13,11 +13,11 @@ rule figure1:
     conda:
         "../envs/circuitbias.yml"
     params:
-        stem=f"{RESULTS}/figures/figure1",
+        stem=lambda wildcards, output: output[0].removesuffix(".svg"),
         examples=EXAMPLES,
         code=step_code("figure", "circuitbias.figures.figure1"),
     shell:
-        "{CIRCUITBIAS} figure figure1 --network {input.network:q} --activity {input.activity:q}"
+        "circuitbias figure figure1 --network {input.network:q} --activity {input.activity:q}"
         " --examples {params.examples} --output {params.stem:q} 2>&1 | tee {log:q}"
 
 
@@ -39,13 +39,13 @@ rule figure2:
     conda:
         "../envs/circuitbias.yml"
     params:
-        stem=f"{RESULTS}/figures/figure2",
+        stem=lambda wildcards, output: output[0].removesuffix(".svg"),
         examples=EXAMPLES,
         comparison=lambda wildcards, input: (
             ["--comparison", *input.comparison] if input.comparison else []
         ),
         code=step_code("figure", "circuitbias.figures.figure2"),
     shell:
-        "{CIRCUITBIAS} figure figure2 --network {input.network:q} --errors {input.errors:q}"
+        "circuitbias figure figure2 --network {input.network:q} --errors {input.errors:q}"
         " --profiles {input.profiles:q} --couplings {input.couplings:q} --examples {params.examples}"
         " {params.comparison:q} --output {params.stem:q} 2>&1 | tee {log:q}"

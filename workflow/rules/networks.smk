@@ -11,4 +11,4 @@ rule network:
         options=json.dumps(config["network"]),
         code=step_code("network"),
     shell:
-        "{CIRCUITBIAS} network --options {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
+        "circuitbias network --options {params.options:q} --output {output:q} 2>&1 | tee {log:q}"
