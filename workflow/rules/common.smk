@@ -14,9 +14,7 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 NETWORK = f"{RESULTS}/network.npz"
 
 # The rules call `circuitbias`: it lies beside the interpreter that runs Snakemake, on the PATH or not.
-os.environ["PATH"] = os.pathsep.join(
-    [str(Path(sys.executable).parent), os.environ["PATH"]]
-)
+shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
 
 THETA = {strength_label(r): theta for r, theta in resolve_thresholds(config).items()}
 EXAMPLES = [strength_label(r) for r in config["figures"]["example_strengths"]]
