@@ -4,8 +4,10 @@ import argparse
 import importlib
 import sys
 import warnings
+from pathlib import Path
 
 from circuitbias import __version__
+from circuitbias.progress import set_label
 from circuitbias.steps import STEPS
 
 
@@ -25,6 +27,7 @@ def main(argv: list[str] | None = None) -> int:
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     arguments = parser.parse_args(argv)
+    set_label(f"{arguments.step} {Path(arguments.output).stem}")
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:

@@ -3,12 +3,23 @@
 import sys
 import time
 
-_INTERVAL_S = 2.0
-_last = 0.0
+_INTERVAL_S = 5.0
+
+
+class _Reporter:
+    """What is known of the lines so far: when the last one was, and whose they are."""
+
+    label = ""
+    last = 0.0
+
+
+def set_label(label: str) -> None:
+    """Put a name before every line to come, to tell jobs that run side by side apart."""
+    _Reporter.label = f"{label}: "
 
 
 def report_line(text: str, *, always: bool = False) -> None:
-    """Print a line of progress, unless one has been printed within the last two seconds.
+    """Print a line of progress, unless one has been printed within the last five seconds.
 
     Parameters
     ----------
@@ -16,11 +27,10 @@ def report_line(text: str, *, always: bool = False) -> None:
     always : bool, optional
         Print it however short ago the last one was.
     """
-    global _last
     now = time.monotonic()
-    if always or now - _last >= _INTERVAL_S:
-        _last = now
-        print(text, file=sys.stderr, flush=True)
+    if always or now - _Reporter.last >= _INTERVAL_S:
+        _Reporter.last = now
+        print(_Reporter.label + text, file=sys.stderr, flush=True)
 
 
 class Countdown:
@@ -37,17 +47,15 @@ class Countdown:
     def __init__(self, total: float, unit: str):
         self._total, self._unit = total, unit
         self._done = 0.0
-        self._start = time.monotonic()
-        global _last
-        _last = self._start  # the first line has something to go by
+        self._start = _Reporter.last = time.monotonic()  # so that the first line has something to go by
 
     def add(self, amount: float) -> None:
         """Count more work as done, and say so now and then."""
-        self._done += amount
+        done = self._done = self._done + amount
         elapsed = time.monotonic() - self._start
-        left = elapsed * (self._total - self._done) / self._done if self._done else float("inf")
+        left = max(elapsed * (self._total - done) / done, 0.0) if done else float("inf")
         report_line(
-            f"{self._done:.3g} of {self._total:.3g} {self._unit} ({min(self._done / self._total, 1):.0%}), "
-            f"{elapsed:.0f} s gone, about {max(left, 0):.0f} s left",
-            always=self._done >= self._total > self._done - amount,
+            f"{done:.3g} of {self._total:.3g} {self._unit} ({min(done / self._total, 1):.0%}), "
+            f"{elapsed:.0f} s gone, about {left:.0f} s left",
+            always=done >= self._total > done - amount,
         )

@@ -155,7 +155,7 @@ def estimate(
         tolerance,
         max_passes,
         report=lambda passes, worst, left: report_line(
-            f"glm: pass {passes}, largest scaled gradient {worst:.1e}, {left} neurons left"
+            f"pass {passes}, largest scaled gradient {worst:.1e}, {left} neurons left"
         ),
     )
     failed = ~solution.converged & ~separable
