@@ -86,7 +86,8 @@ class Design:
                 cross.addmm_(design.T, torch.from_numpy(counts.astype(np.float64)).to(self._device))
             bounds[0] = bounds[0].minimum(design.amin(0))
             bounds[1] = bounds[1].maximum(design.amax(0))
-            sampled.append(design[-row % stride :: stride])
+            # A copy: a view would keep the whole block in memory.
+            sampled.append(design[-row % stride :: stride].clone())
             row += len(design)
         if self._lags[0] == 0:
             cross = second[:, : self.n_targets].clone()  # the first columns are the targets themselves
