@@ -29,6 +29,8 @@ OPTIONS = {
     },
     "mean_field": {"bin_steps": 100, "binarise": False},
     "mean_field_binarised": {"bin_steps": 100, "binarise": True},
+    "tap": {"bin_steps": 100, "as_published": True},
+    "sessak_monasson": {"bin_steps": 100, "as_published": True},
 }
 
 
@@ -69,7 +71,7 @@ def test_published_values_agree_with_themselves():
     errors = errors_as_published()
     comparison = compare_errors(errors, 100)
     assert comparison.columns.tolist() == COLUMNS
-    assert len(comparison) == 3 * len(errors) == 3 * 3 * 11
+    assert len(comparison) == 3 * len(errors) == 3 * 11 * len(OPTIONS)
     assert (comparison.verdict == "agrees").all()
     # Where all of a bias is shrinkage, the published noise is a little less than that takes.
     np.testing.assert_allclose(comparison.ratio, 1, atol=5e-3)
@@ -121,6 +123,8 @@ def test_seeds_are_averaged():
         ("glm", {"bin_steps": 50}),
         ("glm", {"binarise": True}),
         ("mean_field", {"bin_steps": 50}),
+        ("tap", {"as_published": False}),
+        ("sessak_monasson", {"as_published": False}),
         ("cross_correlation", {}),
     ],
 )

@@ -205,7 +205,7 @@ MISTAKES = [
     ({"estimators": {}}, "estimators = {}", "one or more"),
     ({"estimators": {"GLM": GLM}}, "estimators.GLM = ", "`^[a-z][a-z0-9_]*$`"),
     ({"estimators": {1: GLM}}, "estimators[1] = ", "text"),
-    (estimators(method="tap"), "estimators.mine.method = 'tap'", "`glm`, `mean_field`"),
+    (estimators(method="mean"), "estimators.mine.method = 'mean'", "`glm`, `mean_field`"),
     (estimators(), "estimators.mine.method", "missing; must be one of `glm`"),
     (
         estimators(method="mean_field", ridge=1),
@@ -233,7 +233,7 @@ def test_a_mistake_is_named_with_its_value_and_what_is_allowed(config, where, al
 
 
 def test_all_mistakes_are_listed_at_once():
-    entries = {"a": {"method": "tap"}, "b": {"method": "cross_correlation", "far_ms": 30}}
+    entries = {"a": {"method": "mean"}, "b": {"method": "cross_correlation", "far_ms": 30}}
     config = SMALL | {
         "nmae": "x",
         "model": {"bb": 1, "rho": 2, "dt_ms": 20},

@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,22 @@ def record_of():
         return SpikeRecord(n_neurons, 0.1, pieces)
 
     return record_of
+
+
+@pytest.fixture(scope="session")
+def ising_record(record_of):
+    """Make a record whose bins of one step are distributed as an Ising model of counts 0 and 1 has it.
+
+    The states are enumerated, each as often as it is expected: there is no sampling error, only rounding.
+    """
+
+    def ising_record(couplings, biases, n_bins=400_000):
+        states = np.array(list(product((0, 1), repeat=len(biases))))
+        log_weights = ((states @ np.triu(couplings, 1)) * states).sum(axis=1) + states @ biases
+        probabilities = np.exp(log_weights) / np.exp(log_weights).sum()
+        return record_of(np.repeat(states, np.rint(n_bins * probabilities).astype(int), axis=0), bin_steps=1)
+
+    return ising_record
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,12 @@ CASES = [
     ("glm", {"binarise": True}, False),
     ("mean_field", {}, False),
     ("mean_field", {"binarise": True, "bin_steps": 80}, False),
+    ("tap", {}, False),
+    ("tap", {"as_published": True, "bin_steps": 80}, False),
+    ("sessak_monasson", {}, False),
+    ("sessak_monasson", {"as_published": True}, False),
+    ("independent_pair", {}, False),
+    ("bethe", {"bin_steps": 80}, False),
 ]
 every_case = pytest.mark.parametrize(
     "method, options, directed",
@@ -51,7 +57,7 @@ def test_form_and_repeatability(sparse_record, method, options, directed):
     assert json.dumps(options) == given
     assert first.diagnostics["method"] == method
     assert first.diagnostics["options"].items() >= options.items()
-    assert "binarise" in first.diagnostics["options"]  # defaults are written down too
+    assert "bin_steps" in first.diagnostics["options"]  # defaults are written down too
     assert first.diagnostics["run_time_s"] >= 0
     assert first.diagnostics["n_bins"] > 0
     json.dumps(first.diagnostics)
@@ -112,9 +118,7 @@ def test_wrong_arguments_are_named(sparse_record, method, monkeypatch):
 
 
 def test_unknown_method(sparse_record):
-    with pytest.raises(
-        ValueError, match="'glmm' is unknown, allowed are: cross_correlation, glm, mean_field"
-    ):
+    with pytest.raises(ValueError, match=f"'glmm' is unknown, allowed are: {', '.join(METHODS)}"):
         estimate("glmm", sparse_record)
 
 

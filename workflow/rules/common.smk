@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from circuitbias.config import compares_with_paper, resolve_thresholds, strength_label
-from circuitbias.estimators.registry import METHODS
+from circuitbias.estimators.registry import module_of
 from circuitbias.provenance import code_hash
 
 RESULTS = f"results/{config['name']}"

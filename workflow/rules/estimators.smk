@@ -18,7 +18,7 @@ rule estimate:
         options=estimator_options,
         device=config["device"],
         code=lambda wildcards: step_code(
-            "estimate", METHODS[estimator_method(wildcards)]
+            "estimate", module_of(estimator_method(wildcards))
         ),
     shell:
         "circuitbias estimate --spikes {input:q} --method {params.method} --options {params.options:q}"

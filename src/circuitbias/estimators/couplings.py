@@ -25,6 +25,10 @@ class SeparableCountsWarning(EstimationWarning):
     """A neuron never fires in the bins of another one, or in those alone: the likelihood has no maximum."""
 
 
+class NoSolutionWarning(EstimationWarning):
+    """The equations of an approximation have no real solution for a pair of neurons."""
+
+
 class FlatBackgroundWarning(EstimationWarning):
     """The background of a pair's correlogram does not vary: there is no scale for a z-score."""
 

@@ -3,7 +3,12 @@
 import numpy as np
 
 from circuitbias.estimators.couplings import Couplings
-from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
+from circuitbias.estimators.moments import (
+    count_moments,
+    inverse_covariance,
+    torch_device,
+    usable_neurons,
+)
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
@@ -49,17 +54,13 @@ def estimate(
     moments = count_moments(counts, torch_device(device))
     usable = usable_neurons(moments)
 
-    kept = np.ix_(usable.kept, usable.kept)
-    sd = np.sqrt(np.diag(moments.covariance)[usable.kept])
-    correlation = moments.covariance[kept] / np.outer(sd, sd)  # better conditioned than C itself
-    values = np.full((counts.n_neurons,) * 2, np.nan)
-    values[kept] = -np.linalg.inv(correlation) / np.outer(sd, sd)
-    values[usable.undefined, :] = values[:, usable.undefined] = np.nan
+    covariance = moments.of(usable.kept).covariance
+    sd = np.sqrt(np.diag(covariance))
     return Couplings(
-        values,
+        usable.pairs(-inverse_covariance(covariance)),
         diagnostics={
             "n_bins": counts.n_bins,
             "mean_count": float(moments.mean.mean()),
-            "condition_number": float(np.linalg.cond(correlation)),
+            "condition_number": float(np.linalg.cond(covariance / np.outer(sd, sd))),
         },
     )

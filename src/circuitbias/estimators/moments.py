@@ -40,6 +40,10 @@ class Moments:
     mean: np.ndarray
     covariance: np.ndarray
 
+    def of(self, neurons: np.ndarray) -> "Moments":
+        """Moments of some of the neurons."""
+        return Moments(self.n_bins, self.mean[neurons], self.covariance[np.ix_(neurons, neurons)])
+
 
 def count_moments(counts: BinnedCounts, device: torch.device) -> Moments:
     """Accumulate the moments in float64 in one pass over the counts.
@@ -79,6 +83,13 @@ class UsableNeurons:
 
     kept: np.ndarray
     undefined: np.ndarray
+
+    def pairs(self, values: np.ndarray) -> np.ndarray:
+        """Put values of the kept neurons' pairs among those of all, (n, n), with NaN elsewhere."""
+        result = np.full((len(self.undefined),) * 2, np.nan)
+        result[np.ix_(self.kept, self.kept)] = values
+        result[self.undefined, :] = result[:, self.undefined] = np.nan
+        return result
 
 
 def usable_neurons(moments: Moments) -> UsableNeurons:
@@ -138,6 +149,12 @@ def _dependencies(mean, covariance):
     dependent = np.zeros_like(constant)
     dependent[varying] = (np.abs(null) > 1e-6).any(axis=1)
     return constant, dependent, null.shape[1]
+
+
+def inverse_covariance(covariance: np.ndarray) -> np.ndarray:
+    """Inverse of a covariance matrix (n, n) by way of the correlations, which are better conditioned."""
+    sd = np.sqrt(np.diag(covariance))
+    return np.linalg.inv(covariance / np.outer(sd, sd)) / np.outer(sd, sd)
 
 
 def _correlation(covariance, chosen):

@@ -7,8 +7,21 @@ import time
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.spikes.segments import SpikeSource
 
-METHODS = {name: f"circuitbias.estimators.{name}" for name in ("cross_correlation", "glm", "mean_field")}
-"""Module of each method. It has a function ``estimate(source, *, memory_mb, device, **options)``."""
+METHODS = {
+    "bethe": "ising_mean_field.bethe",
+    "cross_correlation": "cross_correlation.estimate",
+    "glm": "glm.estimate",
+    "independent_pair": "ising_mean_field.independent_pair",
+    "mean_field": "mean_field.estimate",
+    "sessak_monasson": "ising_mean_field.sessak_monasson",
+    "tap": "ising_mean_field.tap",
+}
+"""Module and function of each method, a ``function(source, *, memory_mb, device, **options)``."""
+
+
+def module_of(method: str) -> str:
+    """Full name of the module in which a method lives."""
+    return f"{__package__}.{METHODS[method].partition('.')[0]}"
 
 
 def estimate(
@@ -27,7 +40,7 @@ def estimate(
     device : {"auto", "cpu", "cuda"}, optional
         Where the linear algebra runs.
     **options
-        Of the method: see the function ``estimate`` of its module.
+        Of the method: see its function, which `METHODS` names.
 
     Returns
     -------
@@ -41,8 +54,8 @@ def estimate(
     """
     if method not in METHODS:
         raise ValueError(f"method={method!r} is unknown, allowed are: {', '.join(sorted(METHODS))}")
-    module = importlib.import_module(METHODS[method])
-    parameters = inspect.signature(module.estimate).parameters
+    function = getattr(importlib.import_module(module_of(method)), METHODS[method].partition(".")[2])
+    parameters = inspect.signature(function).parameters
     defaults = {
         name: parameter.default
         for name, parameter in parameters.items()
@@ -52,7 +65,7 @@ def estimate(
         raise ValueError(f"options {unknown} of {method} are unknown, allowed are: {', '.join(defaults)}")
     options = defaults | options
     started = time.perf_counter()
-    couplings = module.estimate(source, memory_mb=memory_mb, device=device, **options)
+    couplings = function(source, memory_mb=memory_mb, device=device, **options)
     couplings.diagnostics |= {
         "method": method,
         "options": options,

@@ -1,0 +1,262 @@
+r"""Couplings of an Ising model from the moments of binary counts, in four approximations.
+
+A bin with spikes has x = 1, one without has x = 0. The model is
+
+.. math:: P(x) \propto \exp\Big(\sum_{i<j} J_{ij} x_i x_j + \sum_i b_i x_i\Big),
+
+so that J is a log odds ratio; negative couplings inhibit. In the literature spins are s = 2x - 1 and
+couplings J/4. With p the means of x, m = 2p - 1 those of s, v = p (1 - p) and C the variances and
+covariances of x, naive mean field is :math:`-(C^{-1})_{ij}`, the method ``mean_field`` with binary
+counts. The methods here go beyond it; all are symmetric and closed in form. What has no real solution is
+NaN, never the modulus of a complex number.
+"""
+
+import warnings
+
+import numpy as np
+
+from circuitbias.estimators.couplings import Couplings, NoSolutionWarning, SeparableCountsWarning
+from circuitbias.estimators.moments import (
+    Moments,
+    count_moments,
+    inverse_covariance,
+    torch_device,
+    usable_neurons,
+)
+from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.segments import SpikeSource
+
+
+def tap(
+    source: SpikeSource,
+    *,
+    bin_steps: int = 100,
+    as_published: bool = False,
+    memory_mb: float = 1500.0,
+    device: str = "auto",
+) -> Couplings:
+    r"""Estimate couplings by the equations of Thouless, Anderson and Palmer.
+
+    They add the reaction of a neuron on itself, of second order in the couplings, to naive mean field:
+    :math:`(C^{-1})_{ij} = -J_{ij} - \frac12 m_i m_j J_{ij}^2`. The root that continues naive mean field is
+
+    .. math:: J_{ij} = \frac{-2 (C^{-1})_{ij}}{1 + \sqrt{1 - 2 m_i m_j (C^{-1})_{ij}}}.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    bin_steps : int, optional
+        Steps in a bin.
+    as_published : bool, optional
+        Put :math:`8 p_i p_j` in place of :math:`2 m_i m_j`, as Das & Fiete (2020) did: the equation for
+        spins, solved with the moments of 0 and 1. Their curve is this one.
+    memory_mb, device
+        See `circuitbias.estimators.estimate`.
+
+    Returns
+    -------
+    Couplings
+        Diagnostics: ``n_bins``, ``mean_count`` (mean of x), ``n_undefined_pairs``.
+
+    Warns
+    -----
+    ConstantNeuronWarning, CollinearNeuronsWarning
+        Neurons whose couplings are not defined are NaN.
+    NoSolutionWarning
+        Where the root is of a negative number, the pair is NaN.
+
+    References
+    ----------
+    Roudi, Tyrcha & Hertz, Phys. Rev. E 79:051915 (2009).
+    """
+
+    def solve(moments):
+        p, inverse = moments.mean, inverse_covariance(moments.covariance)
+        m = 2 * p - 1
+        radicand = 1 - (8 * np.outer(p, p) if as_published else 2 * np.outer(m, m)) * inverse
+        return -2 * inverse / (1 + np.sqrt(radicand))
+
+    return _estimate(source, bin_steps, memory_mb, device, solve, _NO_REAL_ROOT)
+
+
+def independent_pair(
+    source: SpikeSource, *, bin_steps: int = 100, memory_mb: float = 1500.0, device: str = "auto"
+) -> Couplings:
+    r"""Estimate each coupling as if the pair were alone: the log odds ratio of its four states.
+
+    .. math:: J_{ij} = \ln \frac{p_{11} p_{00}}{p_{10} p_{01}}
+
+    Indirect effects are not explained away, so this is a measure of correlation.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    bin_steps : int, optional
+        Steps in a bin.
+    memory_mb, device
+        See `circuitbias.estimators.estimate`.
+
+    Returns
+    -------
+    Couplings
+        Diagnostics: as from `tap`.
+
+    Warns
+    -----
+    ConstantNeuronWarning, CollinearNeuronsWarning
+        Neurons whose couplings are not defined are NaN.
+    SeparableCountsWarning
+        A pair that is never seen in one of its four states is NaN.
+
+    References
+    ----------
+    Roudi, Tyrcha & Hertz, Phys. Rev. E 79:051915 (2009).
+    """
+    return _estimate(source, bin_steps, memory_mb, device, _log_odds_ratio, _STATE_NOT_SEEN)
+
+
+def sessak_monasson(
+    source: SpikeSource,
+    *,
+    bin_steps: int = 100,
+    as_published: bool = False,
+    memory_mb: float = 1500.0,
+    device: str = "auto",
+) -> Couplings:
+    r"""Estimate couplings by the expansion in small correlations: all loops and all pairs.
+
+    The sum over loops is naive mean field, the sum over pairs is `independent_pair`; what they have in
+    common, naive mean field of the pair alone, is counted once:
+
+    .. math:: J_{ij} = -(C^{-1})_{ij} + \ln\frac{p_{11} p_{00}}{p_{10} p_{01}}
+        - \frac{C_{ij}}{v_i v_j - C_{ij}^2}.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    bin_steps : int, optional
+        Steps in a bin.
+    as_published : bool, optional
+        Repeat what makes the curve of Das & Fiete (2020). Their formula is that for spins, with moments of
+        0 and 1. Its pair term takes means of zero, and its logarithm only holds the numerator:
+        :math:`\frac14 \ln[(1 + C_{ij})^2] / (1 - C_{ij})^2`; its last term is
+        :math:`C_{ij} / [(1 - p_i^2)(1 - p_j^2) - C_{ij}^2]`.
+    memory_mb, device
+        See `circuitbias.estimators.estimate`.
+
+    Returns
+    -------
+    Couplings
+        Diagnostics: as from `tap`.
+
+    Warns
+    -----
+    ConstantNeuronWarning, CollinearNeuronsWarning
+        Neurons whose couplings are not defined are NaN.
+    SeparableCountsWarning
+        A pair that is never seen in one of its four states is NaN, unless ``as_published``.
+
+    References
+    ----------
+    Sessak & Monasson, J. Phys. A 42:055001 (2009); Roudi, Tyrcha & Hertz, Phys. Rev. E 79:051915 (2009).
+    """
+
+    def solve(moments):
+        c = moments.covariance
+        if as_published:
+            pairs = np.log(1 + c) / 2 / (1 - c) ** 2
+            widths = 1 - moments.mean**2
+        else:
+            pairs = _log_odds_ratio(moments)
+            widths = np.diag(c).copy()
+        return -inverse_covariance(c) + pairs - c / (np.outer(widths, widths) - c**2)
+
+    return _estimate(source, bin_steps, memory_mb, device, solve, _STATE_NOT_SEEN)
+
+
+def bethe(
+    source: SpikeSource, *, bin_steps: int = 100, memory_mb: float = 1500.0, device: str = "auto"
+) -> Couplings:
+    r"""Estimate couplings by the Bethe approximation, which is exact if they form no loops.
+
+    With :math:`a = \sqrt{1 + 4 v_i v_j (C^{-1})_{ij}^2} - \frac12 m_i m_j (C^{-1})_{ij}`,
+
+    .. math:: J_{ij} = -4 \operatorname{artanh}
+        \frac{(C^{-1})_{ij}}{2 a + \sqrt{4 a^2 - (C^{-1})_{ij}^2}}.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    bin_steps : int, optional
+        Steps in a bin.
+    memory_mb, device
+        See `circuitbias.estimators.estimate`.
+
+    Returns
+    -------
+    Couplings
+        Diagnostics: as from `tap`.
+
+    Warns
+    -----
+    ConstantNeuronWarning, CollinearNeuronsWarning
+        Neurons whose couplings are not defined are NaN.
+    NoSolutionWarning
+        Where the root is of a negative number, the pair is NaN.
+
+    References
+    ----------
+    Ricci-Tersenghi, J. Stat. Mech. P08015 (2012), solved for the smaller root without cancellation;
+    Nguyen & Berg, J. Stat. Mech. P03004 (2012).
+    """
+
+    def solve(moments):
+        m, v = 2 * moments.mean - 1, np.diag(moments.covariance)
+        inverse = inverse_covariance(moments.covariance)
+        a = np.sqrt(1 + 4 * np.outer(v, v) * inverse**2) - np.outer(m, m) * inverse / 2
+        a = np.where(2 * a > (1 + 1e-12) * np.abs(inverse), a, np.nan)  # else nothing or all but infinite
+        return -4 * np.arctanh(inverse / (2 * a + np.sqrt(4 * a**2 - inverse**2)))
+
+    return _estimate(source, bin_steps, memory_mb, device, solve, _NO_REAL_ROOT)
+
+
+_NO_REAL_ROOT = (
+    NoSolutionWarning,
+    "the approximation has no real solution at {} pairs of neurons: they are NaN",
+)
+_STATE_NOT_SEEN = (
+    SeparableCountsWarning,
+    "{} pairs of neurons never fire together, never one of them alone, or always at least one of them: "
+    "their log odds ratio is infinite and their couplings are NaN",
+)
+
+
+def _estimate(source, bin_steps, memory_mb, device, solve, problem):
+    counts = BinnedCounts(source, bin_steps, True, memory_mb)
+    moments = count_moments(counts, torch_device(device))
+    usable = usable_neurons(moments)
+    with np.errstate(invalid="ignore", divide="ignore"):  # what is not finite is said to be NaN
+        solved = solve(moments.of(usable.kept))
+    values = usable.pairs(np.where(np.isfinite(solved), solved, np.nan))
+    defined = ~usable.undefined[:, None] & ~usable.undefined
+    n_undefined = int(np.triu(np.isnan(values) & defined, 1).sum())
+    if n_undefined:
+        category, message = problem
+        warnings.warn(message.format(n_undefined), category, stacklevel=4)
+    return Couplings(
+        values,
+        diagnostics={
+            "n_bins": counts.n_bins,
+            "mean_count": float(moments.mean.mean()),
+            "n_undefined_pairs": n_undefined,
+        },
+    )
+
+
+def _log_odds_ratio(moments: Moments) -> np.ndarray:
+    """Of each pair, shape (n, n); infinite or NaN where one of its four states was not seen."""
+    p, both = moments.mean, moments.covariance + np.outer(moments.mean, moments.mean)
+    states = [both, 1 - p[:, None] - p + both, p[:, None] - both, p - both]
+    # In whole numbers of bins, where rounding cannot hide that there is none.
+    together, neither, first, second = (np.log(np.rint(state * moments.n_bins)) for state in states)
+    return together + neither - first - second
