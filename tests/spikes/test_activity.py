@@ -45,15 +45,12 @@ def test_windows_of_spikes(record):
     first, second = windows_of_spikes(record, 3)
     assert events(first.pieces[0]) == [(0, 0), (10, 1), (399, 0)]
     assert first.trial_steps.tolist() == [400]
-    # The next one begins with the silence, has more than three, and counts steps from its own start.
-    assert second.trial_steps.tolist() == [600]
-    assert [event for piece in second.pieces for event in events(piece)] == [
-        (100, 2),
-        (300, 0),
-        (300, 1),
-        (599, 0),
-    ]
-    assert [window.n_spikes for window in windows_of_spikes(record, 4)] == [7]
+    # The next one begins with the silence, ends with a step, and counts steps from its own start.
+    assert second.trial_steps.tolist() == [301]
+    assert [event for piece in second.pieces for event in events(piece)] == [(100, 2), (300, 0), (300, 1)]
+    # A step is not cut in two: the second of two spikes in a step goes with the first.
+    assert [window.n_spikes for window in windows_of_spikes(record, 1)] == [1, 1, 1, 1, 2, 1]
+    assert [window.n_spikes for window in windows_of_spikes(record, 5)] == [6]
     assert list(windows_of_spikes(record, 8)) == []  # of the first trial alone
 
 

@@ -16,27 +16,45 @@ def firing_rates_hz(source: SpikeSource) -> np.ndarray:
 
 
 def windows_of_spikes(source: SpikeSource, n_spikes: int) -> Iterator[SpikeRecord]:
-    """Cut the first trial into records of at least ``n_spikes`` spikes each; an incomplete one is dropped.
+    """Cut the first trial into records of ``n_spikes`` spikes each; an incomplete one is dropped.
 
-    Windows end with a segment, so they exceed ``n_spikes`` by less than a segment's spikes.
+    A window ends with the step in which it reaches its number.
 
     Yields
     ------
     SpikeRecord
         Of one trial; its steps count from the window's own start.
     """
-    pieces, size = [], 0
+    pieces, missing = [], n_spikes
     for segment in source.segments(trial=0):
-        start = pieces[0].first_step if pieces else segment.first_step
-        pieces.append(segment)
-        size += segment.steps.size
-        if size >= n_spikes:
+        while segment.steps.size >= missing:
+            piece, segment = _split(segment, int(segment.steps[missing - 1]) + 1)
+            start = pieces[0].first_step if pieces else piece.first_step
             yield SpikeRecord(
                 source.n_neurons,
                 source.dt_ms,
-                [p._replace(first_step=p.first_step - start, steps=p.steps - start) for p in pieces],
+                [
+                    p._replace(first_step=p.first_step - start, steps=p.steps - start)
+                    for p in (*pieces, piece)
+                ],
             )
-            pieces, size = [], 0
+            pieces, missing = [], n_spikes
+        pieces.append(segment)
+        missing -= segment.steps.size
+
+
+def _split(segment: Segment, step: int) -> tuple[Segment, Segment]:
+    """Cut a segment before a step."""
+    cut, length = np.searchsorted(segment.steps, step), step - segment.first_step
+    return (
+        segment._replace(n_steps=length, steps=segment.steps[:cut], neurons=segment.neurons[:cut]),
+        segment._replace(
+            first_step=step,
+            n_steps=segment.n_steps - length,
+            steps=segment.steps[cut:],
+            neurons=segment.neurons[cut:],
+        ),
+    )
 
 
 def pattern_strength(correlations: np.ndarray, period: float) -> float:
