@@ -29,6 +29,7 @@ OPTIONS = {
     },
     "mean_field": {"bin_steps": 100, "binarise": False},
     "mean_field_binarised": {"bin_steps": 100, "binarise": True},
+    "mpf": {"bin_steps": 100, "all_flip": True, "tolerance": 1e-8, "max_passes": 200},
     "tap": {"bin_steps": 100, "as_published": True},
     "sessak_monasson": {"bin_steps": 100, "as_published": True},
 }
@@ -123,6 +124,7 @@ def test_seeds_are_averaged():
         ("glm", {"bin_steps": 50}),
         ("glm", {"binarise": True}),
         ("mean_field", {"bin_steps": 50}),
+        ("mpf", {"all_flip": False}),
         ("tap", {"as_published": False}),
         ("sessak_monasson", {"as_published": False}),
         ("cross_correlation", {}),

@@ -25,6 +25,8 @@ CASES = [
     ("glm", {"binarise": True}, False),
     ("mean_field", {}, False),
     ("mean_field", {"binarise": True, "bin_steps": 80}, False),
+    ("mpf", {}, False),
+    ("mpf", {"all_flip": True, "bin_steps": 80}, False),
     ("tap", {}, False),
     ("tap", {"as_published": True, "bin_steps": 80}, False),
     ("sessak_monasson", {}, False),

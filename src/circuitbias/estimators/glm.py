@@ -13,12 +13,8 @@ from circuitbias.estimators.couplings import (
 )
 from circuitbias.estimators.design import Design
 from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
-from circuitbias.estimators.poisson_regression import (
-    Objective,
-    minimise,
-    shared_preconditioner,
-    target_preconditioner,
-)
+from circuitbias.estimators.poisson_regression import Objective, shared_preconditioner
+from circuitbias.estimators.quasi_newton import minimise, sample_hessians, target_preconditioner
 from circuitbias.progress import report_line
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
@@ -145,7 +141,9 @@ def estimate(
         _ROUGH_PASSES,
     )
     begin = torch.where(rough.converged, rough.coefficients, start)
-    precondition, inverse_diagonal = target_preconditioner(sample, begin, free, ridge, cross_moment)
+    # Where all gradients are zero, mean(mu x^2) >= mean(mu x) = mean(y x), as x are whole numbers.
+    hessians = sample_hessians(sample, lambda rows: (rows @ begin.float()).exp_(), free, cross_moment, ridge)
+    precondition, inverse_diagonal = target_preconditioner(hessians, free)
     objective = Objective(design.blocks, design.n_rows, cross_moment, free, ridge)
     solution = minimise(
         objective,

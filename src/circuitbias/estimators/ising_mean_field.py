@@ -20,6 +20,7 @@ from circuitbias.estimators.moments import (
     Moments,
     count_moments,
     inverse_covariance,
+    state_counts,
     torch_device,
     usable_neurons,
 )
@@ -255,8 +256,5 @@ def _estimate(source, bin_steps, memory_mb, device, solve, problem):
 
 def _log_odds_ratio(moments: Moments) -> np.ndarray:
     """Of each pair, shape (n, n); infinite or NaN where one of its four states was not seen."""
-    p, both = moments.mean, moments.covariance + np.outer(moments.mean, moments.mean)
-    states = [both, 1 - p[:, None] - p + both, p[:, None] - both, p - both]
-    # In whole numbers of bins, where rounding cannot hide that there is none.
-    together, neither, first, second = (np.log(np.rint(state * moments.n_bins)) for state in states)
+    together, neither, first, second = np.log(state_counts(moments))
     return together + neither - first - second

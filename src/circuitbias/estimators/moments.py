@@ -84,6 +84,13 @@ class UsableNeurons:
     kept: np.ndarray
     undefined: np.ndarray
 
+    def neurons(self, values: np.ndarray) -> np.ndarray:
+        """Put values of the kept neurons among those of all, (n,), with NaN elsewhere."""
+        result = np.full(len(self.undefined), np.nan)
+        result[self.kept] = values
+        result[self.undefined] = np.nan
+        return result
+
     def pairs(self, values: np.ndarray) -> np.ndarray:
         """Put values of the kept neurons' pairs among those of all, (n, n), with NaN elsewhere."""
         result = np.full((len(self.undefined),) * 2, np.nan)
@@ -149,6 +156,25 @@ def _dependencies(mean, covariance):
     dependent = np.zeros_like(constant)
     dependent[varying] = (np.abs(null) > 1e-6).any(axis=1)
     return constant, dependent, null.shape[1]
+
+
+def state_counts(moments: Moments) -> np.ndarray:
+    """Bins in which both neurons of a pair of binary counts are 1, neither, only the first, only the second.
+
+    Parameters
+    ----------
+    moments : Moments
+        Of binary counts.
+
+    Returns
+    -------
+    ndarray, shape (4, n, n)
+        Whole numbers: rounding cannot hide that there is none.
+    """
+    p = moments.mean
+    both = moments.covariance + np.outer(p, p)
+    states = [both, 1 - p[:, None] - p + both, p[:, None] - both, p - both]
+    return np.rint(np.multiply(states, moments.n_bins))
 
 
 def inverse_covariance(covariance: np.ndarray) -> np.ndarray:

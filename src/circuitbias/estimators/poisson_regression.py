@@ -6,22 +6,13 @@ For target j with rates ``mu_tj = exp(x_t . beta_j)`` the mean negative log-like
 
 the objective of scikit-learn's ``PoissonRegressor`` with ``alpha = ridge``. As the design matrix X is the
 same for all targets, two matrix products, ``X B`` and ``X' (mu - Y)``, give all gradients at once. What is
-left is to need few passes over the data: limited-memory BFGS, preconditioned for each target with the
-Hessian of a subsample of the bins, which differs from that of all bins by its sampling error alone.
+left is to need few passes over the data: see `circuitbias.estimators.quasi_newton`.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
-
-_HISTORY = 8  # pairs that limited-memory BFGS keeps
-_SUFFICIENT_DECREASE = 1e-4
-_ROUNDING = 1e-13  # of the objective, relative
-_BACKTRACK = 0.3
-_SHORTEST_STEP = 1e-8
-_CACHED_ROWS = 2048
 
 Blocks = Callable[[], Iterator[torch.Tensor]]
 """Goes over the data once: blocks of rows of the design matrix, whose last column is 1."""
@@ -102,146 +93,3 @@ def shared_preconditioner(second_moment, mean_targets, free, ridge):
         return step * free / mean_targets
 
     return apply
-
-
-def target_preconditioner(design, coefficients, free, ridge, cross_moment):
-    """Inverse of each target's own Hessian on a sample of rows.
-
-    Parameters
-    ----------
-    design : tensor, shape (n_rows, n_columns)
-    coefficients : tensor, shape (n_columns, n_targets)
-        Where the Hessians are taken.
-    free, ridge, cross_moment
-        As in `Objective`, of all rows.
-
-    Returns
-    -------
-    apply : callable
-        From gradients to steps.
-    inverse_diagonal : tensor, shape (n_columns, n_targets)
-        Diagonals of the inverse Hessians; T times smaller they are the variances of the coefficients
-        that the Poisson model itself predicts.
-    """
-    n_rows, n_columns = design.shape
-    hessians = coefficients.new_zeros((coefficients.shape[1], n_columns, n_columns))
-    # Single precision, as it only has to point the way; rows in pieces that stay in the cache.
-    for rows in design.float().split(_CACHED_ROWS):
-        rates = (rows @ coefficients.float()).exp_()
-        for hessian, rate in zip(hessians, rates.T, strict=True):
-            hessian += (rows * rate[:, None]).T @ rows
-    hessians /= n_rows
-    # Where all gradients are zero, mean(mu x^2) >= mean(mu x) = mean(y x), the counts x being whole
-    # numbers: this is all there is of a column that is zero in every row of the sample.
-    diagonals = hessians.diagonal(dim1=1, dim2=2)
-    diagonals.copy_(diagonals.maximum(cross_moment.T))
-    hessians += ridge * torch.diag((torch.arange(n_columns) < n_columns - 1).to(hessians))
-    both_free = free.T[:, :, None] & free.T[:, None, :]
-    hessians = torch.where(both_free, hessians, torch.eye(n_columns).to(hessians))
-    factors = torch.linalg.cholesky_ex(hessians)[0]
-    inverse_diagonal = torch.cholesky_inverse(factors).diagonal(dim1=1, dim2=2).T
-
-    def apply(gradient):
-        return torch.cholesky_solve(gradient.T[:, :, None], factors)[:, :, 0].T * free
-
-    return apply, inverse_diagonal
-
-
-@dataclass
-class Solution:
-    """Result of `minimise`.
-
-    Attributes
-    ----------
-    coefficients : tensor, shape (n_columns, n_targets)
-    scaled_gradient : tensor, shape (n_targets,)
-        Largest absolute entry of each target's gradient, in units of ``gradient_scale``.
-    converged : tensor of bool, shape (n_targets,)
-    """
-
-    coefficients: torch.Tensor
-    scaled_gradient: torch.Tensor
-    converged: torch.Tensor
-
-
-def minimise(
-    objective: Objective,
-    start: torch.Tensor,
-    precondition: Callable[[torch.Tensor], torch.Tensor],
-    gradient_scale: torch.Tensor,
-    tolerance: float,
-    max_passes: int,
-    report: Callable[[int, float, int], None] = lambda passes, worst, left: None,
-) -> Solution:
-    """Minimise all objectives together by preconditioned limited-memory BFGS.
-
-    Each target has its own step length and history; a target that has converged rests.
-
-    Parameters
-    ----------
-    objective : Objective
-    start : tensor, shape (n_columns, n_targets)
-    precondition : callable
-        Approximate inverse Hessians.
-    gradient_scale : tensor, shape (n_columns, n_targets)
-        Natural size of the gradient's entries.
-    tolerance : float
-        A target has converged when its largest scaled gradient is at most this.
-    max_passes : int
-        Most passes over the data.
-    report : callable, optional
-        Called after each pass with its number, the largest scaled gradient and the targets left.
-
-    Returns
-    -------
-    Solution
-    """
-
-    def scaled(gradient):
-        return (gradient.abs() / gradient_scale).amax(0).nan_to_num(nan=math.inf)
-
-    first_pass = objective.passes
-    beta = start.clone()
-    value, gradient = objective.evaluate(beta)
-    history: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
-    length = torch.ones_like(value)
-    direction = -precondition(gradient)
-    while objective.passes - first_pass < max_passes:
-        left = (scaled(gradient) > tolerance) & (length > _SHORTEST_STEP)
-        report(objective.passes, scaled(gradient).max().item(), int(left.sum()))
-        if not left.any():
-            break
-        slope = (gradient * direction).sum(0)
-        trial = beta + torch.where(left, length, 0.0) * direction
-        new_value, new_gradient = objective.evaluate(trial)
-        # An overflow gives inf or NaN, which fails this test like any other step too long.
-        accepted = left & (
-            new_value <= value + _SUFFICIENT_DECREASE * length * slope + _ROUNDING * value.abs()
-        )
-        step = torch.where(accepted, trial - beta, 0.0)
-        change = torch.where(accepted, new_gradient - gradient, 0.0)
-        curvature = (step * change).sum(0)
-        history.append((step, change, torch.where(curvature > 0, 1 / curvature, 0.0)))
-        del history[:-_HISTORY]
-        beta = beta + step
-        gradient = gradient + change
-        value = torch.where(accepted, new_value, value)
-        length = torch.where(accepted, 1.0, _BACKTRACK * length)
-        # A rejected target tries again along its old direction, only shorter.
-        direction = torch.where(accepted, _quasi_newton(gradient, history, precondition), direction)
-    worst = scaled(gradient)
-    return Solution(beta, worst, worst <= tolerance)
-
-
-def _quasi_newton(gradient, history, precondition):
-    """Two-loop recursion (Nocedal & Wright 2006, algorithm 7.4), for all targets at once."""
-    remainder = gradient.clone()
-    weights = []
-    for step, change, inverse_curvature in reversed(history):
-        weight = inverse_curvature * (step * remainder).sum(0)
-        remainder -= weight * change
-        weights.append(weight)
-    direction = precondition(remainder)
-    for (step, change, inverse_curvature), weight in zip(history, reversed(weights), strict=True):
-        direction += (weight - inverse_curvature * (change * direction).sum(0)) * step
-    return -direction

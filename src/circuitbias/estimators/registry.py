@@ -13,6 +13,7 @@ METHODS = {
     "glm": "glm.estimate",
     "independent_pair": "ising_mean_field.independent_pair",
     "mean_field": "mean_field.estimate",
+    "mpf": "mpf.estimate",
     "sessak_monasson": "ising_mean_field.sessak_monasson",
     "tap": "ising_mean_field.tap",
 }

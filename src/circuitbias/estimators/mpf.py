@@ -1,0 +1,247 @@
+r"""Minimum probability flow: an Ising model of binary counts without its partition function.
+
+A bin with spikes has x = 1, one without has x = 0. The model is
+
+.. math:: P(x) \propto e^{-E(x)}, \quad -E(x) = \sum_{i<j} J_{ij} x_i x_j + \sum_i b_i x_i,
+
+and the objective the mean over bins of the flow of probability into states one flip away,
+
+.. math:: K = \frac1T \sum_t \sum_i e^{[E(x_t) - E(x_t^{(i)})] / 2}
+            = \frac1T \sum_t \sum_i e^{-s_{ti} a_{ti} / 2}, \quad
+          a_{ti} = b_i + \sum_j J_{ij} x_{tj}, \quad s = 2x - 1.
+
+K is convex. It is a regression of every neuron on all others, with an exponential loss; what ties these
+together is that J is symmetric.
+"""
+
+import warnings
+
+import numpy as np
+import torch
+
+from circuitbias.estimators.couplings import Couplings, NotConvergedWarning, SeparableCountsWarning
+from circuitbias.estimators.design import Design
+from circuitbias.estimators.moments import Moments, count_moments, state_counts, torch_device, usable_neurons
+from circuitbias.estimators.quasi_newton import conjugate_gradients, minimise, sample_hessians
+from circuitbias.progress import report_line
+from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.segments import SpikeSource
+
+_SAMPLE_ROWS_PER_COLUMN = 100  # of the subsample whose Hessians precondition the fit
+_ROUGH_TOLERANCE, _ROUGH_PASSES = 1e-2, 200
+_SEEN = 5  # bins in which the subsample must see a state for a coupling to be fitted to it
+_SOLVED, _MOST_SOLVING = 1e-2, 1000  # relative residual and iterations of the equations for a step
+
+
+def estimate(
+    source: SpikeSource,
+    *,
+    bin_steps: int = 100,
+    all_flip: bool = False,
+    tolerance: float = 1e-8,
+    max_passes: int = 200,
+    memory_mb: float = 1500.0,
+    device: str = "auto",
+) -> Couplings:
+    r"""Estimate the symmetric couplings J of an Ising model of the binary counts.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    bin_steps : int, optional
+        Steps in a bin.
+    all_flip : bool, optional
+        Add the flow into the state with all neurons flipped, ``exp([E(x) - E(1 - x)] / 2)``, as Das & Fiete
+        (2020) did.
+    tolerance : float, optional
+        Largest gradient at which the fit has converged, in units of ``2 sd_i sd_j`` for a coupling and
+        ``sd_i`` for a bias: what each bin contributes to it where neurons are uncoupled.
+    max_passes : int, optional
+        Most passes over the data.
+    memory_mb, device
+        See `circuitbias.estimators.estimate`.
+
+    Returns
+    -------
+    Couplings
+        Diagnostics: ``n_bins``, ``mean_count`` (mean of x), ``passes``, ``largest_scaled_gradient`` (the
+        certificate), ``n_undefined_pairs``. Array: ``biases`` (n,).
+
+    Warns
+    -----
+    ConstantNeuronWarning, CollinearNeuronsWarning
+        Neurons whose couplings are not defined are NaN.
+    SeparableCountsWarning
+        A pair that is never seen in one of its four states has an infinite coupling: NaN, and so are the
+        biases of both. All others are those in this limit.
+    NotConvergedWarning
+        A fit that did not reach the tolerance is NaN altogether.
+
+    References
+    ----------
+    Sohl-Dickstein, Battaglino & DeWeese, Phys. Rev. Lett. 107:220601 (2011).
+    """
+    device = torch_device(device)
+    counts = BinnedCounts(source, bin_steps, True, memory_mb)
+    moments = count_moments(counts, device)
+    usable = usable_neurons(moments)
+    kept = moments.of(usable.kept)
+    design = Design(counts, usable.kept, [0], device)
+    _, _, _, sample = design.survey(_SAMPLE_ROWS_PER_COLUMN * design.n_columns)
+
+    packing = _Packing(design.n_targets, device)
+    mean = torch.from_numpy(kept.mean).to(device)
+    sd = (mean * (1 - mean)).sqrt()
+    scale = torch.cat([sd[:, None] * sd, sd[None]])
+    gradient_scale = packing.gather(scale)
+    start = packing.gather(torch.cat([torch.zeros_like(scale[:-1]), (mean / (1 - mean)).log()[None]]))
+
+    def precondition(parameters, curvature):
+        """Solve with the Hessian of the sample, whose diagonals are raised to at least those given."""
+        coefficients = packing.spread(parameters).float()
+        hessians = sample_hessians(
+            sample, lambda rows: _flows(rows, coefficients) / 4, design.free_coefficients(), curvature
+        )
+        diagonal = packing.gather(hessians.diagonal(dim1=1, dim2=2).T)
+        return lambda gradient: conjugate_gradients(
+            lambda step: packing.gather(torch.einsum("jkl,lj->kj", hessians, packing.spread(step))),
+            diagonal,
+            gradient,
+            _SOLVED,
+            _MOST_SOLVING,
+        )
+
+    # On a subsample first: it is cheap, starts the fit close to its end, and gives the Hessians. What it
+    # hardly tells of, such as pairs that it scarcely sees together, rests at the start.
+    told = packing.gather(_told(sample)) > 0
+    uncoupled = torch.cat([mean[:, None] * sd, sd[None]]) / 2
+    solve = precondition(start, uncoupled)
+    rough = minimise(
+        _Flow(lambda: iter(sample.split(counts.block_bins)), len(sample), packing, all_flip, told),
+        start,
+        lambda gradient: solve(gradient) * told,
+        gradient_scale,
+        _ROUGH_TOLERANCE,
+        _ROUGH_PASSES,
+    )
+    begin = rough.coefficients if rough.converged else start
+    objective = _Flow(design.blocks, design.n_rows, packing, all_flip)
+    solve = precondition(begin, objective.curvature(begin))
+    solution = minimise(
+        objective,
+        begin,
+        solve,
+        gradient_scale,
+        tolerance,
+        max_passes - objective.passes,
+        report=lambda passes, worst, left: report_line(f"pass {passes}, largest scaled gradient {worst:.1e}"),
+    )
+    values, biases = np.full_like(kept.covariance, np.nan), np.full_like(kept.mean, np.nan)
+    unseen = np.triu((state_counts(kept) == 0).any(axis=0), 1)
+    if solution.converged:
+        coefficients = packing.spread(solution.coefficients).cpu().numpy()
+        values = np.where(unseen | unseen.T, np.nan, coefficients[:-1])
+        biases = np.where((unseen | unseen.T).any(axis=0), np.nan, coefficients[-1])
+    else:
+        warnings.warn(
+            f"the fit did not reach tolerance={tolerance:g} in {objective.passes} passes "
+            f"(max_passes={max_passes}, largest scaled gradient {solution.scaled_gradient.item():.1e}): "
+            "all couplings are NaN",
+            NotConvergedWarning,
+            stacklevel=3,
+        )
+    if unseen.any():
+        warnings.warn(
+            f"{unseen.sum()} pairs of neurons never fire together, never one of them alone, or always at "
+            "least one of them: their couplings are infinite and given as NaN",
+            SeparableCountsWarning,
+            stacklevel=3,
+        )
+    return Couplings(
+        usable.pairs(values),
+        diagnostics={
+            "n_bins": design.n_rows,
+            "mean_count": float(moments.mean.mean()),
+            "passes": objective.passes,
+            "largest_scaled_gradient": solution.scaled_gradient.item(),
+            "n_undefined_pairs": int(unseen.sum()),
+        },
+        arrays={"biases": usable.neurons(biases)},
+    )
+
+
+class _Flow:
+    """The flow of probability as an objective of all parameters: a single target."""
+
+    def __init__(self, blocks, n_rows: int, packing: "_Packing", all_flip: bool, free=1.0):
+        self._blocks, self._n_rows, self._packing = blocks, n_rows, packing
+        self._all_flip, self._free = all_flip, free
+        self.passes = 0
+
+    def evaluate(self, parameters):
+        """Value, shape (1,), and gradient, shape (n_parameters, 1)."""
+        self.passes += 1
+        coefficients = self._packing.spread(parameters)
+        gradient = torch.zeros_like(coefficients)
+        value = torch.zeros_like(parameters[0])
+        # E(x) - E(1 - x) = - sum_i s_i (b_i + sum_j J_ij / 2)
+        fields = coefficients[-1] + coefficients[:-1].sum(0) / 2
+        flip_gradient = torch.zeros_like(fields)
+        for design in self._blocks():
+            signs = 2 * design[:, :-1] - 1
+            flows = _flows(design, coefficients)
+            value += flows.sum()
+            gradient.addmm_(design.T, flows.mul_(signs))
+            if self._all_flip:
+                flows = (signs @ fields).mul_(-0.5).exp_()
+                value += flows.sum()
+                flip_gradient += flows @ signs
+        gradient[-1] += flip_gradient
+        gradient[:-1] += flip_gradient / 2  # once for each end of a pair
+        return value / self._n_rows, self._packing.gather(gradient) / (-2 * self._n_rows) * self._free
+
+    def curvature(self, parameters):
+        """Diagonals of the Hessians of single flips by the coefficients of each neuron, shape (n + 1, n)."""
+        self.passes += 1
+        coefficients = self._packing.spread(parameters)
+        diagonals = torch.zeros_like(coefficients)
+        for design in self._blocks():
+            diagonals.addmm_(design.T, _flows(design, coefficients))
+        return diagonals / (4 * self._n_rows)
+
+
+def _told(sample):
+    """1 at the coefficients of which a sample tells, shape (n + 1, n): all states in some bins."""
+    x = sample[:, :-1]
+    mean = x.mean(0)
+    covariance = x.T @ x / len(x) - mean[:, None] * mean
+    states = state_counts(Moments(len(x), mean.cpu().numpy(), covariance.cpu().numpy()))
+    alone = states[:2].min(axis=0).diagonal()
+    return torch.from_numpy(np.vstack([states.min(axis=0), alone]) >= _SEEN).to(sample)
+
+
+def _flows(design, coefficients):
+    """``exp(-s a / 2)`` of every neuron in some bins, shape (n_rows, n)."""
+    return (design @ coefficients).mul_(0.5 - design[:, :-1]).exp_()
+
+
+class _Packing:
+    """The free parameters, in one column: J above the diagonal, then b."""
+
+    def __init__(self, n: int, device: torch.device):
+        self._pairs = torch.triu_indices(n, n, 1, device=device)
+        self._n = n
+
+    def spread(self, parameters):
+        """To coefficients, shape (n + 1, n): J, symmetric with zero diagonal, and b in the last row."""
+        n_pairs = self._pairs.shape[1]
+        coefficients = parameters.new_zeros((self._n + 1, self._n))
+        i, j = self._pairs
+        coefficients[i, j] = coefficients[j, i] = parameters[:n_pairs, 0]
+        coefficients[-1] = parameters[n_pairs:, 0]
+        return coefficients
+
+    def gather(self, coefficients):
+        """Adjoint of `spread`: from gradients by coefficients to those by parameters."""
+        i, j = self._pairs
+        return torch.cat([coefficients[i, j] + coefficients[j, i], coefficients[-1]])[:, None]
