@@ -12,6 +12,7 @@ from circuitbias.config import (
     config_reference,
     label_strength,
     load_config,
+    network_files,
     resolve_thresholds,
     strength_label,
 )
@@ -298,3 +299,13 @@ def test_the_readme_lists_every_key():
     """If this fails: `python -m circuitbias.config_schema` prints the table to put there."""
     readme = (CONFIGS / "README.md").read_text()
     assert readme[readme.index("| key |") :] == config_reference()
+
+
+def test_the_file_of_a_network_must_be_there(tmp_path):
+    assert network_files(load_config(SMALL)) == []
+    path = tmp_path / "weights.csv"
+    config = load_config(SMALL | {"network": {"family": "file", "path": str(path)}})
+    with pytest.raises(ConfigError, match=rf"network\.path = '{re.escape(str(path))}'.*must be a file"):
+        network_files(config)
+    path.touch()
+    assert network_files(config) == [str(path)]

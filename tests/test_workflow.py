@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -144,6 +145,27 @@ def test_a_bad_config_stops_before_the_first_job(checkout):
     assert "simulation.n_spike" in output
     assert "n_spikes" in output
     assert "Execute" not in output
+
+
+def test_weights_of_ones_own(checkout):
+    """The network of a finished run is not taken for one whose file is not there."""
+    checkout.configure(network={"family": "file", "path": "mine.csv"})
+    assert "network.path = 'mine.csv'" in checkout.snakemake(code=1)
+    weights = -0.002 * np.random.default_rng(1).random((20, 20))
+    np.savetxt(checkout.folder / "mine.csv", weights, delimiter=",")
+    assert checkout.planned()["network"] == 1
+    checkout.configure(
+        name="mine",
+        network={"family": "file", "path": "mine.csv"},
+        strengths=[0.01],
+        thresholds=[0.0013],
+        estimators={"mean_field": {"method": "mean_field"}},
+    )
+    checkout.snakemake()
+    errors = pd.read_csv(checkout.folder / "results" / "mine" / "errors.csv")
+    assert errors.total.between(0, 1).all()
+    assert errors.bias.isna().all()  # one recording of one network tells bias and variance not apart
+    assert (checkout.folder / "results" / "mine" / "figures" / "figure2.png").exists()
 
 
 def test_a_failed_run_goes_on_where_it_stopped(checkout):

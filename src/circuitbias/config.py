@@ -15,6 +15,7 @@ __all__ = [
     "config_reference",
     "label_strength",
     "load_config",
+    "network_files",
     "resolve_thresholds",
     "strength_label",
 ]
@@ -83,6 +84,22 @@ def resolve_thresholds(config) -> dict[float, float]:
         rule = f"the paper has no threshold for {unknown}; must be among {known}"
         raise ConfigError(problem(config, ("strengths",), f"{rule}, or thresholds be a list"))
     return {r: float(theta[0]) for r, theta in near.items()}
+
+
+def network_files(config) -> list[str]:
+    """Files that the network of a complete config is read from; none if it is computed.
+
+    Raises
+    ------
+    ConfigError
+        If the file is not there. (Snakemake alone would go on with a network that is there already.)
+    """
+    if config["network"]["family"] != "file":
+        return []
+    path = config["network"]["path"]
+    if not Path(path).is_file():
+        raise ConfigError(problem(config, ("network", "path"), "no such file; must be a file of weights"))
+    return [path]
 
 
 def compares_with_paper(config) -> bool:

@@ -4,7 +4,12 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from circuitbias.config import compares_with_paper, resolve_thresholds, strength_label
+from circuitbias.config import (
+    compares_with_paper,
+    network_files,
+    resolve_thresholds,
+    strength_label,
+)
 from circuitbias.estimators.registry import module_of
 from circuitbias.provenance import code_hash
 

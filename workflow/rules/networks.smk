@@ -1,6 +1,6 @@
 rule network:
     input:
-        [config["network"]["path"]] if config["network"]["family"] == "file" else [],
+        network_files(config),
     output:
         NETWORK,
     log:
