@@ -18,6 +18,7 @@ OPTIONS = {
     "glm": {"lags": [1], "bin_steps": 50},
     "mean_field": {"binarise": True},
     "cross_correlation": {"window_ms": 30.0},
+    "logistic": {"l1": 2.0},
     "mpf": {"all_flip": True},
     "tap": {"as_published": True},
     "sessak_monasson": {},

@@ -13,8 +13,8 @@ from circuitbias.estimators.couplings import (
 )
 from circuitbias.estimators.design import Design
 from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
-from circuitbias.estimators.poisson_regression import Objective, shared_preconditioner
 from circuitbias.estimators.quasi_newton import minimise, sample_hessians, target_preconditioner
+from circuitbias.estimators.regression import Objective, shared_preconditioner
 from circuitbias.progress import report_line
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource

@@ -12,6 +12,7 @@ METHODS = {
     "cross_correlation": "cross_correlation.estimate",
     "glm": "glm.estimate",
     "independent_pair": "ising_mean_field.independent_pair",
+    "logistic": "logistic.estimate",
     "mean_field": "mean_field.estimate",
     "mpf": "mpf.estimate",
     "sessak_monasson": "ising_mean_field.sessak_monasson",

@@ -1,21 +1,34 @@
-"""Poisson regressions of many targets on one shared design matrix, all solved together.
+"""Regressions of many targets on one shared design matrix, all solved together.
 
-For target j with rates ``mu_tj = exp(x_t . beta_j)`` the mean negative log-likelihood is
+Target j has the canonical parameter ``eta_tj = x_t . beta_j``, and the mean negative log-likelihood is
 
-    F_j(beta_j) = 1/T sum_t (mu_tj - y_tj x_t . beta_j) + ridge/2 |beta_j|^2 (without the intercept),
+    F_j(beta_j) = 1/T sum_t (A(eta_tj) - y_tj eta_tj) + ridge/2 |beta_j|^2 (without the intercept),
 
-the objective of scikit-learn's ``PoissonRegressor`` with ``alpha = ridge``. As the design matrix X is the
-same for all targets, two matrix products, ``X B`` and ``X' (mu - Y)``, give all gradients at once. What is
-left is to need few passes over the data: see `circuitbias.estimators.quasi_newton`.
+A being exp for Poisson counts and log(1 + exp) for binary ones: the objective of scikit-learn's
+``PoissonRegressor`` with ``alpha = ridge``. As the design matrix X is the same for all targets, two matrix
+products, ``X B`` and ``X' (A' - Y)``, give all gradients at once. What is left is to need few passes over
+the data: see `circuitbias.estimators.quasi_newton`.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
+from torch.nn.functional import softplus
 
 Blocks = Callable[[], Iterator[torch.Tensor]]
 """Goes over the data once: blocks of rows of the design matrix, whose last column is 1."""
+
+
+def poisson(parameters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """A and its derivative, the mean of the targets; may overwrite what it is given."""
+    rates = parameters.exp_()
+    return rates, rates
+
+
+def logistic(parameters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same for binary targets."""
+    return softplus(parameters, threshold=40), parameters.sigmoid()
 
 
 @dataclass
@@ -33,6 +46,8 @@ class Objective:
     free : tensor of bool, shape (n_columns, n_targets)
         Coefficients that are fitted; the others are held at zero.
     ridge : float
+    family : callable
+        `poisson` or `logistic`.
     passes : int
         Times that the data have been gone over.
     """
@@ -42,20 +57,21 @@ class Objective:
     cross_moment: torch.Tensor
     free: torch.Tensor
     ridge: float = 0.0
+    family: Callable = poisson
     passes: int = field(default=0, init=False)
 
     def evaluate(self, coefficients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Values, shape (n_targets,), and gradients, shape (n_columns, n_targets), in one pass."""
         self.passes += 1
-        total_rate = torch.zeros_like(coefficients[0])
+        total = torch.zeros_like(coefficients[0])
         gradient = torch.zeros_like(coefficients)
         for design in self.blocks():
-            rate = (design @ coefficients).exp_()
-            total_rate += rate.sum(0)
-            gradient.addmm_(design.T, rate)
+            partition, mean = self.family(design @ coefficients)
+            total += partition.sum(0)
+            gradient.addmm_(design.T, mean)
         slopes = coefficients[:-1]
         value = (
-            total_rate / self.n_rows
+            total / self.n_rows
             - (self.cross_moment * coefficients).sum(0)
             + self.ridge / 2 * (slopes**2).sum(0)
         )
@@ -64,14 +80,15 @@ class Objective:
         return value, gradient * self.free
 
 
-def shared_preconditioner(second_moment, mean_targets, free, ridge):
-    """Inverse of the Hessians if all rates were constant: ``mean_j X'X/T`` for every target.
+def shared_preconditioner(second_moment, curvatures, free, ridge):
+    """Inverse of the Hessians if all means were constant: ``A''_j X'X/T`` for every target.
 
     Parameters
     ----------
     second_moment : tensor, shape (n_columns, n_columns)
         ``X'X / T``.
-    mean_targets : tensor, shape (n_targets,)
+    curvatures : tensor, shape (n_targets,)
+        Second derivatives of A: the variances that the model gives to the targets.
     free : tensor of bool, shape (n_columns, n_targets)
         At most one column of each target may be held at zero.
     ridge : float
@@ -82,7 +99,7 @@ def shared_preconditioner(second_moment, mean_targets, free, ridge):
         From gradients to steps, both of shape (n_columns, n_targets).
     """
     inverse = torch.linalg.inv(
-        second_moment + ridge / mean_targets.mean() * torch.eye(len(second_moment)).to(second_moment)
+        second_moment + ridge / curvatures.mean() * torch.eye(len(second_moment)).to(second_moment)
     )
     held, target = (~free).nonzero(as_tuple=True)
 
@@ -90,6 +107,6 @@ def shared_preconditioner(second_moment, mean_targets, free, ridge):
         step = inverse @ gradient
         # The inverse without row and column k is inverse - inverse[:, k] inverse[k, :] / inverse[k, k].
         step[:, target] -= inverse[:, held] * (step[held, target] / inverse[held, held])
-        return step * free / mean_targets
+        return step * free / curvatures
 
     return apply
