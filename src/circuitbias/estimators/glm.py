@@ -8,14 +8,17 @@ import torch
 
 from circuitbias.estimators.couplings import (
     Couplings,
-    NotConvergedWarning,
     SeparableCountsWarning,
 )
 from circuitbias.estimators.design import Design
 from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
 from circuitbias.estimators.quasi_newton import minimise, sample_hessians, target_preconditioner
-from circuitbias.estimators.regression import Objective, shared_preconditioner
-from circuitbias.progress import report_line
+from circuitbias.estimators.regression import (
+    Objective,
+    report_pass,
+    shared_preconditioner,
+    warn_not_converged,
+)
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
@@ -152,23 +155,22 @@ def estimate(
         gradient_scale,
         tolerance,
         max_passes,
-        report=lambda passes, worst, left: report_line(
-            f"pass {passes}, largest scaled gradient {worst:.1e}, {left} neurons left"
-        ),
+        report=report_pass,
     )
     failed = ~solution.converged & ~separable
     if failed.any():
-        warnings.warn(
-            f"fits of neurons {usable.kept[failed.cpu()].tolist()} did not reach "
-            f"tolerance={tolerance:g} in {objective.passes} passes (max_passes={max_passes}, largest "
-            f"scaled gradient {solution.scaled_gradient.max():.1e}): their couplings are NaN",
-            NotConvergedWarning,
-            stacklevel=3,
-        )
+        warn_not_converged(usable.kept[failed.cpu()], solution, tolerance, max_passes, objective.passes)
 
     fitted = solution.converged & ~separable
-    to_all = _Scatter(usable, fitted.cpu().numpy(), len(lags))
-    coefficients = to_all.pairs(solution.coefficients[:-1])
+
+    def of_neurons(values):
+        return usable.neurons(torch.where(fitted, values, torch.nan).cpu().numpy())
+
+    def of_pairs(values):
+        values = torch.where(fitted, values, torch.nan).cpu().numpy()
+        return np.stack([usable.pairs(of_lag) for of_lag in np.split(values, len(lags))])
+
+    coefficients = of_pairs(solution.coefficients[:-1])
     return Couplings(
         coefficients.sum(axis=0),
         diagnostics={
@@ -181,35 +183,10 @@ def estimate(
         },
         arrays={
             "coefficients": coefficients,
-            "intercepts": to_all.neurons(solution.coefficients[-1]),
-            "scaled_gradient": to_all.neurons(solution.scaled_gradient),
-            "standard_errors": to_all.pairs(
+            "intercepts": of_neurons(solution.coefficients[-1]),
+            "scaled_gradient": of_neurons(solution.scaled_gradient),
+            "standard_errors": of_pairs(
                 torch.where(free, inverse_diagonal / design.n_rows, torch.nan)[:-1].sqrt()
             ),
         },
     )
-
-
-class _Scatter:
-    """Put results of the kept and fitted neurons in their places among all neurons, NaN elsewhere."""
-
-    def __init__(self, usable, fitted: np.ndarray, n_lags: int):
-        self._usable, self._fitted, self._n_lags = usable, fitted, n_lags
-
-    def neurons(self, values: torch.Tensor) -> np.ndarray:
-        """(n_kept,) to (n,)."""
-        result = np.full(len(self._usable.undefined), np.nan)
-        result[self._usable.kept] = np.where(self._fitted, values.cpu().numpy(), np.nan)
-        result[self._usable.undefined] = np.nan
-        return result
-
-    def pairs(self, values: torch.Tensor) -> np.ndarray:
-        """(n_lags * n_kept, n_kept) to (n_lags, n, n)."""
-        kept, undefined = self._usable.kept, self._usable.undefined
-        n = len(undefined)
-        result = np.full((self._n_lags, n, n), np.nan)
-        values = values.reshape(self._n_lags, len(kept), len(kept)).cpu().numpy()
-        result[:, kept[:, None], kept[None, :]] = np.where(self._fitted, values, np.nan)
-        result[:, undefined, :] = np.nan
-        result[:, :, undefined] = np.nan
-        return result

@@ -5,13 +5,12 @@ import warnings
 import numpy as np
 import torch
 
-from circuitbias.estimators.couplings import Couplings, NotConvergedWarning, SeparableCountsWarning
+from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
 from circuitbias.estimators.design import Design
 from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
 from circuitbias.estimators.proximal import minimise_with_penalty
 from circuitbias.estimators.quasi_newton import minimise, sample_hessians, target_preconditioner
-from circuitbias.estimators.regression import Objective, logistic
-from circuitbias.progress import report_line
+from circuitbias.estimators.regression import Objective, logistic, report_pass, warn_not_converged
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
@@ -116,9 +115,6 @@ def estimate(
 
         return weights
 
-    def report(passes, worst, left):
-        report_line(f"pass {passes}, largest scaled gradient {worst:.1e}, {left} neurons left")
-
     def fit(objective, begin, floor, *limits):
         """Minimise, led by the Hessians of the sample with diagonals of at least ``floor``."""
 
@@ -148,17 +144,11 @@ def estimate(
     weights = weights_at(begin)
     floor = _FLOOR * sum((rows**2).T @ weights(rows) for rows in design.blocks()) / design.n_rows
     objective = Objective(design.blocks, design.n_rows, cross_moment, free, family=logistic)
-    solution = fit(objective, begin, floor, tolerance, max_passes, report)
+    solution = fit(objective, begin, floor, tolerance, max_passes, report_pass)
 
     failed = ~solution.converged & ~separable
     if failed.any():
-        warnings.warn(
-            f"fits of neurons {usable.kept[failed.cpu()].tolist()} did not reach "
-            f"tolerance={tolerance:g} in {objective.passes} passes (max_passes={max_passes}, largest "
-            f"scaled gradient {solution.scaled_gradient.max():.1e}): their couplings are NaN",
-            NotConvergedWarning,
-            stacklevel=3,
-        )
+        warn_not_converged(usable.kept[failed.cpu()], solution, tolerance, max_passes, objective.passes)
     fitted = solution.converged & ~separable
     coefficients, scaled_gradient = (
         torch.where(fitted, result, torch.nan).cpu().numpy()

@@ -10,11 +10,15 @@ products, ``X B`` and ``X' (A' - Y)``, give all gradients at once. What is left 
 the data: see `circuitbias.estimators.quasi_newton`.
 """
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch.nn.functional import softplus
+
+from circuitbias.estimators.couplings import NotConvergedWarning
+from circuitbias.progress import report_line
 
 Blocks = Callable[[], Iterator[torch.Tensor]]
 """Goes over the data once: blocks of rows of the design matrix, whose last column is 1."""
@@ -110,3 +114,19 @@ def shared_preconditioner(second_moment, curvatures, free, ridge):
         return step * free / curvatures
 
     return apply
+
+
+def report_pass(passes: int, worst: float, left: int) -> None:
+    """Report a pass over the data, as `minimise` asks for."""
+    report_line(f"pass {passes}, largest scaled gradient {worst:.1e}, {left} neurons left")
+
+
+def warn_not_converged(neurons, solution, tolerance, max_passes, passes) -> None:
+    """Warn, for the caller of an estimator, of fits that did not reach the tolerance."""
+    warnings.warn(
+        f"fits of neurons {neurons.tolist()} did not reach tolerance={tolerance:g} in {passes} passes "
+        f"(max_passes={max_passes}, largest scaled gradient {solution.scaled_gradient.max():.1e}): "
+        "their couplings are NaN",
+        NotConvergedWarning,
+        stacklevel=4,
+    )
