@@ -3,31 +3,88 @@
 import importlib
 import inspect
 import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
 
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.spikes.segments import SpikeSource
 
+class Method(NamedTuple):
+    """A method and its traits; a trait that depends on the options is a function of them.
+
+    Attributes
+    ----------
+    function : str
+        Module and function, a ``function(source, *, memory_mb, device, **options)``. One with a parameter
+        ``weights`` is shown the true weights: an oracle.
+    directed : bool or callable
+        Whether the coupling from i to j may differ from that from j to i.
+    signed : bool or callable
+        Whether excitation is told from inhibition.
+    binary : bool or callable
+        Whether it sees only if a neuron fires in a bin, not how often.
+    """
+
+    function: str
+    directed: bool | Callable[[dict], bool] = False
+    signed: bool | Callable[[dict], bool] = True
+    binary: bool | Callable[[dict], bool] = False
+
+    def traits(self, options: dict) -> dict[str, bool]:
+        """Traits with these options: ``directed``, ``signed``, ``binary``."""
+        traits = {name: getattr(self, name) for name in ("directed", "signed", "binary")}
+        return {name: bool(trait(options) if callable(trait) else trait) for name, trait in traits.items()}
+
+
+def _binarised(options):
+    return options["binarise"]
+
+
 METHODS = {
-    "bethe": "ising_mean_field.bethe",
-    "cross_correlation": "cross_correlation.estimate",
-    "glm": "glm.estimate",
-    "independent_pair": "ising_mean_field.independent_pair",
-    "logistic": "logistic.estimate",
-    "mean_field": "mean_field.estimate",
-    "mpf": "mpf.estimate",
-    "sessak_monasson": "ising_mean_field.sessak_monasson",
-    "tap": "ising_mean_field.tap",
+    "bethe": Method("ising_mean_field.bethe", binary=True),
+    "correlogram_graph": Method(
+        "correlogram_graph.estimate",
+        directed=lambda options: options["rule"] == "zero_jump",
+        signed=lambda options: options["rule"] == "zero_jump" or options["weights"] == "peak",
+    ),
+    "cross_correlation": Method(
+        "cross_correlation.estimate",
+        directed=lambda options: options["measure"] != "zero_lag",
+        binary=_binarised,
+    ),
+    "glm": Method("glm.estimate", directed=lambda options: set(options["lags"]) != {0}, binary=_binarised),
+    "glm_history": Method("glm_history.estimate", directed=True),
+    "glm_masked": Method("correlogram_graph.glm_masked"),
+    "glm_spatiotemporal": Method("glm_spatiotemporal.estimate", directed=True),
+    "independent_pair": Method("ising_mean_field.independent_pair", binary=True),
+    "logistic": Method("logistic.estimate", binary=_binarised),
+    "mean_field": Method("mean_field.estimate", binary=_binarised),
+    "mpf": Method("mpf.estimate", binary=True),
+    "partial_correlation": Method("partial_correlation.estimate", binary=_binarised),
+    "sessak_monasson": Method("ising_mean_field.sessak_monasson", binary=True),
+    "tap": Method("ising_mean_field.tap", binary=True),
+    "transfer_entropy": Method(
+        "transfer_entropy.estimate", directed=True, signed=lambda options: options["signed"], binary=True
+    ),
 }
-"""Module and function of each method, a ``function(source, *, memory_mb, device, **options)``."""
+"""The methods by the name that a config gives them."""
 
 
 def module_of(method: str) -> str:
     """Full name of the module in which a method lives."""
-    return f"{__package__}.{METHODS[method].partition('.')[0]}"
+    return f"{__package__}.{METHODS[method].function.partition('.')[0]}"
 
 
 def estimate(
-    method: str, source: SpikeSource, *, memory_mb: float = 1500.0, device: str = "auto", **options
+    method: str,
+    source: SpikeSource,
+    *,
+    memory_mb: float = 1500.0,
+    device: str = "auto",
+    weights: np.ndarray | None = None,
+    **options,
 ) -> Couplings:
     """Estimate couplings from spikes.
 
@@ -41,13 +98,16 @@ def estimate(
         Bound of the memory for counts and blocks, in 1e6 bytes.
     device : {"auto", "cpu", "cuda"}, optional
         Where the linear algebra runs.
+    weights : ndarray, shape (n, n), optional
+        True weights [pre, post]. No method sees them but an oracle: one whose options ask for it.
     **options
         Of the method: see its function, which `METHODS` names.
 
     Returns
     -------
     Couplings
-        With the method, all its options and ``run_time_s`` among the diagnostics.
+        With ``method``, all its ``options``, ``run_time_s``, ``traits`` (see `Method`) and ``certificate``
+        (how far the fit is from its optimum, in words) among the diagnostics.
 
     Raises
     ------
@@ -56,21 +116,29 @@ def estimate(
     """
     if method not in METHODS:
         raise ValueError(f"method={method!r} is unknown, allowed are: {', '.join(sorted(METHODS))}")
-    function = getattr(importlib.import_module(module_of(method)), METHODS[method].partition(".")[2])
+    path = METHODS[method].function
+    function = getattr(importlib.import_module(module_of(method)), path.partition(".")[2])
     parameters = inspect.signature(function).parameters
-    defaults = {
-        name: parameter.default
-        for name, parameter in parameters.items()
-        if name not in ("source", "memory_mb", "device")
-    }
+    ours = ("source", "memory_mb", "device", "weights")
+    defaults = {name: parameter.default for name, parameter in parameters.items() if name not in ours}
     if unknown := sorted(set(options) - set(defaults)):
         raise ValueError(f"options {unknown} of {method} are unknown, allowed are: {', '.join(defaults)}")
     options = defaults | options
+    shown = {"weights": weights} if "weights" in parameters else {}
     started = time.perf_counter()
-    couplings = function(source, memory_mb=memory_mb, device=device, **options)
+    couplings = function(source, memory_mb=memory_mb, device=device, **shown, **options)
+    gradient = couplings.diagnostics.get("largest_scaled_gradient", "none")
     couplings.diagnostics |= {
         "method": method,
         "options": options,
         "run_time_s": round(time.perf_counter() - started, 3),
+        "traits": METHODS[method].traits(options),
+        "certificate": (
+            "closed form"
+            if gradient == "none"
+            else "nothing was fitted"
+            if gradient is None
+            else f"largest scaled gradient {gradient:.1e}"
+        ),
     }
     return couplings

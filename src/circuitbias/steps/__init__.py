@@ -5,7 +5,17 @@ A module here has a docstring that says what it does, ``add_arguments(parser)`` 
 
 import json
 
-STEPS = ("network", "simulate", "activity", "estimate", "errors", "compare", "figure")
+STEPS = (
+    "network",
+    "simulate",
+    "activity",
+    "estimate",
+    "errors",
+    "experiment",
+    "compare",
+    "figure",
+    "reproduction",
+)
 
 
 def json_object(argument: str, text: str) -> dict:

@@ -1,6 +1,7 @@
 """Estimate couplings from a spike file by one method."""
 
 from circuitbias.estimators import estimate
+from circuitbias.networks.network import Network
 from circuitbias.provenance import describe
 from circuitbias.spikes.storage import SpikeFile
 from circuitbias.steps import json_object
@@ -11,6 +12,7 @@ def add_arguments(parser):
     parser.add_argument("--spikes", required=True, help="spike file")
     parser.add_argument("--method", required=True, help="method, e.g. glm")
     parser.add_argument("--options", default="{}", help='JSON, e.g. {"bin_steps": 100}')
+    parser.add_argument("--network", help="network file, for methods that are an oracle of the true weights")
     parser.add_argument("--name", help="name of the estimator in tables and figures; default: the method")
     parser.add_argument("--memory-mb", type=float, default=1500.0)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -20,7 +22,7 @@ def add_arguments(parser):
 def run(arguments):
     """Do the step."""
     options = json_object("--options", arguments.options)
-    if taken := sorted({"method", "source", "memory_mb", "device"} & set(options)):
+    if taken := sorted({"method", "source", "memory_mb", "device", "weights"} & set(options)):
         raise ValueError(f"--options must not hold {taken}: these are arguments of their own")
     spikes = SpikeFile(arguments.spikes)
     couplings = estimate(
@@ -28,6 +30,7 @@ def run(arguments):
         spikes,
         memory_mb=arguments.memory_mb,
         device=arguments.device,
+        weights=Network.load(arguments.network).weights if arguments.network else None,
         **options,
     )
     couplings.provenance = describe(
