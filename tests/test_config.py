@@ -206,7 +206,7 @@ MISTAKES = [
     ({"estimators": {}}, "estimators = {}", "one or more"),
     ({"estimators": {"GLM": GLM}}, "estimators.GLM = ", "`^[a-z][a-z0-9_]*$`"),
     ({"estimators": {1: GLM}}, "estimators[1] = ", "text"),
-    (estimators(method="mean"), "estimators.mine.method = 'mean'", "one of `glm`, `logistic`, `mpf`"),
+    (estimators(method="mean"), "estimators.mine.method = 'mean'", "one of `glm`, `glm_history`"),
     (estimators(), "estimators.mine.method", "missing; must be one of `glm`"),
     (
         estimators(method="mean_field", ridge=1),

@@ -11,6 +11,7 @@ import numpy as np
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.spikes.segments import SpikeSource
 
+
 class Method(NamedTuple):
     """A method and its traits; a trait that depends on the options is a function of them.
 
