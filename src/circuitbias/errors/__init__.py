@@ -3,6 +3,7 @@
 from circuitbias.errors.decomposition import (
     ErrorDecomposition,
     circulant_errors,
+    fit_profile_scale,
     fit_scale,
     offset_profile,
     seed_errors,
@@ -24,6 +25,7 @@ __all__ = [
     "circulant_errors",
     "detection_scores",
     "expected_errors",
+    "fit_profile_scale",
     "fit_scale",
     "noise_and_bias_power",
     "offset_profile",

@@ -57,6 +57,36 @@ def fit_scale(weights, couplings):
     return float(target @ estimate / power) if power > 0 else math.nan
 
 
+def fit_profile_scale(weights, couplings):
+    r"""Factor that brings the mean profile of couplings to that of circulant weights: least absolute values.
+
+    The convention of the authors' files of 2018: alpha minimises
+    :math:`\sum_d |\alpha \bar J_d - W_d|` over the offsets d. The minimum of such a sum is at a
+    weighted median: of the ratios :math:`W_d / \bar J_d`, with weights :math:`|\bar J_d|`. Sampling noise
+    hardly shrinks this scale, as the mean over neurons averages it out; errors may then exceed 1.
+
+    Parameters
+    ----------
+    weights, couplings : (n, n) array_like
+        As for `fit_scale`.
+
+    Returns
+    -------
+    float
+        NaN if no offset is observed or all mean couplings are zero.
+    """
+    weights, couplings = off_diagonal(weights, couplings)
+    observed = np.isfinite(weights) & np.isfinite(couplings)
+    target, profile = (offset_profile(np.where(observed, m, np.nan)) for m in (weights, couplings))
+    size = np.abs(np.nan_to_num(profile))
+    if not size.any():
+        return math.nan
+    ratios = target[size > 0] / profile[size > 0]
+    order = np.argsort(ratios)
+    reached = np.cumsum(size[size > 0][order])
+    return float(ratios[order][np.searchsorted(reached, reached[-1] / 2)])
+
+
 def total_error(weights, couplings):
     r"""Relative error :math:`\|\alpha J - W\| / \|W\|` of one estimate of any network.
 
@@ -77,7 +107,7 @@ def total_error(weights, couplings):
     return float(np.linalg.norm((scale * couplings - weights)[observed]) / norm) if norm > 0 else math.nan
 
 
-def circulant_errors(weights, couplings):
+def circulant_errors(weights, couplings, scale=None):
     r"""Split the error of one estimate of a circulant network.
 
     With :math:`\hat W = \alpha J` aligned so that column d holds the offsets
@@ -98,6 +128,8 @@ def circulant_errors(weights, couplings):
         True weights [pre, post]; off the diagonal they depend on the offset only.
     couplings : (n, n) array_like
         Estimate, NaN where it could not be had; such pairs are left out of every sum.
+    scale : float, optional
+        Default: `fit_scale`. The older convention is that of `fit_profile_scale`.
 
     Returns
     -------
@@ -119,7 +151,7 @@ def circulant_errors(weights, couplings):
             f"offset differ from their mean by up to {deviation.max():.3g}; "
             "split the error over repeated recordings with seed_errors instead"
         )
-    return _split(targets, estimates, fit_scale(weights, couplings))
+    return _split(targets, estimates, fit_scale(weights, couplings) if scale is None else scale)
 
 
 def seed_errors(weights, stack):

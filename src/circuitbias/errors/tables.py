@@ -10,6 +10,7 @@ import pandas as pd
 from circuitbias.errors.decomposition import (
     ErrorDecomposition,
     circulant_errors,
+    fit_profile_scale,
     fit_scale,
     offset_profile,
     seed_errors,
@@ -55,37 +56,55 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a run: `run_of`, the fields of `ErrorDecomposition` (bias and variance are NaN unless the
-        network is circulant: one recording cannot tell them apart), ``roc_auc``, ``average_precision``,
-        ``n_counts`` (sum of the binned values that the method saw: fewer than spikes if binarised),
-        ``n_pairs`` with an estimate, ``run_time_s``.
+        A row a run: `run_of`, `errors_of` (bias and variance are NaN unless the network is circulant: one
+        recording cannot tell them apart), ``roc_auc``, ``average_precision``, ``n_counts`` (sum of the
+        binned values that the method saw: fewer than spikes if binarised), ``run_time_s``.
     """
-    rows = []
-    for run in runs:
-        if network.circulant:
-            errors = circulant_errors(network.weights, run.values)
-        else:
-            scale, total = (f(network.weights, run.values) for f in (fit_scale, total_error))
-            errors = ErrorDecomposition(scale, total, math.nan, math.nan, math.nan)
-        rows.append(
+    return pd.DataFrame(
+        [
             run_of(run)
-            | vars(errors)
+            | errors_of(network, run)
             | detection_scores(network.weights, run.values)
             | {
-                "n_counts": _sum_of_counts(run),
-                "n_pairs": int(np.isfinite(run.values).sum()),
+                "n_counts": sum_of_counts(run, run_of(run)["n_spikes"]),
                 "run_time_s": run.diagnostics["run_time_s"],
             }
-        )
-    return pd.DataFrame(rows)
+            for run in runs
+        ]
+    )
 
 
-def _sum_of_counts(run: Couplings) -> int:
+def errors_of(network: Network, couplings: Couplings) -> dict:
+    """Errors of one estimate in both conventions of the scale, and the pairs that have one.
+
+    Returns
+    -------
+    dict
+        The fields of `ErrorDecomposition`; ``scale_l1``, ``total_l1``, ``bias_l1``, ``variance_l1`` with the
+        scale of `fit_profile_scale`; ``n_pairs``. Of a network that is not circulant ``scale`` and ``total``
+        alone are not NaN.
+    """
+    weights, values = network.weights, couplings.values
+    if network.circulant:
+        errors = circulant_errors(weights, values)
+        older = circulant_errors(weights, values, fit_profile_scale(weights, values))
+    else:
+        unknown = (math.nan,) * 5
+        errors = ErrorDecomposition(fit_scale(weights, values), total_error(weights, values), *unknown[:3])
+        older = ErrorDecomposition(*unknown)
+    return (
+        vars(errors)
+        | {f"{name}_l1": getattr(older, name) for name in ("scale", "total", "bias", "variance")}
+        | {"n_pairs": int(np.isfinite(values).sum())}
+    )
+
+
+def sum_of_counts(couplings: Couplings, n_spikes: int) -> int:
     """Sum of the binned values behind an estimate; the number of spikes where the method does not say."""
-    told = run.diagnostics
+    told = couplings.diagnostics
     if "mean_count" in told:
-        return round(told["mean_count"] * told["n_bins"] * len(run.values))
-    return run_of(run)["n_spikes"]
+        return round(told["mean_count"] * told["n_bins"] * len(couplings.values))
+    return n_spikes
 
 
 def repetition_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:

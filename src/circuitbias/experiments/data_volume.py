@@ -1,0 +1,130 @@
+r"""Error against data volume: what more spikes cure and what they do not.
+
+Each estimator sees windows of a recording: fractions :math:`10^0, 10^{-1/4}, 10^{-1/2}, \dots` of it, and for
+each fraction up to five windows that begin at multiples of a fifth of the recording (Das & Fiete 2020).
+"""
+
+import numpy as np
+import pandas as pd
+
+from circuitbias.errors.volume_law import fit_power_law, spikes_for_error
+from circuitbias.experiments.sweep import chosen, described, error_row, try_estimate
+from circuitbias.networks.network import Network
+from circuitbias.progress import Countdown
+from circuitbias.spikes.segments import SpikeSource
+from circuitbias.spikes.views import StepWindow, count_spikes
+
+STEPS_PER_DECADE = 4
+LARGEST_SHRINKAGE = 0.1
+"""Volumes with a total error² above this are left out of the fit: least squares has shrunk their noise."""
+
+
+def windows(n_steps: int, decades: float, n_windows: int) -> list[tuple[float, int, int]]:
+    """Fraction, first step and length of every window.
+
+    Parameters
+    ----------
+    n_steps : int
+        Of the recording.
+    decades : float
+        The smallest fraction is 10**-decades.
+    n_windows : int
+        Most windows of one fraction; window k begins at k / n_windows of the recording, and one that would
+        not end within it is left out.
+    """
+    found = []
+    for power in range(int(decades * STEPS_PER_DECADE + 1e-9) + 1):
+        fraction = 10.0 ** (-power / STEPS_PER_DECADE)
+        length = max(round(fraction * n_steps), 1)
+        starts = [k * n_steps // n_windows for k in range(n_windows)]
+        found += [(fraction, start, length) for start in starts if start + length <= n_steps]
+    return found
+
+
+def run(
+    network: Network,
+    source: SpikeSource,
+    *,
+    estimators: dict,
+    decades: float,
+    n_windows: int,
+    resources: dict,
+    **_,
+) -> pd.DataFrame:
+    """Estimate from every window.
+
+    Parameters
+    ----------
+    network : Network
+    source : SpikeSource
+    estimators : dict
+        Entries of a config by name.
+    decades, n_windows
+        See `windows`.
+    resources : dict
+        ``memory_mb`` and ``device``.
+
+    Returns
+    -------
+    DataFrame
+        A row an estimator and window: estimator, method, options, fraction, window (its first step), n_steps,
+        n_spikes, the columns of `errors_of`, n_counts, run_time_s, note.
+    """
+    cuts = windows(int(source.trial_steps.sum()), decades, n_windows)
+    progress = Countdown(len(estimators) * sum(fraction for fraction, _, _ in cuts), "recordings estimated")
+    rows = []
+    for fraction, first_step, n_steps in cuts:
+        window = StepWindow(source, first_step, n_steps)
+        n_spikes = count_spikes(window)
+        for name, entry in chosen(estimators, None):
+            couplings, note = try_estimate(entry, window, network, resources)
+            rows.append(
+                described(name, entry)
+                | {"fraction": fraction, "window": first_step, "n_steps": n_steps}
+                | error_row(network, couplings, n_spikes, note)
+            )
+            progress.add(fraction)
+    return pd.DataFrame(rows)
+
+
+def complete_windows(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of estimates without a missing pair: those of some pairs only would be a biased choice."""
+    most = table.groupby("estimator").n_pairs.transform("max")
+    return table[table.n_pairs == most]
+
+
+def summarise(table: pd.DataFrame, *, error_level: float, **_) -> pd.DataFrame:
+    """Fit how the variance falls with the volume, and find the volume that an error takes.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `run`, of all strengths and seeds, with columns r and seed.
+    error_level : float
+        Total error whose demand of data is sought.
+
+    Returns
+    -------
+    DataFrame
+        A row an estimator and strength: estimator, method, options, r; ``slope``, ``slope_low``,
+        ``slope_high``, ``log10_intercept``, ``intercept_low``, ``intercept_high``, ``n_volumes`` of the fit
+        log10(variance error²) = slope log10(volume) + intercept to the means over windows, with 95 %
+        confidence limits (NaN with fewer than three volumes); ``bias`` and ``total`` at the largest volume;
+        ``error_level``, ``log10_demand`` (volume at which the mean total error is this level) and
+        ``demand_from``: how that was found, see `spikes_for_error`.
+    """
+    rows = []
+    keys = ["estimator", "method", "options", "r"]
+    for key, runs in complete_windows(table).groupby(keys, sort=False):
+        means = runs.groupby("fraction")[["n_counts", "total", "bias", "variance"]].mean()
+        means = means.sort_values("n_counts")
+        fitted = means[means.total**2 <= LARGEST_SHRINKAGE]
+        law = fit_power_law(fitted.n_counts.to_numpy(), fitted.variance.to_numpy() ** 2)
+        demand, origin = spikes_for_error(means, error_level, int(np.sqrt(runs.n_pairs.max()) + 1))
+        rows.append(
+            dict(zip(keys, key, strict=True))
+            | law._asdict()
+            | {"bias": means.bias.iloc[-1], "total": means.total.iloc[-1]}
+            | {"error_level": error_level, "log10_demand": demand, "demand_from": origin}
+        )
+    return pd.DataFrame(rows)

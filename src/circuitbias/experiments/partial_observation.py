@@ -1,0 +1,158 @@
+r"""Partial observation: how wrong an estimate is that sees only some of the neurons.
+
+For n of N neurons, as many random subsets are drawn as let a pair be seen with a given probability:
+
+.. math:: \left\lceil \ln(1 - p) \big/ \ln\Big(1 - \frac{n (n - 1)}{N (N - 1)}\Big) \right\rceil
+
+(Das & Fiete 2020, with p = 0.99). Errors are those of the observed pairs. The merged estimate is, for each
+pair, the mean over the subsets that hold it.
+"""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from circuitbias.errors.tables import errors_of
+from circuitbias.estimators import Couplings
+from circuitbias.experiments.data_volume import STEPS_PER_DECADE
+from circuitbias.experiments.sweep import described, error_row, try_estimate
+from circuitbias.networks.network import Network
+from circuitbias.progress import Countdown
+from circuitbias.spikes.segments import SpikeSource
+from circuitbias.spikes.views import ObservedNeurons, StepWindow, count_spikes, first_spikes
+
+MERGED = -1
+"""Number of the subset in the row of the merged estimate."""
+
+
+def covering_subsets(n_observed: int, n_neurons: int, coverage: float) -> int:
+    """Random subsets after which a pair has been seen with probability ``coverage``; 1 if all are observed.
+
+    Examples
+    --------
+    >>> [covering_subsets(n, 100, 0.99) for n in (10, 50, 90, 100)]
+    [505, 17, 3, 1]
+    """
+    share = n_observed * (n_observed - 1) / (n_neurons * (n_neurons - 1))
+    return 1 if share >= 1 else math.ceil(math.log(1 - coverage) / math.log1p(-share))
+
+
+def run(
+    network: Network,
+    source: SpikeSource,
+    *,
+    estimators: dict,
+    n_observed: list[int],
+    coverage: float,
+    fixed_half: bool,
+    decades: float,
+    n_spikes: int | None,
+    seed: int,
+    resources: dict,
+    **_,
+) -> pd.DataFrame:
+    """Estimate from every subset, and from one half of the neurons with growing data.
+
+    Parameters
+    ----------
+    network : Network
+    source : SpikeSource
+    estimators : dict
+        Entries of a config by name.
+    n_observed : list of int
+    coverage : float
+        Probability of a pair to be seen, less than 1.
+    fixed_half : bool
+        Also observe one random half of the neurons in beginnings of the recording of all volumes.
+    decades : float
+        Of these volumes.
+    n_spikes : int or None
+        Use the beginning of the recording only.
+    seed : int
+        Of the subsets.
+    resources : dict
+        ``memory_mb`` and ``device``.
+
+    Returns
+    -------
+    DataFrame
+        A row an estimate: estimator, method, options, ``experiment`` ("subsets" or "fixed_half"), n_observed,
+        subset (0, 1, ... or `MERGED`), fraction (of the recording), n_spikes (of all neurons), the columns of
+        `errors_of`, n_counts, run_time_s, note.
+    """
+    source = first_spikes(source, n_spikes)
+    volume, n = count_spikes(source), network.n_neurons
+    random = np.random.default_rng(seed)
+    half = np.sort(random.permutation(n)[: n // 2])
+    subsets = [
+        (size, k, np.sort(random.permutation(n)[:size]))
+        for size in n_observed
+        for k in range(covering_subsets(size, n, coverage))
+    ]
+    progress = Countdown(len(estimators) * sum(size for size, _, _ in subsets), "neurons estimated")
+    rows = []
+    for name, entry in estimators.items():
+
+        def row(experiment, size, subset, fraction, errors, name=name, entry=entry):
+            which = {"experiment": experiment, "n_observed": size, "subset": subset, "fraction": fraction}
+            rows.append(described(name, entry) | which | errors)
+
+        sums: dict[int, np.ndarray] = {size: np.zeros((2, n, n)) for size in n_observed}
+        for size, k, neurons in subsets:
+            couplings, note = _observe(network, source, neurons, entry, resources)
+            row("subsets", size, k, 1.0, error_row(network, couplings, volume, note))
+            if couplings is not None:
+                known = np.isfinite(couplings.values)
+                sums[size] += np.where(known, couplings.values, 0.0), known
+            progress.add(size)
+        for size, (total, times) in sums.items():
+            merged = Couplings(np.where(times > 0, total / np.maximum(times, 1), np.nan))
+            row("subsets", size, MERGED, 1.0, {"n_spikes": volume} | errors_of(network, merged))
+        if fixed_half:
+            n_steps = int(source.trial_steps.sum())
+            for power in range(int(decades * STEPS_PER_DECADE + 1e-9) + 1):
+                fraction = 10.0 ** (-power / STEPS_PER_DECADE)
+                part = StepWindow(source, 0, max(round(fraction * n_steps), 1))
+                couplings, note = _observe(network, part, half, entry, resources)
+                errors = error_row(network, couplings, count_spikes(part), note)
+                row("fixed_half", len(half), 0, fraction, errors)
+    return pd.DataFrame(rows)
+
+
+def summarise(table: pd.DataFrame, **_) -> pd.DataFrame:
+    """Mean and scatter over subsets beside the merged estimate.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `run`, of all strengths and seeds, with columns r and seed.
+
+    Returns
+    -------
+    DataFrame
+        A row an estimator, strength and number of observed neurons: estimator, method, options, r,
+        n_observed, ``n_subsets``, ``total``, ``bias``, ``variance`` (means over subsets), ``total_sd``,
+        ``merged_total``, ``merged_bias``, ``merged_variance``.
+    """
+    table = table[table.experiment == "subsets"]
+    keys = ["estimator", "method", "options", "r", "n_observed"]
+    single = table[table.subset != MERGED].groupby(keys, sort=False)
+    merged = table[table.subset == MERGED].groupby(keys, sort=False)[["total", "bias", "variance"]].mean()
+    summary = single[["total", "bias", "variance"]].mean()
+    summary.insert(0, "n_subsets", single.total.count())
+    summary["total_sd"] = single.total.std(ddof=1)
+    return summary.join(merged.add_prefix("merged_")).reset_index()
+
+
+def _observe(network, source, neurons, entry, resources):
+    """Estimate from some neurons; the couplings are put among those of all, NaN elsewhere."""
+    couplings, note = try_estimate(entry, ObservedNeurons(source, neurons), network, resources)
+    if couplings is not None:
+        values = np.full((network.n_neurons,) * 2, np.nan)
+        values[np.ix_(neurons, neurons)] = couplings.values
+        told = dict(couplings.diagnostics)
+        if "mean_count" in told:  # of the observed; `sum_of_counts` multiplies with all neurons
+            told["mean_count"] *= len(neurons) / network.n_neurons
+        couplings = Couplings(values, told)
+    return couplings, note

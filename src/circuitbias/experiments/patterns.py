@@ -1,0 +1,81 @@
+"""What recurrence does to the activity: pattern strength, noise correlations, diffusion of the bumps."""
+
+import numpy as np
+import pandas as pd
+
+from circuitbias.estimators.moments import count_moments, torch_device
+from circuitbias.networks.network import Network
+from circuitbias.spikes.activity import bump_period, firing_rates_hz, pattern_strength
+from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.bumps import bump_diffusivity, co_tuned_correlation
+from circuitbias.spikes.segments import SpikeSource
+from circuitbias.spikes.views import count_spikes, first_spikes
+
+
+def run(
+    network: Network,
+    source: SpikeSource,
+    *,
+    bin_steps: int,
+    n_spikes: int | None,
+    resources: dict,
+    **_,
+) -> pd.DataFrame:
+    """Describe the activity by counts in bins.
+
+    Parameters
+    ----------
+    network : Network
+        With circulant weights that favour a pattern: all measures are of its period.
+    source : SpikeSource
+    bin_steps : int
+        Steps in a bin.
+    n_spikes : int or None
+        Use the beginning of the recording only.
+    resources : dict
+        ``memory_mb`` and ``device``.
+
+    Returns
+    -------
+    DataFrame
+        One row: n_spikes, duration_s, ``mean_rate_hz``, ``lowest_rate_hz``, ``highest_rate_hz`` (of the
+        neurons with drive), ``pattern_strength`` (of counts in bins), ``noise_correlation`` (of co-tuned
+        neurons), ``mean_abs_correlation`` (of all pairs), ``diffusivity`` (neurons²/s; NaN where the
+        displacements do not grow as those of a diffusion do) and ``period`` (neurons).
+
+    Raises
+    ------
+    ValueError
+        If the weights are not circulant or favour no pattern.
+    """
+    period = bump_period(network.weights) if network.circulant else np.nan
+    if not np.isfinite(period):
+        raise ValueError(
+            f"patterns: network {network.name!r} must have circulant weights that favour a pattern"
+        )
+    source = first_spikes(source, n_spikes)
+    counts = BinnedCounts(source, bin_steps, memory_mb=resources["memory_mb"])
+    moments = count_moments(counts, torch_device(resources["device"]))
+    driven = network.drive_scale > 0
+    sd = np.sqrt(np.diag(moments.covariance))
+    with np.errstate(invalid="ignore", divide="ignore"):  # of a neuron that never fires
+        correlations = moments.covariance / np.outer(sd, sd)
+    np.fill_diagonal(correlations, np.nan)
+    rates = firing_rates_hz(source)[driven]
+    complete = np.isfinite(correlations).sum() == correlations.size - len(correlations)
+    return pd.DataFrame(
+        [
+            {
+                "n_spikes": count_spikes(source),
+                "duration_s": source.trial_steps.sum() * source.dt_ms / 1000,
+                "mean_rate_hz": rates.mean(),
+                "lowest_rate_hz": rates.min(),
+                "highest_rate_hz": rates.max(),
+                "period": period,
+                "pattern_strength": pattern_strength(correlations, period) if complete else np.nan,
+                "noise_correlation": co_tuned_correlation(correlations, period),
+                "mean_abs_correlation": np.nanmean(np.abs(correlations)),
+                "diffusivity": bump_diffusivity(counts, source.dt_ms * bin_steps, period),
+            }
+        ]
+    )
