@@ -1,5 +1,5 @@
 # circuitbias: how wrong is a circuit when it is inferred from its activity?
-# networks -> dynamics -> spikes -> estimators -> errors -> figures: one file of rules for each.
+# networks -> dynamics -> spikes -> estimators -> errors -> experiments -> figures: one file of rules for each.
 
 from snakemake.utils import min_version
 
@@ -25,6 +25,7 @@ include: "workflow/rules/networks.smk"
 include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/estimators.smk"
 include: "workflow/rules/errors.smk"
+include: "workflow/rules/experiments.smk"
 include: "workflow/rules/figures.smk"
 
 

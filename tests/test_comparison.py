@@ -7,14 +7,9 @@ import pandas as pd
 import pytest
 
 from circuitbias import published
-from circuitbias.comparison import (
-    COLUMNS,
-    compare_errors,
-    compare_patterns,
-    is_published_ring,
-    published_method,
-    summary,
-)
+from circuitbias.comparison import COLUMNS, published_network, summary
+from circuitbias.comparison.activity import compare_patterns
+from circuitbias.comparison.errors import compare_errors, published_method
 from circuitbias.errors import predict_errors
 from circuitbias.networks import Network, ring_network
 
@@ -62,15 +57,15 @@ def errors_as_published(n_spikes=100_000_000, seeds=(1,)):
 def test_the_volume_is_that_of_the_binned_values():
     """Binarised bins that hold half of the spikes are worth half of the volume."""
     errors = errors_as_published(n_spikes=20_000_000).assign(n_counts=10_000_000)
-    comparison = compare_errors(errors, 100)
-    tenth = compare_errors(errors_as_published(n_spikes=10_000_000), 100)
+    comparison = compare_errors(errors, "ring")
+    tenth = compare_errors(errors_as_published(n_spikes=10_000_000), "ring")
     np.testing.assert_allclose(comparison.expected, tenth.expected)
     assert (comparison.n_spikes == 20_000_000).all()
 
 
 def test_published_values_agree_with_themselves():
     errors = errors_as_published()
-    comparison = compare_errors(errors, 100)
+    comparison = compare_errors(errors, "ring")
     assert comparison.columns.tolist() == COLUMNS
     assert len(comparison) == 3 * len(errors) == 3 * 11 * len(OPTIONS)
     assert (comparison.verdict == "agrees").all()
@@ -82,7 +77,7 @@ def test_published_values_agree_with_themselves():
 
 
 def test_fewer_spikes_are_allowed_for():
-    comparison = compare_errors(errors_as_published(n_spikes=10_000_000), 100)
+    comparison = compare_errors(errors_as_published(n_spikes=10_000_000), "ring")
     assert (comparison.verdict == "agrees").all()
     np.testing.assert_allclose(comparison.ratio, 1, rtol=1e-12)
     variance = comparison.query("quantity == 'variance' and estimator == 'our_glm' and r == 0.01")
@@ -94,7 +89,7 @@ def test_a_deviation_is_found_and_named():
     errors = errors_as_published()
     where = (errors.estimator == "our_glm") & (errors.r == 0.01)
     errors.loc[where, "bias"] *= 1.5
-    comparison = compare_errors(errors, 100)
+    comparison = compare_errors(errors, "ring")
     differing = comparison[comparison.verdict == "differs"]
     assert differing[["quantity", "estimator", "r"]].values.tolist() == [["bias", "our_glm", 0.01]]
     assert differing.ratio.item() == pytest.approx(1.5, rel=2e-3)
@@ -109,7 +104,7 @@ def test_seeds_are_averaged():
     errors = errors_as_published(n_spikes=10_000_000, seeds=(1, 2, 3, 4))
     factor = errors.seed.map({1: 0.9, 2: 1.1, 3: 0.95, 4: 1.05})
     spread = errors.assign(**{key: errors[key] * factor for key in ("total", "bias", "variance")})
-    four, one = compare_errors(spread, 100), compare_errors(errors_as_published(10_000_000), 100)
+    four, one = compare_errors(spread, "ring"), compare_errors(errors_as_published(10_000_000), "ring")
     assert len(four) == len(one)
     np.testing.assert_allclose(four.ours, one.ours)
     assert (four.standard_error < one.standard_error).all()  # the scatter of ours is averaged out ...
@@ -135,7 +130,7 @@ def test_options_without_a_counterpart_are_left_out(method, changed):
     options = OPTIONS.get(method, {"bin_steps": 100}) | changed
     assert published_method(method, options) is None
     errors = errors_as_published().head(1).assign(method=method, options=json.dumps(options))
-    comparison = compare_errors(errors, 100)
+    comparison = compare_errors(errors, "ring")
     assert comparison.empty
     assert comparison.columns.tolist() == COLUMNS
     assert summary(comparison) == "The paper has no numbers for this network and these estimators."
@@ -147,7 +142,7 @@ def test_options_that_do_not_matter():
 
 
 def test_strengths_that_the_paper_has_not_are_left_out():
-    assert compare_errors(errors_as_published().head(1).assign(r=0.0123), 100).empty
+    assert compare_errors(errors_as_published().head(1).assign(r=0.0123), "ring").empty
 
 
 def windows(values, r=0.015, n_spikes=1_000_000):
@@ -177,9 +172,12 @@ def test_patterns_of_other_sizes_are_left_out():
 
 
 def test_only_the_ring_of_the_paper_has_published_numbers(ring):
-    assert is_published_ring(ring)
-    assert not is_published_ring(ring_network(pinned=True))
-    assert not is_published_ring(ring_network(50, sigma1=3.49, sigma2=3.5))
-    assert not is_published_ring(ring_network(a2=1.001))
+    assert published_network(ring) == "ring"
+    assert published_network(ring_network(pinned=True)) == "ring_pinned"
+    assert published_network(ring_network(50, sigma1=3.49, sigma2=3.5)) is None
+    assert published_network(ring_network(a2=1.001)) is None
+    assert (
+        published_network(Network(ring.weights, np.zeros(100), 2 * np.ones(100), "driven", True, {})) is None
+    )
     read = Network(ring.weights, np.zeros(100), np.ones(100), "from_a_file", True, {})
-    assert is_published_ring(read)
+    assert published_network(read) == "ring"

@@ -103,9 +103,10 @@ def network_files(config) -> list[str]:
 
 
 def compares_with_paper(config) -> bool:
-    """Whether a complete config has the ring and the model of the paper, so that its numbers apply."""
+    """Whether a complete config has a ring (pinned or not) and the model of the paper: its numbers apply."""
     papers = load_config({})
-    return all(config[key] == papers[key] for key in ("network", "model", "thresholds"))
+    same = all(config[key] == papers[key] for key in ("model", "thresholds"))
+    return same and config["network"] | {"pinned": False} == papers["network"]
 
 
 def strength_label(strength: float) -> str:
@@ -161,6 +162,11 @@ def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:
         typical = sorted({known[0], known[len(known) // 2], known[-1]})
         if not set(config["figures"].setdefault("example_strengths", typical)) <= set(known):
             yield examples, problem(config, examples, f"must be among strengths = {known}")
+    for name, experiment in config["experiments"].items() if sound(("experiments",)) else ():
+        for key, known in (("estimators", list(config["estimators"])), ("strengths", config["strengths"])):
+            path = ("experiments", name, key)
+            if sound((key,)) and not set(experiment.get(key) or ()) <= set(known):
+                yield path, problem(config, path, f"must be among {key} = {known}")
     if sound(strengths, thresholds, ("network",)):
         given, n = config["thresholds"], len(config["strengths"])
         if given != "published" and len(given) != n:

@@ -11,12 +11,14 @@ from circuitbias.config import (
     strength_label,
 )
 from circuitbias.estimators.registry import module_of
+from circuitbias.experiments import SUMMARISED
 from circuitbias.provenance import code_hash
 
 RESULTS = f"results/{config['name']}"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 NETWORK = f"{RESULTS}/network.npz"
+EXPERIMENTS = f"{RESULTS}/experiments"
 
 # The rules call `circuitbias`: it lies beside the interpreter that runs Snakemake, on the PATH or not.
 shell.prefix(f"export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
@@ -30,6 +32,7 @@ wildcard_constraints:
     r="[0-9.e-]+",
     seed="[0-9]+",
     estimator="[a-z][a-z0-9_]*",
+    experiment="|".join(config["experiments"]) or "none",
 
 
 def every_run(path):
@@ -48,9 +51,82 @@ def figure_files(name):
     return multiext(f"{RESULTS}/figures/{name}", ".svg", ".pdf", ".png", ".csv")
 
 
+def figure_tables():
+    """What each figure beside the first two is drawn from."""
+    drawn = {
+        "methods": {"table": f"{RESULTS}/errors.csv", "comparison": COMPARISON},
+        "profiles": {"table": f"{RESULTS}/profiles.csv"},
+    }
+    for name in config["experiments"]:
+        drawn[name] = {"table": f"{EXPERIMENTS}/{name}.csv", "comparison": COMPARISON}
+        if name in SUMMARISED:
+            drawn[name]["summary"] = f"{EXPERIMENTS}/{name}_summary.csv"
+    if "synchrony" in drawn:  # matrices of the last recording are shown
+        last = experiment_runs("synchrony")[-1]
+        drawn["synchrony"]["arrays"] = last.removesuffix(".csv") + ".npz"
+    return drawn
+
+
+def figure_arguments(input):
+    """Arguments of the figure step: each input by its name."""
+    named = [(name, path) for name, path in input.items() if name != "network" and path]
+    examples = ["--examples", *EXAMPLES] if "profiles.csv" in str(input.table) else []
+    return [
+        word for name, path in named for word in (f"--{name}", str(path))
+    ] + examples
+
+
 def targets():
-    figures = [file for name in ("figure1", "figure2") for file in figure_files(name)]
-    return [f"{RESULTS}/errors.csv", *COMPARISON, *figures]
+    tables = experiment_tables()
+    names = ("figure1", "figure2", *FIGURE_TABLES)
+    figures = [file for name in names for file in figure_files(name)]
+    return [f"{RESULTS}/errors.csv", *COMPARISON, *tables, *figures]
+
+
+def experiment_runs(name):
+    """Tables of every recording that an experiment uses."""
+    strengths = config["experiments"][name]["strengths"] or config["strengths"]
+    path = f"{EXPERIMENTS}/{name}/r{{r}}_seed{{seed}}.csv"
+    return expand(path, r=map(strength_label, strengths), seed=config["seeds"])
+
+
+def experiment_tables():
+    """The table of every experiment of the config, and its summary if it has one."""
+    names = list(config["experiments"])
+    names += [f"{name}_summary" for name in names if name in SUMMARISED]
+    return [f"{EXPERIMENTS}/{name}.csv" for name in names]
+
+
+def compared_tables():
+    """Tables of experiments that the paper has numbers for."""
+    names = ("data_volume", "data_volume_summary", "bin_width", "patterns", "synchrony")
+    return [path for path in experiment_tables() if Path(path).stem in names]
+
+
+def experiment_options(name):
+    """Options of an experiment: all its keys but those that choose estimators and recordings."""
+    section = config["experiments"][name]
+    return {
+        key: value
+        for key, value in section.items()
+        if key not in ("estimators", "strengths")
+    }
+
+
+def experiment_estimators(name):
+    """Entries of the estimators that an experiment uses; none if it has its own."""
+    section = config["experiments"][name]
+    if "estimators" not in section:
+        return {}
+    names = section["estimators"] or config["estimators"]
+    return {name: config["estimators"][name] for name in names}
+
+
+def experiment_code(step, name):
+    methods = {entry["method"] for entry in experiment_estimators(name).values()}
+    return step_code(
+        step, f"circuitbias.experiments.{name}", *map(module_of, sorted(methods))
+    )
 
 
 def estimator_method(wildcards):
@@ -70,6 +146,10 @@ def step_code(step, *modules):
 
 
 def print_outcome():
-    for file in COMPARISON:
-        print(Path(file).with_suffix(".txt").read_text())
+    for file in map(Path, COMPARISON):
+        if file.exists():  # a run may ask for less
+            print(file.with_suffix(".txt").read_text())
     print(f"Figures: {RESULTS}/figures/   errors: {RESULTS}/errors.csv   logs: {LOGS}/")
+
+
+FIGURE_TABLES = figure_tables()

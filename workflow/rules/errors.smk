@@ -25,6 +25,7 @@ rule compare:
         network=NETWORK,
         errors=rules.errors.output.errors,
         activity=every_run(rules.activity.output),
+        experiments=compared_tables(),
     output:
         table=report(
             f"{RESULTS}/paper_comparison.csv",
@@ -37,7 +38,12 @@ rule compare:
     conda:
         "../envs/circuitbias.yml"
     params:
+        experiments=lambda wildcards, input: [
+            word
+            for path in input.experiments
+            for word in (f"--{Path(path).stem.replace('_', '-')}", path)
+        ],
         code=step_code("compare"),
     shell:
         "circuitbias compare --network {input.network:q} --errors {input.errors:q}"
-        " --activity {input.activity:q} --output {output.table:q} --summary {output.summary:q} > {log:q} 2>&1"
+        " --activity {input.activity:q} {params.experiments:q} --output {output.table:q} --summary {output.summary:q} > {log:q} 2>&1"

@@ -1,6 +1,7 @@
 rule estimate:
     input:
-        rules.simulate.output,
+        network=NETWORK,
+        spikes=rules.simulate.output,
     output:
         f"{RESULTS}/couplings/{{estimator}}/r{{r}}_seed{{seed}}.npz",
     log:
@@ -21,6 +22,6 @@ rule estimate:
             "estimate", module_of(estimator_method(wildcards))
         ),
     shell:
-        "circuitbias estimate --spikes {input:q} --method {params.method} --options {params.options:q}"
+        "circuitbias estimate --network {input.network:q} --spikes {input.spikes:q} --method {params.method} --options {params.options:q}"
         " --name {wildcards.estimator} --memory-mb {resources.memory_mb} --device {params.device}"
         " --output {output:q} 2>&1 | tee {log:q}"

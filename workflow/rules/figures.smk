@@ -49,3 +49,31 @@ rule figure2:
         "circuitbias figure figure2 --network {input.network:q} --errors {input.errors:q}"
         " --profiles {input.profiles:q} --couplings {input.couplings:q} --examples {params.examples}"
         " {params.comparison:q} --output {params.stem:q} 2>&1 | tee {log:q}"
+
+
+# Figures that are drawn from tables: a rule each, of the figure's name.
+for figure, tables in FIGURE_TABLES.items():
+
+    rule:
+        name:
+            figure
+        input:
+            **tables,
+            network=NETWORK,
+        output:
+            report(
+                figure_files(figure),
+                caption=f"../report/{figure}.rst",
+                category="Figures",
+            ),
+        log:
+            f"{LOGS}/{figure}.log",
+        conda:
+            "../envs/circuitbias.yml"
+        params:
+            stem=lambda wildcards, output: output[0].removesuffix(".svg"),
+            inputs=lambda wildcards, input: figure_arguments(input),
+            code=step_code("figure", f"circuitbias.figures.{figure}"),
+        shell:
+            "circuitbias figure {rule} --network {input.network:q} {params.inputs:q} --output {params.stem:q}"
+            " 2>&1 | tee {log:q}"

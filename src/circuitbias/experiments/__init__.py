@@ -6,3 +6,6 @@ to a tidy table (or a table and arrays), all sweeps inside; and, where there is 
 """
 
 EXPERIMENTS = ("data_volume", "partial_observation", "bin_width", "patterns", "synchrony")
+
+SUMMARISED = ("data_volume", "partial_observation")
+"""Those that have a function ``summarise``."""

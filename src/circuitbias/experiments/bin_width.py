@@ -18,7 +18,7 @@ def run(
     n_spikes: int | None,
     resources: dict,
     **_,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, dict]:
     """Estimate with every width.
 
     Parameters
@@ -35,9 +35,11 @@ def run(
 
     Returns
     -------
-    DataFrame
+    table : DataFrame
         A row an estimator and width: estimator, method, options, bin_steps, n_spikes, the columns of
         `errors_of`, n_counts, run_time_s, note.
+    arrays : dict
+        None.
     """
     source = first_spikes(source, n_spikes)
     volume = count_spikes(source)
@@ -49,4 +51,4 @@ def run(
             row = error_row(network, couplings, volume, note)
             rows.append(described(name, entry) | {"bin_steps": width} | row)
             progress.add(1)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), {}

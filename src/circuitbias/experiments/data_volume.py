@@ -50,7 +50,7 @@ def run(
     n_windows: int,
     resources: dict,
     **_,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, dict]:
     """Estimate from every window.
 
     Parameters
@@ -66,9 +66,11 @@ def run(
 
     Returns
     -------
-    DataFrame
+    table : DataFrame
         A row an estimator and window: estimator, method, options, fraction, window (its first step), n_steps,
         n_spikes, the columns of `errors_of`, n_counts, run_time_s, note.
+    arrays : dict
+        None.
     """
     cuts = windows(int(source.trial_steps.sum()), decades, n_windows)
     progress = Countdown(len(estimators) * sum(fraction for fraction, _, _ in cuts), "recordings estimated")
@@ -84,7 +86,7 @@ def run(
                 | error_row(network, couplings, n_spikes, note)
             )
             progress.add(fraction)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), {}
 
 
 def complete_windows(table: pd.DataFrame) -> pd.DataFrame:
@@ -109,9 +111,9 @@ def summarise(table: pd.DataFrame, *, error_level: float, **_) -> pd.DataFrame:
         A row an estimator and strength: estimator, method, options, r; ``slope``, ``slope_low``,
         ``slope_high``, ``log10_intercept``, ``intercept_low``, ``intercept_high``, ``n_volumes`` of the fit
         log10(variance error²) = slope log10(volume) + intercept to the means over windows, with 95 %
-        confidence limits (NaN with fewer than three volumes); ``bias`` and ``total`` at the largest volume;
-        ``error_level``, ``log10_demand`` (volume at which the mean total error is this level) and
-        ``demand_from``: how that was found, see `spikes_for_error`.
+        confidence limits (NaN with fewer than three volumes); ``total``, ``bias``, ``variance`` at the
+        largest volume; ``error_level``, ``log10_demand`` (volume at which the mean total error is this
+        level) and ``demand_from``: how that was found, see `spikes_for_error`.
     """
     rows = []
     keys = ["estimator", "method", "options", "r"]
@@ -124,7 +126,7 @@ def summarise(table: pd.DataFrame, *, error_level: float, **_) -> pd.DataFrame:
         rows.append(
             dict(zip(keys, key, strict=True))
             | law._asdict()
-            | {"bias": means.bias.iloc[-1], "total": means.total.iloc[-1]}
+            | means.iloc[-1][["total", "bias", "variance"]].to_dict()
             | {"error_level": error_level, "log10_demand": demand, "demand_from": origin}
         )
     return pd.DataFrame(rows)

@@ -43,7 +43,7 @@ def run(
     source: SpikeSource,
     *,
     estimators: dict,
-    n_observed: list[int],
+    n_observed: list[int] | None,
     coverage: float,
     fixed_half: bool,
     decades: float,
@@ -51,7 +51,7 @@ def run(
     seed: int,
     resources: dict,
     **_,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, dict]:
     """Estimate from every subset, and from one half of the neurons with growing data.
 
     Parameters
@@ -60,7 +60,8 @@ def run(
     source : SpikeSource
     estimators : dict
         Entries of a config by name.
-    n_observed : list of int
+    n_observed : list of int or None
+        None takes tenths of the network.
     coverage : float
         Probability of a pair to be seen, less than 1.
     fixed_half : bool
@@ -76,13 +77,17 @@ def run(
 
     Returns
     -------
-    DataFrame
+    table : DataFrame
         A row an estimate: estimator, method, options, ``experiment`` ("subsets" or "fixed_half"), n_observed,
         subset (0, 1, ... or `MERGED`), fraction (of the recording), n_spikes (of all neurons), the columns of
         `errors_of`, n_counts, run_time_s, note.
+    arrays : dict
+        None.
     """
     source = first_spikes(source, n_spikes)
     volume, n = count_spikes(source), network.n_neurons
+    if n_observed is None:
+        n_observed = sorted({max(2, round(k * n / 10)) for k in range(1, 11)})
     random = np.random.default_rng(seed)
     half = np.sort(random.permutation(n)[: n // 2])
     subsets = [
@@ -117,7 +122,7 @@ def run(
                 couplings, note = _observe(network, part, half, entry, resources)
                 errors = error_row(network, couplings, count_spikes(part), note)
                 row("fixed_half", len(half), 0, fraction, errors)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows), {}
 
 
 def summarise(table: pd.DataFrame, **_) -> pd.DataFrame:

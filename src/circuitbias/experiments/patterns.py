@@ -9,7 +9,9 @@ from circuitbias.spikes.activity import bump_period, firing_rates_hz, pattern_st
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.bumps import bump_diffusivity, co_tuned_correlation
 from circuitbias.spikes.segments import SpikeSource
-from circuitbias.spikes.views import count_spikes, first_spikes
+from circuitbias.spikes.views import StepWindow, count_spikes, first_spikes
+
+_PARTS = 5  # of a recording, whose scatter gives standard errors
 
 
 def run(
@@ -20,7 +22,7 @@ def run(
     n_spikes: int | None,
     resources: dict,
     **_,
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, dict]:
     """Describe the activity by counts in bins.
 
     Parameters
@@ -37,11 +39,13 @@ def run(
 
     Returns
     -------
-    DataFrame
+    table : DataFrame
         One row: n_spikes, duration_s, ``mean_rate_hz``, ``lowest_rate_hz``, ``highest_rate_hz`` (of the
         neurons with drive), ``pattern_strength`` (of counts in bins), ``noise_correlation`` (of co-tuned
-        neurons), ``mean_abs_correlation`` (of all pairs), ``diffusivity`` (neurons²/s; NaN where the
-        displacements do not grow as those of a diffusion do) and ``period`` (neurons).
+        neurons), ``mean_abs_correlation`` (of all pairs), ``diffusivity`` (neurons²/s), ``period`` (neurons);
+        ``noise_correlation_se`` and ``diffusivity_se``, from the scatter of five parts.
+    arrays : dict
+        None.
 
     Raises
     ------
@@ -54,16 +58,27 @@ def run(
             f"patterns: network {network.name!r} must have circulant weights that favour a pattern"
         )
     source = first_spikes(source, n_spikes)
-    counts = BinnedCounts(source, bin_steps, memory_mb=resources["memory_mb"])
-    moments = count_moments(counts, torch_device(resources["device"]))
+    n_steps = int(source.trial_steps.sum())
+
+    def binned(part):
+        return BinnedCounts(part, bin_steps, memory_mb=resources["memory_mb"])
+
+    def scatter(measure):
+        return np.std([measure(part) for part in map(binned, parts)], ddof=1) / _PARTS**0.5
+
+    def shared(counts):
+        return co_tuned_correlation(_correlations(counts, resources["device"]), period)
+
+    def diffusivity(counts):
+        return bump_diffusivity(counts, source.dt_ms * bin_steps, period)
+
+    parts = [StepWindow(source, k * n_steps // _PARTS, n_steps // _PARTS) for k in range(_PARTS)]
+    counts = binned(source)
+    correlations = _correlations(counts, resources["device"])
     driven = network.drive_scale > 0
-    sd = np.sqrt(np.diag(moments.covariance))
-    with np.errstate(invalid="ignore", divide="ignore"):  # of a neuron that never fires
-        correlations = moments.covariance / np.outer(sd, sd)
-    np.fill_diagonal(correlations, np.nan)
     rates = firing_rates_hz(source)[driven]
     complete = np.isfinite(correlations).sum() == correlations.size - len(correlations)
-    return pd.DataFrame(
+    table = pd.DataFrame(
         [
             {
                 "n_spikes": count_spikes(source),
@@ -74,8 +89,21 @@ def run(
                 "period": period,
                 "pattern_strength": pattern_strength(correlations, period) if complete else np.nan,
                 "noise_correlation": co_tuned_correlation(correlations, period),
+                "noise_correlation_se": scatter(shared),
                 "mean_abs_correlation": np.nanmean(np.abs(correlations)),
-                "diffusivity": bump_diffusivity(counts, source.dt_ms * bin_steps, period),
+                "diffusivity": diffusivity(counts),
+                "diffusivity_se": scatter(diffusivity),
             }
         ]
     )
+    return table, {}
+
+
+def _correlations(counts, device):
+    """Correlations of counts, shape (n, n); NaN on the diagonal and at neurons that never fire."""
+    covariance = count_moments(counts, torch_device(device)).covariance
+    sd = np.sqrt(np.diag(covariance))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlations = covariance / np.outer(sd, sd)
+    np.fill_diagonal(correlations, np.nan)
+    return correlations

@@ -3,4 +3,14 @@
 A module here is named after its figure and has one function ``draw``; none of them reads files.
 """
 
-FIGURES = ("figure1", "figure2")
+FIGURES = (
+    "figure1",
+    "figure2",
+    "methods",
+    "profiles",
+    "data_volume",
+    "partial_observation",
+    "bin_width",
+    "patterns",
+    "synchrony",
+)

@@ -33,16 +33,23 @@ def thresholds(network: str) -> pd.Series:
     return tables[network].set_index("r")["theta"]
 
 
-def errors() -> pd.DataFrame:
-    """Return the published errors against weight strength (threshold model, ring, 1e8 spikes).
+def errors(network: str = "ring") -> pd.DataFrame:
+    """Return the published errors against weight strength (threshold model, 1e8 spikes).
+
+    Parameters
+    ----------
+    network : {"ring", "ring_pinned"}
 
     Returns
     -------
     DataFrame
         Columns method ("glm", "mean_field", "mean_field_binarised", "logistic", "mpf", "tap",
-        "sessak_monasson"), r, n_spikes, total, bias, variance (errors relative to the norm of W0).
+        "sessak_monasson"; of the pinned ring "mpf" and "logistic_binarised"), r, n_spikes, total, bias,
+        variance (errors relative to the norm of W0); total_l1, bias_l1, variance_l1: the same with the older
+        scale, where the authors' files have that, else NaN.
     """
-    return _table("errors")
+    table = _table("errors")
+    return table[table.network == network].drop(columns="network").reset_index(drop=True)
 
 
 def pattern_strength() -> pd.DataFrame:
@@ -63,6 +70,42 @@ def power_law_fits() -> pd.DataFrame:
         intercept_high; low and high are 95 % confidence limits.
     """
     return _table("power_law_fits")
+
+
+def error_against_volume() -> pd.DataFrame:
+    """Return errors of minimum probability flow on the pinned ring: columns r, log10_spikes, total."""
+    return _table("error_against_volume")
+
+
+def data_demand() -> pd.DataFrame:
+    """Return the data that minimum probability flow takes for a total error of 0.577 on the pinned ring.
+
+    Returns
+    -------
+    DataFrame
+        Columns r, log10_spikes (sum of the binned values).
+    """
+    return _table("data_demand")
+
+
+def bin_width() -> pd.DataFrame:
+    """Return errors of minimum probability flow: columns bin_steps, total, bias, variance."""
+    return _table("bin_width")
+
+
+def synchrony() -> pd.DataFrame:
+    """Return the total errors of Extended Data Figure 7: columns estimator, r, total."""
+    return _table("synchrony")
+
+
+def noise_correlation() -> pd.DataFrame:
+    """Return noise correlations of the pinned ring: columns r, noise_correlation."""
+    return _table("noise_correlation")
+
+
+def diffusivity() -> pd.DataFrame:
+    """Return diffusivities of the bumps, in a unit that is not said: columns r, diffusivity."""
+    return _table("diffusivity")
 
 
 def _table(name: str) -> pd.DataFrame:

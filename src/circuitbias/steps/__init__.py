@@ -12,6 +12,8 @@ STEPS = (
     "estimate",
     "errors",
     "experiment",
+    "gather",
+    "summarise",
     "compare",
     "figure",
     "reproduction",

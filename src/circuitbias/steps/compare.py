@@ -1,18 +1,33 @@
-"""Set our errors and pattern strengths beside the published ones, and say which agree."""
+"""Set our errors, pattern strengths and experiments beside the published ones, and say which agree."""
 
 import numpy as np
 import pandas as pd
 
-from circuitbias.comparison import compare_errors, compare_patterns, is_published_ring, summary
+from circuitbias.comparison import published_network, summary
+from circuitbias.comparison.activity import (
+    compare_diffusivities,
+    compare_noise_correlations,
+    compare_patterns,
+)
+from circuitbias.comparison.errors import compare_errors
+from circuitbias.comparison.experiments import (
+    compare_bin_widths,
+    compare_data_demand,
+    compare_synchrony,
+    compare_volume_curves,
+    compare_volume_laws,
+)
 from circuitbias.files import atomic_path
 from circuitbias.networks.network import Network
 
 
 def add_arguments(parser):
     """Declare the arguments of the step."""
-    parser.add_argument("--network", required=True, help="network file: the ring of the paper")
+    parser.add_argument("--network", required=True, help="network file: the ring of the paper, pinned or not")
     parser.add_argument("--errors", required=True, help="errors of each run (.csv)")
     parser.add_argument("--activity", required=True, nargs="+", help="activity files (.npz)")
+    for name in ("data-volume", "data-volume-summary", "bin-width", "patterns", "synchrony"):
+        parser.add_argument(f"--{name}", help="table of this experiment (.csv)")
     parser.add_argument("--output", required=True, help="comparison (.csv)")
     parser.add_argument("--summary", help="what agrees and what differs, in words (.txt)")
 
@@ -20,24 +35,41 @@ def add_arguments(parser):
 def run(arguments):
     """Do the step."""
     network = Network.load(arguments.network)
-    if not is_published_ring(network):
+    which = published_network(network)
+    if which is None:
         raise ValueError(
-            f"--network {arguments.network}: {network.name!r} is not the network of the published numbers, "
-            "the ring of 100 neurons with equal drive"
+            f"--network {arguments.network}: {network.name!r} is not a network of the published numbers, "
+            "the ring of 100 neurons with equal drive, or with one neuron silenced"
         )
-    comparison = pd.concat(
-        [
-            compare_errors(pd.read_csv(arguments.errors), network.n_neurons),
-            compare_patterns(_patterns(arguments.activity)),
-        ],
-        ignore_index=True,
-    )
+    parts = [compare_errors(pd.read_csv(arguments.errors), which), *_experiments(arguments, which)]
+    if which == "ring":
+        parts.insert(1, compare_patterns(_patterns(arguments.activity)))
+    # An empty table would make columns of text of all others.
+    parts = [part for part in parts if len(part)] or parts[:1]
+    comparison = pd.concat(parts, ignore_index=True)
+    comparison.insert(0, "network", which)
     with atomic_path(arguments.output) as aside:
         comparison.to_csv(aside, index=False, float_format="%.6g")
     print(summary(comparison))
     if arguments.summary:
         with atomic_path(arguments.summary) as aside:
             aside.write_text(summary(comparison) + "\n", encoding="utf-8")
+
+
+def _experiments(arguments, which):
+    """Comparisons of the experiments that there are, and that the paper did on this network."""
+    if arguments.data_volume_summary:
+        laws = pd.read_csv(arguments.data_volume_summary)
+        yield compare_volume_laws(laws) if which == "ring" else compare_data_demand(laws)
+    if arguments.data_volume and which == "ring_pinned":
+        yield compare_volume_curves(pd.read_csv(arguments.data_volume), which)
+    if arguments.bin_width and which == "ring":
+        yield compare_bin_widths(pd.read_csv(arguments.bin_width))
+    if arguments.patterns:
+        compare = compare_diffusivities if which == "ring" else compare_noise_correlations
+        yield compare(pd.read_csv(arguments.patterns))
+    if arguments.synchrony and which == "ring":
+        yield compare_synchrony(pd.read_csv(arguments.synchrony))
 
 
 def _patterns(paths) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from circuitbias import published
-from circuitbias.comparison import is_published_ring
+from circuitbias.comparison import published_network
 from circuitbias.errors.tables import run_of
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.figures import FIGURES
@@ -20,10 +20,11 @@ def add_arguments(parser):
     for command in commands.values():
         command.add_argument("--network", required=True, help="network file")
         command.add_argument(
-            "--examples", required=True, nargs="+", type=float, help="strengths r to show in full"
-        )
-        command.add_argument(
             "--output", required=True, help="path without suffix: .svg, .pdf, .png and .csv are written"
+        )
+    for name in ("figure1", "figure2", "profiles"):
+        commands[name].add_argument(
+            "--examples", required=True, nargs="+", type=float, help="strengths r to show in full"
         )
     commands["figure1"].add_argument("--activity", required=True, nargs="+", help="activity files (.npz)")
     add = commands["figure2"].add_argument
@@ -31,6 +32,12 @@ def add_arguments(parser):
     add("--profiles", required=True, help="mean profiles of each run (.csv)")
     add("--couplings", required=True, nargs="+", help="files of couplings; those of the examples are drawn")
     add("--comparison", help="comparison with the published errors (.csv)")
+    for name, command in commands.items():
+        if name not in _READERS:
+            command.add_argument("--table", required=True, help="table of results (.csv)")
+            command.add_argument("--summary", help="its summary, a row a condition (.csv)")
+            command.add_argument("--comparison", help="comparison with the published numbers (.csv)")
+            command.add_argument("--arrays", help="arrays of one recording (.npz)")
 
 
 def run(arguments):
@@ -38,7 +45,7 @@ def run(arguments):
     # Only the figure asked for: an error in another one is none of our business.
     module = importlib.import_module(f"circuitbias.figures.{arguments.figure}")
     style = importlib.import_module("circuitbias.figures.style")
-    inputs = {"figure1": _read_figure1, "figure2": _read_figure2}[arguments.figure](module, arguments)
+    inputs = _READERS.get(arguments.figure, _read_tables)(module, arguments)
     style.save(*module.draw(**inputs), arguments.output)
 
 
@@ -67,7 +74,7 @@ def _read_figure1(module, arguments) -> dict:
         "runs": [runs[i] for i in np.argsort(seeds, kind="stable")],
         "examples": arguments.examples,
         "patterns": pd.concat(patterns, ignore_index=True),
-        "published": published.pattern_strength() if is_published_ring(network) else None,
+        "published": published.pattern_strength() if published_network(network) == "ring" else None,
     }
 
 
@@ -92,6 +99,24 @@ def _read_figure2(module, arguments) -> dict:
         "couplings": couplings,
         "comparison": pd.read_csv(arguments.comparison) if arguments.comparison else None,
     }
+
+
+def _read_tables(module, arguments) -> dict:
+    tables = ("table", "summary", "comparison")
+    paths = {name: path for name in tables if (path := getattr(arguments, name))}
+    inputs = {name: pd.read_csv(path) for name, path in paths.items()}
+    if arguments.arrays:
+        with np.load(arguments.arrays) as file:
+            arrays = {name: file[name] for name in file.files}
+        inputs |= {"weights": Network.load(arguments.network).weights, "arrays": arrays}
+    if examples := getattr(arguments, "examples", None):
+        _check_examples(examples, set(inputs["table"].r))
+        inputs["examples"] = examples
+    return inputs
+
+
+_READERS = {"figure1": _read_figure1, "figure2": _read_figure2}
+"""What reads the inputs of a figure that takes more than tables."""
 
 
 def _check_examples(examples, strengths):
