@@ -11,11 +11,15 @@ class Design:
     """The design matrix, block by block: counts of the kept neurons at each lag, and a column of ones."""
 
     def __init__(self, counts: BinnedCounts, kept: np.ndarray, lags: list[int], device: torch.device):
-        self._counts, self._kept, self._lags, self._device = counts, kept, lags, device
+        self._counts, self.kept, self._lags, self._device = counts, kept, lags, device
+        self._same_bin = lags[0] == 0  # the first columns are the targets themselves
         self._some_dropped = len(kept) < counts.n_neurons
         self.n_targets = len(kept)
         self.n_columns = len(lags) * len(kept) + 1
         self.n_rows = int(np.maximum(counts.trial_bins - lags[-1], 0).sum())
+        self._require_rows()
+
+    def _require_rows(self):
         if self.n_rows <= self.n_columns:
             raise ValueError(
                 f"{self.n_rows} bins are too few for {self.n_columns} coefficients a neuron: "
@@ -25,9 +29,35 @@ class Design:
     def free_coefficients(self) -> torch.Tensor:
         """All coefficients but that of a neuron's own count in the same bin."""
         free = torch.ones((self.n_columns, self.n_targets), dtype=torch.bool, device=self._device)
-        if self._lags[0] == 0:
+        if self._same_bin:
             free[: self.n_targets].fill_diagonal_(False)
         return free
+
+    def least_curvatures(self, cross_moment: torch.Tensor, response_means: torch.Tensor) -> torch.Tensor:
+        """Bound from below of ``mean(mu x^2)`` where all gradients are zero, ``mean(mu x) = mean(y x)``."""
+        return cross_moment  # as x are whole numbers
+
+    def fires_at_bounds(self, cross_moment, bounds, response_means) -> torch.Tensor:
+        """Whether a target fires only where a covariate is lowest, or is highest: (n_columns, n_targets).
+
+        Parameters
+        ----------
+        cross_moment, bounds : tensor
+            From `survey`.
+        response_means : tensor, shape (n_targets,)
+        """
+        # Over the spikes of the target, the covariate's distance from its lowest and from its highest count.
+        distances = (cross_moment - bounds[0][:, None] * response_means).minimum(
+            bounds[1][:, None] * response_means - cross_moment
+        )
+        return distances * self.n_rows < 0.5  # the sums are whole numbers
+
+    def separable_message(self, neurons: list[int]) -> str:
+        """Say of which targets the likelihood has no maximum, and why."""
+        return (
+            f"neurons {neurons} never fire in the bins (at lags {self._lags}) of some other neuron, or only "
+            "in those where it fires most: their likelihood has no maximum and their couplings are NaN"
+        )
 
     def require_independent(self, second_moment: torch.Tensor, response_means: torch.Tensor) -> None:
         """Raise unless the counts at all lags are linearly independent and every neuron responds.
@@ -41,7 +71,7 @@ class Design:
         dependent = dependent.reshape(len(self._lags), -1).any(0) | (response_means == 0).cpu().numpy()
         if dependent.any():
             raise ValueError(
-                f"counts of neurons {self._kept[dependent].tolist()} at lags={self._lags} are constant or "
+                f"counts of neurons {self.kept[dependent].tolist()} at lags={self._lags} are constant or "
                 "linearly dependent: leave out lags, or record for longer"
             )
 
@@ -54,7 +84,7 @@ class Design:
         longest = self._lags[-1]
         trial, past = None, None
         for block in self._counts.blocks():
-            counts = block.counts[:, self._kept] if self._some_dropped else block.counts
+            counts = block.counts[:, self.kept] if self._some_dropped else block.counts
             if block.trial != trial:
                 trial, past = block.trial, counts[:0]
             counts = np.concatenate([past, counts]) if longest else counts
@@ -82,13 +112,13 @@ class Design:
         row = 0
         for design, counts in self._blocks_and_counts():
             second.addmm_(design.T, design)
-            if self._lags[0] > 0:
+            if not self._same_bin:
                 cross.addmm_(design.T, torch.from_numpy(counts.astype(np.float64)).to(self._device))
             bounds[0] = bounds[0].minimum(design.amin(0))
             bounds[1] = bounds[1].maximum(design.amax(0))
             # A copy: a view would keep the whole block in memory.
             sampled.append(design[-row % stride :: stride].clone())
             row += len(design)
-        if self._lags[0] == 0:
-            cross = second[:, : self.n_targets].clone()  # the first columns are the targets themselves
+        if self._same_bin:
+            cross = second[:, : self.n_targets].clone()
         return second / self.n_rows, cross / self.n_rows, bounds, torch.cat(sampled)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -95,26 +96,100 @@ def estimate(
     usable = usable_neurons(count_moments(counts, device))
     design = Design(counts, usable.kept, lags, device)
 
+    fitted = fit(
+        design, ridge=ridge, tolerance=tolerance, max_passes=max_passes, block_rows=counts.block_bins
+    )
+    if fitted.failed.any():
+        failed = usable.kept[fitted.failed.cpu()]
+        warn_not_converged(failed, fitted, tolerance, max_passes, fitted.passes)
+
+    def of_pairs(values):
+        values = fitted.of_fitted(values)
+        return np.stack([usable.pairs(of_lag) for of_lag in np.split(values, len(lags))])
+
+    coefficients = of_pairs(fitted.coefficients[:-1])
+    return Couplings(
+        coefficients.sum(axis=0),
+        diagnostics=fitted.diagnostics(design.n_rows),
+        arrays={
+            "coefficients": coefficients,
+            "intercepts": usable.neurons(fitted.of_fitted(fitted.coefficients[-1])),
+            "scaled_gradient": usable.neurons(fitted.of_fitted(fitted.scaled_gradient)),
+            "standard_errors": of_pairs(fitted.standard_errors),
+        },
+    )
+
+
+@dataclass(frozen=True)
+class PoissonFit:
+    """Poisson regressions of all targets on one design.
+
+    Attributes
+    ----------
+    coefficients : tensor, shape (n_columns, n_targets)
+    scaled_gradient : tensor, shape (n_targets,)
+        Largest entry of each target's gradient, per standard deviation of the covariate and mean response.
+    fitted, failed : tensor of bool, shape (n_targets,)
+        Which have converged, and which have not; a target whose likelihood has no maximum is neither.
+    standard_errors : tensor, shape (n_columns - 1, n_targets)
+        Of the slopes, from the Hessian on a subsample of the rows; NaN for those that are held at zero.
+    passes : int
+    """
+
+    coefficients: torch.Tensor
+    scaled_gradient: torch.Tensor
+    fitted: torch.Tensor
+    failed: torch.Tensor
+    standard_errors: torch.Tensor
+    passes: int
+
+    def of_fitted(self, values: torch.Tensor) -> np.ndarray:
+        """Values, (n_targets,) or (rows, n_targets), with NaN for targets that have no fit."""
+        return torch.where(self.fitted, values, torch.nan).cpu().numpy()
+
+    def diagnostics(self, n_rows: int) -> dict:
+        """What every method says of such a fit."""
+        return {
+            "n_bins": n_rows,
+            "passes": self.passes,
+            "largest_scaled_gradient": (
+                self.scaled_gradient[self.fitted].max().item() if self.fitted.any() else None
+            ),
+            "n_not_converged": int(self.failed.sum()),
+        }
+
+
+def fit(design: Design, *, ridge: float, tolerance: float, max_passes: int, block_rows: int) -> PoissonFit:
+    """Fit the Poisson regressions of all targets on one design; warn of those without a maximum.
+
+    Parameters
+    ----------
+    design : Design
+    ridge, tolerance, max_passes
+        See `estimate`.
+    block_rows : int
+        Most rows of the subsample that are worked on at a time.
+
+    Returns
+    -------
+    PoissonFit
+
+    Raises
+    ------
+    ValueError
+        If columns of the design are linearly dependent.
+    """
     second_moment, cross_moment, bounds, sample = design.survey(_SAMPLE_ROWS_PER_COLUMN * design.n_columns)
     means = second_moment[-1]  # of the columns; the last column is 1
     variances = second_moment.diagonal() - means**2
     response_means = cross_moment[-1]
     design.require_independent(second_moment, response_means)
     free = design.free_coefficients()
-    # Over the spikes of the target, the covariate's distance from its lowest and from its highest count.
-    distances = (cross_moment - bounds[0][:, None] * response_means).minimum(
-        bounds[1][:, None] * response_means - cross_moment
-    )
-    at_bound = (distances * design.n_rows < 0.5) & free  # the sums are whole numbers
+    at_bound = design.fires_at_bounds(cross_moment, bounds, response_means) & free
     separable = at_bound[:-1].any(0) & (ridge == 0)
     if separable.any():
-        warnings.warn(
-            f"neurons {usable.kept[separable.cpu()].tolist()} never fire in the bins (at lags {lags}) of "
-            "some other neuron, or only in those where it fires most: their likelihood has no maximum "
-            "and their couplings are NaN",
-            SeparableCountsWarning,
-            stacklevel=3,
-        )
+        neurons = design.kept[separable.cpu()].tolist()
+        warnings.warn(design.separable_message(neurons), SeparableCountsWarning, stacklevel=4)
     free = free & ~separable  # such a target rests at zero
 
     # The gradient's natural size: one standard deviation of the covariate times the mean response.
@@ -131,7 +206,7 @@ def estimate(
     shared = shared_preconditioner(second_moment, response_means, free, ridge)
     rough = minimise(
         Objective(
-            lambda: iter(sample.split(counts.block_bins)),
+            lambda: iter(sample.split(block_rows)),
             len(sample),
             cross_moment,
             sampled,
@@ -144,8 +219,8 @@ def estimate(
         _ROUGH_PASSES,
     )
     begin = torch.where(rough.converged, rough.coefficients, start)
-    # Where all gradients are zero, mean(mu x^2) >= mean(mu x) = mean(y x), as x are whole numbers.
-    hessians = sample_hessians(sample, lambda rows: (rows @ begin.float()).exp_(), free, cross_moment, ridge)
+    floor = design.least_curvatures(cross_moment, response_means)
+    hessians = sample_hessians(sample, lambda rows: (rows @ begin.float()).exp_(), free, floor, ridge)
     precondition, inverse_diagonal = target_preconditioner(hessians, free)
     objective = Objective(design.blocks, design.n_rows, cross_moment, free, ridge)
     solution = minimise(
@@ -157,36 +232,11 @@ def estimate(
         max_passes,
         report=report_pass,
     )
-    failed = ~solution.converged & ~separable
-    if failed.any():
-        warn_not_converged(usable.kept[failed.cpu()], solution, tolerance, max_passes, objective.passes)
-
-    fitted = solution.converged & ~separable
-
-    def of_neurons(values):
-        return usable.neurons(torch.where(fitted, values, torch.nan).cpu().numpy())
-
-    def of_pairs(values):
-        values = torch.where(fitted, values, torch.nan).cpu().numpy()
-        return np.stack([usable.pairs(of_lag) for of_lag in np.split(values, len(lags))])
-
-    coefficients = of_pairs(solution.coefficients[:-1])
-    return Couplings(
-        coefficients.sum(axis=0),
-        diagnostics={
-            "n_bins": design.n_rows,
-            "passes": objective.passes,
-            "largest_scaled_gradient": (
-                solution.scaled_gradient[fitted].max().item() if fitted.any() else None
-            ),
-            "n_not_converged": int(failed.sum()),
-        },
-        arrays={
-            "coefficients": coefficients,
-            "intercepts": of_neurons(solution.coefficients[-1]),
-            "scaled_gradient": of_neurons(solution.scaled_gradient),
-            "standard_errors": of_pairs(
-                torch.where(free, inverse_diagonal / design.n_rows, torch.nan)[:-1].sqrt()
-            ),
-        },
+    return PoissonFit(
+        solution.coefficients,
+        solution.scaled_gradient,
+        fitted=solution.converged & ~separable,
+        failed=~solution.converged & ~separable,
+        standard_errors=torch.where(free, inverse_diagonal / design.n_rows, torch.nan)[:-1].sqrt(),
+        passes=objective.passes,
     )

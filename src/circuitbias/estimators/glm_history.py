@@ -1,0 +1,100 @@
+"""Poisson GLM on exponentially filtered spike histories."""
+
+import numpy as np
+
+from circuitbias.estimators.couplings import Couplings
+from circuitbias.estimators.glm import fit
+from circuitbias.estimators.history import Events, ExponentialDesign
+from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
+from circuitbias.estimators.regression import warn_not_converged
+from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.segments import SpikeSource
+
+
+def estimate(
+    source: SpikeSource,
+    *,
+    bin_steps: int = 10,
+    filter_ms: float = 10.0,
+    ridge: float = 0.0,
+    tolerance: float = 1e-8,
+    max_passes: int = 200,
+    memory_mb: float = 1500.0,
+    device: str = "auto",
+) -> Couplings:
+    """Fit, for every neuron j, ``count_j(t) ~ Poisson(exp(b_j + sum_i J[i, j] f_i(t)))``.
+
+    Here t is the first step of a bin and the covariate is the filtered past of neuron i,
+
+        f_i(t) = sum over spikes of i at steps k < t of exp(-(t - k) dt / filter_ms),
+
+    which is empty at the start of a trial. A neuron's own past is a covariate too, but no coupling. A variant
+    in the code of Das & Fiete (2020) has bins of one step and a filter of 100 steps, cut after 1000.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    bin_steps : int, optional
+        Steps in a bin of the response; the past is filtered step by step.
+    filter_ms : float, optional
+        Time constant of the filter.
+    ridge : float, optional
+        Penalty ``ridge / 2 |J_j|^2`` on the mean negative log-likelihood of a bin.
+    tolerance : float, optional
+        Largest gradient of the mean log-likelihood at which a fit has converged, per standard deviation
+        of the covariate and per mean count of the response.
+    max_passes : int, optional
+        Most passes over the data.
+    memory_mb, device
+        See `circuitbias.estimators.estimate`.
+
+    Returns
+    -------
+    Couplings
+        Diagnostics: ``n_bins``, ``passes``, ``largest_scaled_gradient`` (the certificate: over all
+        neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (n, n), with those of a
+        neuron's own past on the diagonal, ``intercepts`` (n,), ``scaled_gradient`` (n,),
+        ``standard_errors`` (n, n), those that the Poisson model itself predicts, from the Hessian on a
+        subsample of the bins.
+
+    Warns
+    -----
+    ConstantNeuronWarning, CollinearNeuronsWarning
+        Neurons whose couplings are not defined are NaN.
+    SeparableCountsWarning
+        A neuron that fires only where the history of some neuron is empty, or only where that is largest,
+        has no finite fit: NaN.
+    NotConvergedWarning
+        Fits that did not reach the tolerance are NaN.
+
+    Raises
+    ------
+    ValueError
+        If filter_ms is not positive, there are not more bins than neurons, or the histories are linearly
+        dependent.
+    """
+    if not 0 < filter_ms < np.inf:
+        raise ValueError(f"filter_ms={filter_ms:g} must be greater than 0 and finite")
+    device = torch_device(device)
+    counts = BinnedCounts(source, bin_steps, memory_mb=memory_mb)
+    usable = usable_neurons(count_moments(counts, device))
+    events = Events(source, bin_steps, usable.kept, counts.block_bins, look_back=0)
+    del counts  # the histories are made from the events
+    design = ExponentialDesign(events, usable.kept, filter_ms / source.dt_ms, device)
+    fitted = fit(
+        design, ridge=ridge, tolerance=tolerance, max_passes=max_passes, block_rows=events.block_bins
+    )
+    if fitted.failed.any():
+        failed = usable.kept[fitted.failed.cpu()]
+        warn_not_converged(failed, fitted, tolerance, max_passes, fitted.passes)
+    coefficients = usable.pairs(fitted.of_fitted(fitted.coefficients[:-1]))
+    return Couplings(
+        coefficients,
+        diagnostics=fitted.diagnostics(design.n_rows),
+        arrays={
+            "coefficients": coefficients,
+            "intercepts": usable.neurons(fitted.of_fitted(fitted.coefficients[-1])),
+            "scaled_gradient": usable.neurons(fitted.of_fitted(fitted.scaled_gradient)),
+            "standard_errors": usable.pairs(fitted.of_fitted(fitted.standard_errors)),
+        },
+    )
