@@ -1,6 +1,8 @@
 """Logistic regression: whether a neuron fires in a bin, given the counts of the others."""
 
 import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -8,8 +10,15 @@ import torch
 from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
 from circuitbias.estimators.design import Design
 from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
+from circuitbias.estimators.penalty import (
+    CHOICES,
+    CrossValidation,
+    check_choice,
+    choose,
+    relative_misfit,
+)
 from circuitbias.estimators.proximal import minimise_with_penalty
-from circuitbias.estimators.quasi_newton import minimise, sample_hessians, target_preconditioner
+from circuitbias.estimators.quasi_newton import Solution, minimise, sample_hessians, target_preconditioner
 from circuitbias.estimators.regression import Objective, logistic, report_pass, warn_not_converged
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
@@ -24,11 +33,14 @@ def estimate(
     *,
     bin_steps: int = 100,
     binarise: bool = False,
-    l1: float = 0.0,
+    l1: float | str = 0.0,
+    l1_grid: Sequence[float] = (0, 10, 30, 100, 300, 1000),
+    folds: int = 5,
     tolerance: float = 1e-8,
     max_passes: int = 200,
     memory_mb: float = 1500.0,
     device: str = "auto",
+    weights: np.ndarray | None = None,
 ) -> Couplings:
     """Fit, for every neuron j, ``P(count_j > 0) = 1 / (1 + exp(-b_j - sum_i J[i, j] count_i))``.
 
@@ -41,12 +53,20 @@ def estimate(
         Steps in a bin.
     binarise : bool, optional
         Use ``count > 0`` as covariate too: the conditional of an Ising model.
-    l1 : float, optional
+    l1 : float or {"cross_validation", "oracle"}, optional
         Penalty ``l1 * sum_i |J[i, j]|`` on the sum over bins of the negative log-likelihood: as for Das &
         Fiete (2020), and the inverse of scikit-learn's ``C``. The intercept b is not penalised. As the
         sum grows with the number of bins, so must l1 if it is to mean the same. They chose, for 1e8 spikes,
         what came closest to the true weights: 260, 310, 210, 110, 0, 0, 0, 0, 0, 60, 260 for r = 0.0005,
         0.0025, ... 0.025.
+        ``oracle`` does the same: of ``l1_grid``, what brings the couplings, on their best scale, closest to
+        ``weights``. ``cross_validation`` takes what makes bins likeliest that were left out of the fit,
+        intervals of the recording in turn, on the mean over neurons; as fewer bins are fitted then, the
+        penalty is scaled by their share. One penalty is chosen for all neurons.
+    l1_grid : sequence of float, optional
+        Penalties to choose from.
+    folds : int, optional
+        Intervals that cross-validation leaves out in turn.
     tolerance : float, optional
         Largest gradient of the mean log-likelihood at which a fit has converged, per standard deviations
         of covariate and response; with ``l1``, that of the subgradient of least size.
@@ -54,13 +74,17 @@ def estimate(
         Most passes over the data.
     memory_mb, device
         See `circuitbias.estimators.estimate`.
+    weights : ndarray, shape (n, n), optional
+        True weights [pre, post], for the oracle alone.
 
     Returns
     -------
     Couplings
         Diagnostics: ``n_bins``, ``mean_count``, ``passes``, ``largest_scaled_gradient`` (the certificate:
-        over all neurons that have a fit), ``n_not_converged``. Arrays: ``intercepts`` (n,),
-        ``scaled_gradient`` (n,).
+        over all neurons that have a fit), ``n_not_converged``. Where the penalty
+        was chosen also ``l1``, the choice, and ``l1_path``, for every penalty its ``error`` or its
+        ``held_out_log_likelihood`` (nats per bin and neuron); that is None where some neuron has no fit.
+        Arrays, of the chosen fit: ``intercepts`` (n,), ``scaled_gradient`` (n,).
 
     Warns
     -----
@@ -75,99 +99,224 @@ def estimate(
     Raises
     ------
     ValueError
-        If l1 is negative or there are not more bins than neurons.
+        If l1 is negative or unknown, the oracle is not shown the weights, or there are not more bins than
+        neurons.
     """
-    if not l1 >= 0:
-        raise ValueError(f"l1={l1} must be 0 or more")
+    check_choice(l1, l1_grid, folds, weights, source.n_neurons)
     device = torch_device(device)
     counts = BinnedCounts(source, bin_steps, binarise, memory_mb)
     moments = count_moments(counts, device)
     usable = usable_neurons(moments)
     design = Design(counts, usable.kept, [0], device)
+    path = _Path(design, counts.block_bins, tolerance, max_passes)
 
-    second_moment, _, bounds, sample = design.survey(_SAMPLE_ROWS_PER_COLUMN * design.n_columns)
-    cross_moment = _cross_moment(design.blocks(), design.n_rows)
-    rates, means = cross_moment[-1], second_moment[-1]
-    variances = rates * (1 - rates)
-    free = design.free_coefficients()
-    always = rates > 1 - 0.5 / design.n_rows
-    separable = _at_bound(cross_moment, means, bounds, design.n_rows, free) & (l1 == 0) | always
-    if separable.any():
+    penalties = [l1] if l1 not in CHOICES else sorted(map(float, l1_grid), reverse=True)
+    validation = CrossValidation(design, path, folds) if l1 == "cross_validation" else None
+    fits = {}
+    for penalty in penalties:
+        fits[penalty] = path.fit(penalty)
+        if validation:
+            validation.fit(penalty)
+    chosen, choice = penalties[0], {}
+    if validation:
+        chosen, choice = choose(penalties, "held_out_log_likelihood", validation.log_likelihoods())
+    elif l1 == "oracle":
+        found = [torch.where(fit.fitted, fit.coefficients[:-1], torch.nan) for fit in fits.values()]
+        errors = [relative_misfit(weights, usable.pairs(values.cpu().numpy())) for values in found]
+        chosen, choice = choose(penalties, "error", errors)
+
+    fit = fits[chosen]
+    if fit.separable.any():
         warnings.warn(
-            f"neurons {usable.kept[separable.cpu()].tolist()} fire always, or whether they do is certain "
+            f"neurons {usable.kept[fit.separable.cpu()].tolist()} fire always, or whether they do is certain "
             "where some other neuron's count is not its lowest, or not its highest: their likelihood has no "
             "maximum and their couplings are NaN",
             SeparableCountsWarning,
             stacklevel=3,
         )
-    free = free & ~separable  # such a target rests at zero
-
-    # The gradient's natural size: the standard deviations of covariate and response.
-    spread = torch.cat([(second_moment.diagonal() - means**2)[:-1].sqrt(), means[-1:]])
-    gradient_scale = spread[:, None] * torch.where(separable, 1.0, variances).sqrt()
-    start = torch.zeros_like(cross_moment)
-    start[-1] = torch.where(separable, 0.0, (rates / (1 - rates)).log())
-
-    def weights_at(coefficients):
-        def weights(rows):
-            mean = (rows @ coefficients.to(rows)).sigmoid_()
-            return mean * (1 - mean)
-
-        return weights
-
-    def fit(objective, begin, floor, *limits):
-        """Minimise, led by the Hessians of the sample with diagonals of at least ``floor``."""
-
-        def hessians_at(coefficients):
-            return sample_hessians(sample, weights_at(coefficients), free, floor, objective.ridge)
-
-        if l1 > 0:
-            penalty = l1 / design.n_rows
-            return minimise_with_penalty(
-                objective, begin, hessians_at, free, penalty, gradient_scale, *limits
-            )
-        precondition, _ = target_preconditioner(hessians_at(begin), free)
-        return minimise(objective, begin, precondition, gradient_scale, *limits)
-
-    # On a subsample first, which a small ridge keeps from what only the sample separates.
-    sampled = Objective(
-        lambda: iter(sample.split(counts.block_bins)),
-        len(sample),
-        _cross_moment([sample], len(sample)),
-        free,
-        _ROUGH_RIDGE,
-        logistic,
-    )
-    floor = _FLOOR * second_moment.diagonal()[:, None] * torch.where(separable, 1.0, variances)
-    rough = fit(sampled, start, floor, _ROUGH_TOLERANCE, _ROUGH_PASSES)
-    begin = torch.where(rough.converged, rough.coefficients, start)
-    weights = weights_at(begin)
-    floor = _FLOOR * sum((rows**2).T @ weights(rows) for rows in design.blocks()) / design.n_rows
-    objective = Objective(design.blocks, design.n_rows, cross_moment, free, family=logistic)
-    solution = fit(objective, begin, floor, tolerance, max_passes, report_pass)
-
-    failed = ~solution.converged & ~separable
+    failed = ~fit.converged & ~fit.separable
     if failed.any():
-        warn_not_converged(usable.kept[failed.cpu()], solution, tolerance, max_passes, objective.passes)
-    fitted = solution.converged & ~separable
+        warn_not_converged(usable.kept[failed.cpu()], fit, tolerance, max_passes, fit.passes)
     coefficients, scaled_gradient = (
-        torch.where(fitted, result, torch.nan).cpu().numpy()
-        for result in (solution.coefficients, solution.scaled_gradient)
+        torch.where(fit.fitted, result, torch.nan).cpu().numpy()
+        for result in (fit.coefficients, fit.scaled_gradient)
     )
     return Couplings(
         usable.pairs(coefficients[:-1]),
         diagnostics={
             "n_bins": design.n_rows,
             "mean_count": float(moments.mean.mean()),
-            "passes": objective.passes,
-            "largest_scaled_gradient": float(np.nanmax(scaled_gradient)) if fitted.any() else None,
+            "passes": path.passes + (validation.passes if validation else 0),
+            "largest_scaled_gradient": float(np.nanmax(scaled_gradient)) if fit.fitted.any() else None,
             "n_not_converged": int(failed.sum()),
-        },
+        }
+        | choice,
         arrays={
             "intercepts": usable.neurons(coefficients[-1]),
             "scaled_gradient": usable.neurons(scaled_gradient),
         },
     )
+
+
+@dataclass
+class _Fit(Solution):
+    """A solution, which of its neurons have none to be found, and the passes it took."""
+
+    separable: torch.Tensor
+    passes: int
+
+    @property
+    def fitted(self):
+        return self.converged & ~self.separable
+
+
+class _Regressions:
+    """The regressions of all neurons on some rows of the design matrix.
+
+    Parameters
+    ----------
+    blocks : callable
+        Goes over these rows once.
+    n_rows : int
+    cross_moment : tensor, shape (n_columns, n_targets)
+        ``X'Y / T`` over these rows.
+    means : tensor, shape (n_columns,)
+        Of the columns over these rows.
+    bounds : tensor, shape (2, n_columns)
+        Lowest and highest count.
+    spread : tensor, shape (n_columns,)
+        Natural size of the columns.
+    free : tensor of bool, shape (n_columns, n_targets)
+        Coefficients that are fitted.
+    """
+
+    def __init__(self, blocks, n_rows, cross_moment, means, bounds, spread, free):
+        self.blocks, self.n_rows, self.cross_moment, self.free = blocks, n_rows, cross_moment, free
+        rates = cross_moment[-1]
+        self._rates, self._spread = rates, spread
+        self._certain = (rates > 1 - 0.5 / n_rows) | (rates < 0.5 / n_rows)
+        self._at_bound = _at_bound(cross_moment, means, bounds, n_rows, free)
+
+    def separable(self, l1):
+        """Targets whose likelihood has no maximum."""
+        return self._at_bound & (l1 == 0) | self._certain
+
+    def variances(self, separable):
+        """Of the targets, a stand-in where that is no use."""
+        return torch.where(separable, 1.0, self._rates * (1 - self._rates))
+
+    def start(self, separable):
+        """Every neuron on its own."""
+        start = torch.zeros_like(self.cross_moment)
+        start[-1] = torch.where(separable, 0.0, (self._rates / (1 - self._rates)).log())
+        return start
+
+    def objective(self, separable):
+        """The objectives; a separable target rests at zero."""
+        return Objective(self.blocks, self.n_rows, self.cross_moment, self.free & ~separable, family=logistic)
+
+    def floor(self, coefficients):
+        """Bound of the diagonals of the Hessians, from all rows."""
+        weights = _weights_at(coefficients)
+        return _FLOOR * sum((rows**2).T @ weights(rows) for rows in self.blocks()) / self.n_rows
+
+    def minimise(self, objective, separable, l1_per_row, begin, hessians_at, *limits):
+        """Minimise the objectives of these rows, or of some of them."""
+        # The gradient's natural size: the standard deviations of covariate and response.
+        scale = self._spread[:, None] * self.variances(separable).sqrt()
+        free = objective.free
+        if l1_per_row > 0:
+            return minimise_with_penalty(objective, begin, hessians_at, free, l1_per_row, scale, *limits)
+        precondition, _ = target_preconditioner(hessians_at(begin), free)
+        return minimise(objective, begin, precondition, scale, *limits)
+
+
+class _Path:
+    """Fits to all bins at one penalty after another, each begun at the one before."""
+
+    def __init__(self, design, block_bins, tolerance, max_passes):
+        second_moment, _, bounds, sample = design.survey(_SAMPLE_ROWS_PER_COLUMN * design.n_columns)
+        means = second_moment[-1]
+        self._spread = torch.cat([(second_moment.diagonal() - means**2)[:-1].sqrt(), means[-1:]])
+        cross_moment, free = _cross_moment(design.blocks(), design.n_rows), design.free_coefficients()
+        self.whole = self.regressions_on(design.blocks, design.n_rows, cross_moment, means, bounds, free)
+        self.tolerance, self.max_passes, self.passes = tolerance, max_passes, 0
+        self._squares, self._sample, self._block_bins = second_moment.diagonal(), sample, block_bins
+        self._floor = self.last = self._known = None
+
+    def regressions_on(self, blocks, n_rows, cross_moment, means, bounds, free):
+        """The regressions on some of the bins, with gradients in the units of all of them."""
+        return _Regressions(blocks, n_rows, cross_moment, means, bounds, self._spread, free)
+
+    def fit(self, l1):
+        """Fit with a penalty.
+
+        Returns
+        -------
+        _Fit
+        """
+        regressions = self.whole
+        separable = regressions.separable(l1)
+        objective = regressions.objective(separable)
+        per_row = l1 / regressions.n_rows
+        start = regressions.start(separable)
+        rough = self.last or self._rough_fit(separable, objective.free, per_row, start)
+        begin = torch.where(rough.converged & ~separable, rough.coefficients, start)
+        if self._floor is None:
+            self._floor = regressions.floor(begin)
+
+        known, self._known = self._known, None
+
+        def hessians_at(coefficients):
+            if known and torch.equal(coefficients, known[0]) and torch.equal(objective.free, known[1]):
+                return known[2]
+            return self.hessians_at(coefficients, objective.free, self._floor)
+
+        limits = self.tolerance, self.max_passes, report_pass
+        solution = regressions.minimise(objective, separable, per_row, begin, hessians_at, *limits)
+        self.passes += objective.passes
+        self.last = _Fit(**vars(solution), separable=separable, passes=objective.passes)
+        return self.last
+
+    def _rough_fit(self, separable, free, per_row, start):
+        """On a subsample, which a small ridge keeps from what only the sample separates."""
+        sample = self._sample
+        sampled = Objective(
+            lambda: iter(sample.split(self._block_bins)),
+            len(sample),
+            _cross_moment([sample], len(sample)),
+            free,
+            _ROUGH_RIDGE,
+            logistic,
+        )
+        floor = _FLOOR * self._squares[:, None] * self.whole.variances(separable)
+
+        def hessians_at(coefficients):
+            return sample_hessians(sample, _weights_at(coefficients), free, floor, _ROUGH_RIDGE)
+
+        limits = _ROUGH_TOLERANCE, _ROUGH_PASSES
+        return self.whole.minimise(sampled, separable, per_row, start, hessians_at, *limits)
+
+    def hessians_at(self, coefficients, free, floor):
+        """Hessians of the sample, with diagonals of at least the floor."""
+        return sample_hessians(self._sample, _weights_at(coefficients), free, floor)
+
+    def last_hessians(self):
+        """Those at the last fit, kept for the next one to begin with."""
+        if self._known is None:
+            coefficients, free = self.last.coefficients, self.whole.free & ~self.last.separable
+            self._known = coefficients, free, self.hessians_at(coefficients, free, self._floor)
+        return self._known[2]
+
+
+def _weights_at(coefficients):
+    """Weights of the rows in the Hessians: the variances that the model gives to the targets."""
+
+    def weights(rows):
+        mean = (rows @ coefficients.to(rows)).sigmoid_()
+        return mean * (1 - mean)
+
+    return weights
 
 
 def _cross_moment(blocks, n_rows):
