@@ -1,0 +1,178 @@
+"""Transfer entropy: what a neuron's past says of another one's present, beyond that one's own past."""
+
+import math
+import warnings
+
+import numpy as np
+import torch
+
+from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings
+from circuitbias.estimators.moments import torch_device
+from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.segments import SpikeSource
+
+
+def joint_counts(counts: BinnedCounts, lag: int, device: torch.device) -> np.ndarray:
+    """Count, for all pairs (i, j), the joint states of both neurons' past and of j's present.
+
+    Parameters
+    ----------
+    counts : BinnedCounts
+        Binary.
+    lag : int
+        Bins from past to present; both lie in one trial.
+    device : torch.device
+
+    Returns
+    -------
+    ndarray of float64, shape (2, 2, 2, n, n)
+        ``[a, b, c, i, j]`` is the number of bins t with ``x_i(t - lag) = a``, ``x_j(t - lag) = b`` and
+        ``x_j(t) = c``: whole numbers, exactly.
+    """
+    n = counts.n_neurons
+    past_past, past_present, all_three = torch.zeros((3, n, n), dtype=torch.float64, device=device)
+    past_sum, present_sum = torch.zeros((2, n), dtype=torch.float64, device=device)
+    trial, before, n_rows = None, None, 0
+    for block in counts.blocks():
+        if block.trial != trial:
+            trial, before = block.trial, block.counts[:0]
+        rows = np.concatenate([before, block.counts])
+        before = rows[max(len(rows) - lag, 0) :]
+        if len(rows) <= lag:
+            continue
+        # Sums over a block are far below 2^24, so single precision holds them exactly.
+        past, present = (
+            torch.from_numpy(part.astype(np.float32)).to(device) for part in (rows[:-lag], rows[lag:])
+        )
+        past_past += past.T @ past
+        past_present += past.T @ present
+        all_three += past.T @ (past * present)
+        past_sum += past.sum(0)
+        present_sum += present.sum(0)
+        n_rows += len(past)
+
+    past_past, past_present, all_three, past_sum, present_sum = (
+        sums.cpu().numpy() for sums in (past_past, past_present, all_three, past_sum, present_sum)
+    )
+    own = past_present.diagonal()  # x_j(t - lag) = x_j(t) = 1
+    result = np.empty((2, 2, 2, n, n))
+    result[1, 1, 1] = all_three
+    result[1, 1, 0] = past_past - all_three
+    result[1, 0, 1] = past_present - all_three
+    result[1, 0, 0] = past_sum[:, None] - past_past - result[1, 0, 1]
+    result[0, 1, 1] = own - all_three
+    result[0, 1, 0] = past_sum - own - result[1, 1, 0]
+    result[0, 0, 1] = present_sum - own - result[1, 0, 1]
+    result[0, 0, 0] = n_rows - present_sum - (past_sum - own) - result[1, 0, 0]
+    return result
+
+
+def estimate(
+    source: SpikeSource,
+    *,
+    bin_steps: int = 100,
+    lag: int = 1,
+    signed: bool = True,
+    memory_mb: float = 1500.0,
+    device: str = "auto",
+) -> Couplings:
+    r"""Estimate couplings as transfer entropies of whether neurons fire, in bits.
+
+    With x the counts in bins made binary,
+
+    .. math::
+        T_{i \to j} = I(x_j(t); x_i(t - l) \mid x_j(t - l)) = \sum_{abc} p_{abc} \log_2
+        \frac{p(c \mid a, b)}{p(c \mid b)},
+
+    a and b being the past of i and j and c the present of j, and all probabilities the shares of the bins
+    with these states (the plug-in estimate). Directed.
+
+    The plug-in estimate is too large on data that are finite. ``2 T ln 2`` times it, T being the number of
+    bins, is the likelihood ratio of two nested models of j, with and without the past of i, which have 2 and
+    4 parameters. If i says nothing of j, that is distributed as chi-squared with 2 degrees of freedom, so
+    that the mean of the estimate is ``2 / (2 T ln 2)`` bits where the truth is 0. That number is reported,
+    and not subtracted.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    bin_steps : int, optional
+        Steps in a bin.
+    lag : int, optional
+        From past to present, in bins.
+    signed : bool, optional
+        Give it the sign of ``sum_b p(b) cov(x_i(t - l), x_j(t) | x_j(t - l) = b)``: negative for inhibition.
+    memory_mb, device
+        See `circuitbias.estimators.estimate`.
+
+    Returns
+    -------
+    Couplings
+        Diagnostics: ``n_bins`` (those with a past), ``mean_count``, ``expected_bias_bits`` (see above).
+
+    Warns
+    -----
+    ConstantNeuronWarning
+        Couplings from a neuron are NaN if it fires in no bin, or in every bin, that is a past; those to a
+        neuron, if it does so in those that have a past.
+
+    Raises
+    ------
+    ValueError
+        If the lag is less than 1, or no trial is longer than it.
+
+    References
+    ----------
+    Schreiber, Phys. Rev. Lett. 85:461 (2000). Its bias: Barnett & Bossomaier, Phys. Rev. Lett. 109:138105
+    (2012), who show that it is a likelihood ratio, with the distribution of Wilks, Ann. Math. Stat. 9:60
+    (1938).
+    """
+    if lag < 1:
+        raise ValueError(f"lag={lag} must be at least 1")
+    device = torch_device(device)
+    counts = BinnedCounts(source, bin_steps, True, memory_mb)
+    n_bins = int(np.maximum(counts.trial_bins - lag, 0).sum())
+    if n_bins == 0:
+        raise ValueError(f"lag={lag} is as long as every trial (longest: {counts.trial_bins.max()} bins)")
+    joint = joint_counts(counts, lag, device)
+
+    past, present = joint.sum(axis=(1, 2))[1, :, 0], joint.sum(axis=(0, 1))[1, 0]
+    constant_past, constant_present = (sums % n_bins == 0 for sums in (past, present))
+    if (constant := constant_past | constant_present).any():
+        warnings.warn(
+            f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin that is a "
+            "past, or that has one: couplings from them, or to them, are NaN",
+            ConstantNeuronWarning,
+            stacklevel=3,
+        )
+    values = _information(joint) / n_bins
+    if signed:
+        values *= np.sign(_partial_covariance(joint))
+    values[constant_past] = values[:, constant_present] = np.nan
+    return Couplings(
+        values,
+        diagnostics={
+            "n_bins": n_bins,
+            "mean_count": float(present.mean() / n_bins),
+            "expected_bias_bits": 1 / (n_bins * math.log(2)),
+        },
+    )
+
+
+def _information(joint):
+    """Sum over bins of the conditional mutual information of a and c given b, in bits: (n, n)."""
+    past_of_post = joint.sum(axis=(0, 2), keepdims=True)
+    ratio = np.divide(
+        joint * past_of_post,
+        joint.sum(axis=2, keepdims=True) * joint.sum(axis=0, keepdims=True),
+        out=np.ones_like(joint),
+        where=joint > 0,
+    )
+    return np.maximum((joint * np.log2(ratio)).sum(axis=(0, 1, 2)), 0.0)  # rounding may leave less
+
+
+def _partial_covariance(joint):
+    """Sum over bins of the covariance of a and c given b: (n, n)."""
+    past_of_post = joint.sum(axis=(0, 2))
+    both = joint[1, :, 1] * past_of_post - joint.sum(axis=2)[1] * joint.sum(axis=0)[:, 1]  # whole numbers
+    return np.divide(both, past_of_post, out=np.zeros_like(both), where=past_of_post > 0).sum(axis=0)
