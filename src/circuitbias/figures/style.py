@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from matplotlib.ticker import AutoMinorLocator, MaxNLocator
+from matplotlib.ticker import AutoMinorLocator, FormatStrFormatter, MaxNLocator, NullFormatter
 
 from circuitbias.files import atomic_path
 
@@ -25,15 +25,37 @@ WEIGHTS_MAP = "RdBu_r"
 OPEN = {"linestyle": "", "markersize": 5.0, "markerfacecolor": "none", "markeredgewidth": 0.8}
 """Look of published points: open markers, no line."""
 
-# Hues of Okabe and Ito, which colour-blind readers can tell apart. The usual estimators keep theirs from
-# figure to figure; others take what is free, in the order of the table of errors.
+# Hues of Okabe and Ito and of Tol, which colour-blind readers can tell apart within a family of methods;
+# markers tell the rest. The usual estimators keep theirs from figure to figure; others take what is free, in
+# the order of the table of errors.
 _USUAL = {
     "glm": ("#0072B2", "o"),
+    "glm_lagged": ("#56B4E9", "v"),
+    "glm_history": ("#332288", "P"),
+    "glm_spatiotemporal": ("#44AA99", "X"),
+    "logistic": ("#AA4499", "h"),
     "mean_field": ("#D55E00", "s"),
     "mean_field_binarised": ("#E69F00", "D"),
+    "tap": ("#4D4D4D", "<"),
+    "sessak_monasson": ("#882255", ">"),
+    "independent_pair": ("#117733", "d"),
+    "bethe": ("#6699CC", "H"),
+    "mpf": ("#6A3D9A", "p"),
     "cross_correlation": ("#009E73", "^"),
+    "partial_correlation": ("#BB5566", "s"),
+    "transfer_entropy": ("#B8860B", "D"),
+    "correlogram_graph": ("#999933", "d"),
+    "glm_masked": ("#DD7788", "v"),
 }
 _FREE = (("#CC79A7", "v"), ("#56B4E9", "P"), ("#8C6D31", "X"), ("#7A5195", "*"))
+_PROPER = {
+    "glm": "GLM",
+    "mpf": "MPF",
+    "tap": "TAP",
+    "sessak": "Sessak",
+    "monasson": "Monasson",
+    "bethe": "Bethe",
+}
 
 styled = matplotlib.style.context(
     [
@@ -103,6 +125,8 @@ class Numbers:
 
     def table(self) -> pd.DataFrame:
         """Columns panel, series, x, y, low, high, value; NaN where a column does not apply."""
+        if not self._tables:
+            return pd.DataFrame(columns=_COLUMNS)
         return pd.concat(self._tables, ignore_index=True)
 
 
@@ -144,9 +168,24 @@ def estimator_styles(names) -> dict[str, dict]:
     }
 
 
+def strength_colors(strengths) -> dict[float, tuple]:
+    """A colour for each strength, from dark (weak) to light (strong), in order."""
+    strengths = sorted(set(strengths))
+    shades = np.linspace(0.05, 0.85, len(strengths)) if len(strengths) > 1 else [0.3]
+    return {r: matplotlib.colormaps["viridis"](shade) for r, shade in zip(strengths, shades, strict=True)}
+
+
+def chosen_strengths(strengths) -> list[float]:
+    """The lowest, the middle and the highest, or all if there are no more than three."""
+    strengths = sorted(set(strengths))
+    if len(strengths) <= 3:
+        return strengths
+    return [strengths[0], strengths[len(strengths) // 2], strengths[-1]]
+
+
 def pretty(name: str) -> str:
     """Name of an estimator for a legend."""
-    return name.replace("_", " ").replace("glm", "GLM")
+    return " ".join(_PROPER.get(word, word) for word in name.split("_"))
 
 
 def lettered(letter: str, title: str = "") -> str:
@@ -205,3 +244,50 @@ def offset_ticks(axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(2, steps=[1, 2.5, 5, 10]))
     axes.xaxis.set_minor_locator(AutoMinorLocator(2))
     axes.set_xlabel("offset (neurons)")
+
+
+def log_errors(axes) -> None:
+    """Make the y axis logarithmic, with plain numbers; also between powers of ten if these are too few.
+
+    To be called when the limits are known.
+    """
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    low, high = axes.get_ylim()
+    axes.yaxis.set_minor_formatter(FormatStrFormatter("%g") if high < 10 * low else NullFormatter())
+
+
+def strength_axis(axes) -> None:
+    """Label the x axis as that of weight strengths."""
+    axes.set(xlabel="weight strength r", xlim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(3))
+
+
+def draw_published(axes, numbers: Numbers, panel: str, name: str, x, rows: pd.DataFrame, look: dict) -> None:
+    """Draw published values as open markers and, dashed, what they become with our number of spikes.
+
+    Parameters
+    ----------
+    axes : Axes
+    numbers : Numbers
+    panel, name : str
+        The series are "NAME, expected" (with the band of two standard errors) and "NAME, published".
+    x : array-like, shape (n,)
+        In rising order.
+    rows : DataFrame
+        Columns published, expected, standard_error; a row a point.
+    look : dict
+        Of the estimator, as from `estimator_styles`.
+    """
+    color = look["color"]
+    low, high = (rows.expected + sign * 2 * rows.standard_error for sign in (-1, 1))
+    axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+    axes.plot(x, rows.expected, "--", color=color, linewidth=0.8)
+    axes.plot(x, rows.published, **look | OPEN)
+    numbers.add(panel, f"{name}, expected", x, rows.expected, low, high)
+    numbers.add(panel, f"{name}, published", x, rows.published)
+
+
+def say(figure: Figure, text: str) -> None:
+    """Write in the middle of an empty figure why it is empty."""
+    figure.text(0.5, 0.5, text, ha="center", va="center", color=TRUTH)
