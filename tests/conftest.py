@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import settings
 
+from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.dynamics.simulate import simulate
 from circuitbias.networks.ring import ring_network
+from circuitbias.spikes.segments import Segment, SpikeRecord
 
 settings.register_profile("circuitbias", deadline=None)  # the first example may wait for a compiler
 settings.load_profile("circuitbias")
@@ -41,3 +44,34 @@ def raster():
         return spikes
 
     return raster
+
+
+@pytest.fixture(scope="session")
+def record_of():
+    """Make a record with given counts: an array (n_bins, n_neurons), or a list of them, one a trial.
+
+    With ``segment_steps`` a trial comes in segments of that length.
+    """
+
+    def record_of(trials, bin_steps=10, segment_steps=None):
+        trials = [np.asarray(counts) for counts in (trials if isinstance(trials, list) else [trials])]
+        pieces = []
+        for trial, counts in enumerate(trials):
+            assert counts.max(initial=0) <= bin_steps
+            n_bins, n_neurons = counts.shape
+            raster = np.arange(bin_steps)[None, :, None] < counts[:, None, :]
+            raster = raster.reshape(n_bins * bin_steps, n_neurons)
+            for start in range(0, len(raster), segment_steps or max(len(raster), 1)):
+                piece = raster[start : start + (segment_steps or len(raster))]
+                steps, neurons = np.nonzero(piece)
+                pieces.append(Segment(trial, start, len(piece), steps + start, neurons))
+        return SpikeRecord(n_neurons, 0.1, pieces)
+
+    return record_of
+
+
+@pytest.fixture(scope="session")
+def ring_record(ring):
+    """The ring at its strongest coupling, where counts are strongly correlated."""
+    parameters = ThresholdParameters(r=0.025, theta=7.35e-4)
+    return SpikeRecord(ring.n_neurons, 0.1, list(simulate(ring, parameters, seed=1, n_spikes=300_000)))

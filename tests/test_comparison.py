@@ -47,6 +47,7 @@ def errors_as_published(n_spikes=100_000_000, seeds=(1,)):
                 "n_spikes": n_spikes,
                 "n_counts": n_spikes,
                 "seed": seed,
+                **{f"{key}_l1": getattr(paper, f"{key}_l1") for key in ours},
                 **ours,
             }
             for seed in seeds
@@ -67,7 +68,8 @@ def test_published_values_agree_with_themselves():
     errors = errors_as_published()
     comparison = compare_errors(errors, "ring")
     assert comparison.columns.tolist() == COLUMNS
-    assert len(comparison) == 3 * len(errors) == 3 * 11 * len(OPTIONS)
+    with_older_scale = errors.total_l1.notna().sum()
+    assert len(comparison) == 3 * (len(errors) + with_older_scale) == 3 * 11 * (len(OPTIONS) + 4)
     assert (comparison.verdict == "agrees").all()
     # Where all of a bias is shrinkage, the published noise is a little less than that takes.
     np.testing.assert_allclose(comparison.ratio, 1, atol=5e-3)
@@ -78,11 +80,117 @@ def test_published_values_agree_with_themselves():
 
 def test_fewer_spikes_are_allowed_for():
     comparison = compare_errors(errors_as_published(n_spikes=10_000_000), "ring")
+    comparison = comparison[~comparison.quantity.str.endswith("_l1")]
     assert (comparison.verdict == "agrees").all()
     np.testing.assert_allclose(comparison.ratio, 1, rtol=1e-12)
     variance = comparison.query("quantity == 'variance' and estimator == 'our_glm' and r == 0.01")
     # Ten times fewer spikes: noise of sqrt(10) times the size, a little less as the scale shrinks.
     assert 2.9 < (variance.expected / variance.published).item() < 10**0.5
+
+
+def test_the_older_scale_is_not_shrunk_by_noise():
+    """Ten times fewer spikes: noise grows by sqrt(10) exactly, and what is left of it in the profile
+    adds up."""
+    comparison = compare_errors(errors_as_published(n_spikes=10_000_000), "ring")
+    rows
+    =
+    comparison.query("estimator == 'our_mean_field' and r
+    ==
+ 
+  
+   
+
+
+ 
+  
+   
+
+
+
+
+
+ 
+  
+   
+
+
+
+
+
+
+
+ 
+  
+   
+
+
+
+
+
+
+
+ 
+  
+   
+
+
+
+
+
+
+
+ 
+  
+   
+
+
+
+
+
+
+
+ 
+  
+   
+
+
+
+
+
+
+
+ 
+  
+   
+
+
+
+
+
+
+
+ 
+  
+   
+    0.0025").set_index("quantity") assert rows.expected["variance_l1"] == pytest.approx(10**0.5 * rows.published["variance_l1"]) left = 9 * rows.published["variance_l1"] ** 2 / 100 assert rows.expected["bias_l1"] ** 2 == pytest.approx(rows.published["bias_l1"] ** 2 + left) assert rows.expected["variance"] <
+  
+   
+  
+   
+  
+   
+  
+   
+  
+   
+    rows.expected["variance_l1"]
+
+
+def test_a_penalty_chosen_against_the_truth_is_compared_at_its_own_volume_only():
+    options = {"bin_steps": 100, "binarise": False, "l1": "oracle", "l1_grid": [0.0, 60.0]}
+    row = errors_as_published().head(1).assign(method="logistic", options=json.dumps(options))
+    assert len(compare_errors(row, "ring")) == 3
+    assert compare_errors(row.assign(n_counts=10_000_000), "ring").empty
 
 
 def test_a_deviation_is_found_and_named():

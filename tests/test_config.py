@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 from circuitbias.config import (
     ConfigError,
+    compares_with_paper,
     config_reference,
     label_strength,
     load_config,
@@ -17,6 +18,8 @@ from circuitbias.config import (
     strength_label,
 )
 from circuitbias.config_schema import schema
+from circuitbias.estimators import METHODS
+from circuitbias.experiments import EXPERIMENTS
 
 CONFIGS = Path(__file__).parents[1] / "config"
 SMALL = {"strengths": [0.01], "thresholds": [0.001]}
@@ -32,14 +35,37 @@ def estimators(**options):
 
 def test_config_yaml_spells_out_the_defaults():
     config = load_config(CONFIGS / "config.yaml")
-    assert config == load_config({"figures": config["figures"]})
+    chosen = {key: config[key] for key in ("estimators", "experiments", "figures")}
+    assert config == load_config(chosen)
+    assert set(config["estimators"]) > set(load_config({})["estimators"])
 
 
-def test_paper_yaml_is_config_yaml_with_ten_times_the_spikes():
+def test_the_default_run_shows_every_method_and_experiment():
+    config = load_config(CONFIGS / "config.yaml")
+    shown_by_synchrony = {"correlogram_graph", "glm_masked"}
+    assert {entry["method"] for entry in config["estimators"].values()} == set(METHODS) - shown_by_synchrony
+    assert set(config["experiments"]) == set(EXPERIMENTS)
+    methods = schema()["properties"]["estimators"]["additionalProperties"]["properties"]["method"]
+    assert set(methods["enum"]) == set(METHODS)
+    assert set(schema()["properties"]["experiments"]["properties"]) == set(EXPERIMENTS)
+
+
+def test_paper_yaml_is_config_yaml_at_full_scale():
     config, paper = (load_config(CONFIGS / name) for name in ("config.yaml", "paper.yaml"))
     assert paper["simulation"].pop("n_spikes") == 10 * config["simulation"].pop("n_spikes") == 10**8
     assert (paper.pop("name"), config.pop("name")) == ("paper", "ring")
+    # The paper chose the penalty against the truth, and went further down in volume.
+    assert paper["estimators"].pop("logistic")["l1"] == "oracle"
+    config["estimators"].pop("logistic")
+    for key in ("experiments",):
+        assert paper.pop(key).keys() == config.pop(key).keys()
     assert paper == config
+
+
+def test_pinned_yaml_is_compared_with_the_paper():
+    config = load_config(CONFIGS / "pinned.yaml")
+    assert config["network"]["pinned"] and compares_with_paper(config)
+    assert not compares_with_paper(load_config({"network": {"n_neurons": 50}, **SMALL}))
 
 
 def test_test_yaml_is_small():
@@ -204,6 +230,18 @@ MISTAKES = [
     ),
     ({"figures": {"example_strengths": [1]}}, "figures.example_strengths = [1.0]", "[0.01]"),
     ({"estimators": {}}, "estimators = {}", "one or more"),
+    ({"experiments": {"data_volumes": {}}}, "experiments.data_volumes", "did you mean data_volume?"),
+    (
+        {"experiments": {"data_volume": {"estimators": ["gml"]}}},
+        "experiments.data_volume.estimators = ['gml']",
+        "must be among estimators = ['glm', ",
+    ),
+    (
+        {"experiments": {"patterns": {"strengths": [0.02]}}},
+        "experiments.patterns.strengths = [0.02]",
+        "must be among strengths = [0.01]",
+    ),
+    ({"experiments": {"partial_observation": {"coverage": 1}}}, "coverage = 1.0", "> 0 and < 1"),
     ({"estimators": {"GLM": GLM}}, "estimators.GLM = ", "`^[a-z][a-z0-9_]*$`"),
     ({"estimators": {1: GLM}}, "estimators[1] = ", "text"),
     (estimators(method="mean"), "estimators.mine.method = 'mean'", "one of `glm`, `glm_history`"),

@@ -1,0 +1,50 @@
+"""Bumps whose position is known: their phase, their diffusion, what co-tuned neurons share."""
+
+import numpy as np
+import pytest
+
+from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.bumps import bump_diffusivity, bump_phases, co_tuned_correlation
+
+N, PERIOD, BIN_MS = 40, 10.0, 10.0
+
+
+@pytest.fixture
+def moving(record_of):
+    """Make counts of a bump pattern at given positions (neurons), two spikes at each peak."""
+
+    def moving(positions):
+        offsets = np.arange(N) - np.asarray(positions)[:, None]
+        counts = np.rint(1 + np.cos(2 * np.pi * offsets / PERIOD)).astype(int)
+        return BinnedCounts(record_of(counts, bin_steps=2), 2)
+
+    return moving
+
+
+def test_the_phase_is_the_position(moving):
+    positions = np.linspace(0, 25, 200)  # over two periods: unwrapped
+    (phases,) = bump_phases(moving(positions), PERIOD)
+    np.testing.assert_allclose(phases - phases[0], positions, atol=0.6)  # counts are whole numbers
+
+
+def test_diffusivity_of_a_random_walk(moving):
+    """Steps of variance 2 D dt; the sampling error of 20 000 steps is about ten per cent."""
+    expected = 4.0  # neurons²/s
+    steps = np.random.default_rng(3).normal(0, np.sqrt(2 * expected * BIN_MS / 1000), 20_000)
+    assert bump_diffusivity(moving(np.cumsum(steps)), BIN_MS, PERIOD) == pytest.approx(expected, rel=0.25)
+
+
+def test_bumps_at_rest_do_not_diffuse(moving):
+    assert bump_diffusivity(moving(np.full(1000, 3.0)), BIN_MS, PERIOD) == pytest.approx(0, abs=1e-9)
+
+
+def test_a_short_recording_has_no_diffusivity(moving):
+    assert np.isnan(bump_diffusivity(moving(np.zeros(150)), BIN_MS, PERIOD))
+
+
+def test_co_tuned_neurons_lie_whole_periods_apart():
+    offset = (np.arange(N) - np.arange(N)[:, None]) % N
+    correlations = np.where(offset % 10 == 0, 0.3, -0.1)
+    np.fill_diagonal(correlations, np.nan)
+    correlations[4, :] = correlations[:, 4] = np.nan  # a silent neuron is left out
+    assert co_tuned_correlation(correlations, PERIOD) == pytest.approx(0.3)
