@@ -13,7 +13,7 @@ from circuitbias.estimators.regression import logistic
 CHOICES = ("cross_validation", "oracle")
 _FOLD_TOLERANCE = 1e-3  # of the sampling error of a scaled gradient
 _FOLD_PASSES = 60
-_SHARED = 2  # times that the Hessians of all bins are used: near them, that is all it takes
+_SHARED = 4  # times that the Hessians of all bins are used: near them, that is all it takes
 
 
 def fold_edges(n_rows: int, folds: int) -> list[int]:
