@@ -1,0 +1,143 @@
+"""The page that sets every published number beside ours, with the reason where they differ."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+_NETWORKS = {"ring": "The ring", "ring_pinned": "The pinned ring"}
+_QUANTITIES = {
+    "pattern_strength": "pattern strength (single-step counts)",
+    "noise_correlation": "noise correlation of co-tuned neurons",
+    "diffusivity": "diffusivity of the bumps",
+    "volume_slope": "slope of log10(variance error²) against log10(spikes)",
+    "volume_log10_intercept": "intercept of the same fit",
+    "log10_data_demand": "log10 of the spikes that a total error takes",
+}
+_ERRORS = ("total", "bias", "variance")
+
+
+def reproduction_page(comparison: pd.DataFrame, introduction: str, explanations: Iterable[dict]) -> str:
+    """Write the page in Markdown.
+
+    Parameters
+    ----------
+    comparison : DataFrame
+        Columns ``network`` and those of `circuitbias.comparison.COLUMNS`.
+    introduction : str
+        What stands before the tables.
+    explanations : iterable of dict
+        Each with ``text`` and any of ``network``, ``quantity``, ``estimator``, ``r``, ``condition`` (a
+        value or a list of values): it explains the rows that have all of these. The first that fits counts.
+
+    Returns
+    -------
+    str
+        Rows that differ carry the number of their explanation.
+    """
+    comparison = comparison.fillna({"estimator": "", "condition": ""})
+    explanations = list(explanations)
+    reasons = comparison.apply(lambda row: _reason(row, explanations), axis=1)
+    used = sorted({reason for reason in reasons if reason})
+    comparison = comparison.assign(mark=[f" [{used.index(r) + 1}]" if r else "" for r in reasons])
+    lines = [introduction.strip(), "", "## How many agree", "", *_counts(comparison), ""]
+    for network, of_network in comparison.groupby("network", sort=False):
+        lines += [f"## {_NETWORKS[network]}", ""]
+        of_errors = of_network.quantity.str.removesuffix("_l1").isin(_ERRORS)
+        for (estimator, older, kind), rows in of_network[of_errors].groupby(
+            [
+                "estimator",
+                of_network.quantity.str.endswith("_l1"),
+                of_network.condition.str.split(r"[ ^]").str[0],
+            ],
+            sort=False,
+        ):
+            scale = ", scale of the mean profile (the authors' convention of 2018)" if older else ""
+            lines += [f"### {estimator}{scale}{_KINDS.get(kind, '')}", "", *_error_table(rows), ""]
+        for quantity, rows in of_network[~of_errors].groupby("quantity", sort=False):
+            lines += [f"### {_QUANTITIES[quantity]}", "", *_value_table(rows), ""]
+    if used:
+        lines += ["## Why some differ", ""]
+        lines += [
+            f"{number}. {explanations[index - 1]['text'].strip()}" for number, index in enumerate(used, 1)
+        ]
+        lines += [""]
+    return "\n".join(lines)
+
+
+_KINDS = {"bins": ": error against bin width", "10": ": error against volume", "synchrony": ": synchrony"}
+UNEXPLAINED = "not explained"
+
+
+def _reason(row, explanations) -> int:
+    """Number of the explanation of a row that differs, from 1; 0 if it does not."""
+    if row.verdict != "differs":
+        return 0
+    for number, entry in enumerate(explanations, 1):
+        wanted = {key: value for key, value in entry.items() if key != "text"}
+        if all(_is_among(row[key], value) for key, value in wanted.items()):
+            return number
+    explanations.append({"text": f"{UNEXPLAINED}: {row.quantity} of {row.estimator} at r = {row.r:g}."})
+    return len(explanations)
+
+
+def _is_among(value, wanted) -> bool:
+    wanted = wanted if isinstance(wanted, list) else [wanted]
+    return any(np.isclose(value, w) if isinstance(w, float) else value == w for w in wanted)
+
+
+def _counts(comparison) -> list[str]:
+    judged = comparison[comparison.verdict.isin(["agrees", "differs"])]
+    agree = int((judged.verdict == "agrees").sum())
+    lines = [
+        f"**{agree} of {len(judged)} numbers agree ({agree / len(judged):.0%}).** "
+        f"{len(comparison) - len(judged)} more could not be judged.",
+        "",
+        "| network | quantity | estimator | agree | differ | not judged |",
+        "|---|---|---|---|---|---|",
+    ]
+    for key, rows in comparison.groupby(["network", "quantity", "estimator"], sort=False):
+        counts = rows.verdict.value_counts()
+        agree, differ = (int(counts.get(verdict, 0)) for verdict in ("agrees", "differs"))
+        lines.append(
+            "| " + " | ".join([*key, str(agree), str(differ), str(len(rows) - agree - differ)]) + " |"
+        )
+    return lines
+
+
+def _error_table(rows) -> list[str]:
+    """A line a strength or condition; for each error what was to be expected, and ours."""
+    quantities = [q for q in rows.quantity.unique()]
+    conditioned = rows.condition.ne("").any()
+    head = ["r", *(["condition"] if conditioned else [])]
+    for quantity in quantities:
+        head += [f"{quantity.removesuffix('_l1')}: published", "expected", "ours", "ratio"]
+    lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
+    for (r, condition), line in rows.groupby(["r", "condition"], sort=False):
+        cells = [f"{r:g}", *([condition] if conditioned else [])]
+        by_quantity = line.set_index("quantity")
+        for quantity in quantities:
+            if quantity not in by_quantity.index:
+                cells += [""] * 4
+                continue
+            row = by_quantity.loc[quantity]
+            error = "" if np.isnan(row.standard_error) else f" ± {row.standard_error:.2g}"
+            unjudged = "" if row.verdict in ("agrees", "differs") else f" ({row.verdict})"
+            cells += [f"{row.published:.4g}", f"{row.expected:.4g}{error}"]
+            cells += [f"{row.ours:.4g}{row.mark}{unjudged}", f"{row.ratio:.3f}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def _value_table(rows) -> list[str]:
+    lines = [
+        "| estimator | r | spikes | condition | published | expected | ours | z | verdict |",
+        "|---" * 9 + "|",
+    ]
+    for row in rows.itertuples():
+        spikes = "" if np.isnan(row.n_spikes) else f"{row.n_spikes:.3g}"
+        error = "" if np.isnan(row.standard_error) else f" ± {row.standard_error:.2g}"
+        cells = [row.estimator, f"{row.r:g}", spikes, row.condition, f"{row.published:.4g}"]
+        cells += [f"{row.expected:.4g}{error}", f"{row.ours:.4g}", f"{row.z:.1f}", row.verdict + row.mark]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
