@@ -107,7 +107,7 @@ def _counts(comparison) -> list[str]:
 
 def _error_table(rows) -> list[str]:
     """A line a strength or condition; for each error what was to be expected, and ours."""
-    quantities = [q for q in rows.quantity.unique()]
+    quantities = list(rows.quantity.unique())
     conditioned = rows.condition.ne("").any()
     head = ["r", *(["condition"] if conditioned else [])]
     for quantity in quantities:
