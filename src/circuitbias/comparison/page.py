@@ -77,7 +77,9 @@ def _reason(row, explanations) -> int:
         wanted = {key: value for key, value in entry.items() if key != "text"}
         if all(_is_among(row[key], value) for key, value in wanted.items()):
             return number
-    explanations.append({"text": f"{UNEXPLAINED}: {row.quantity} of {row.estimator} at r = {row.r:g}."})
+    which = {key: row[key] for key in ("network", "quantity", "estimator", "r", "condition")}
+    name = " ".join(filter(None, (row.quantity, row.estimator, f"at r = {row.r:g}", row.condition)))
+    explanations.append(which | {"text": f"{name} ({row.network}): {UNEXPLAINED}."})
     return len(explanations)
 
 

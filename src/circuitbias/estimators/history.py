@@ -8,6 +8,7 @@ so that a spike in the bin itself, its first step included, is not in it. Spikes
 """
 
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -271,3 +272,126 @@ def raised_cosines(n_steps: int, n_basis: int) -> np.ndarray:
     if np.linalg.matrix_rank(basis, rtol=1e-8) < n_basis:
         raise ValueError(f"n_basis={n_basis} is too many for a history of {n_steps} steps: use fewer")
     return basis
+
+
+class BasisSurvey(NamedTuple):
+    """Summary of the data in terms of basis functions.
+
+    Attributes
+    ----------
+    cross : tensor, shape (n_kept * n_basis + 1, n_kept)
+        Mean products of histories and responses; those of the constant are last.
+    at_bound : tensor of bool, shape (n_kept + 1, n_kept)
+        See `HistoryDesign.fires_at_bounds`; with the sum of all functions as filter.
+    sample : tensor of float32, shape (n_sampled, n_kept, n_basis)
+        Histories through each function at evenly spaced bins.
+    """
+
+    cross: torch.Tensor
+    at_bound: torch.Tensor
+    sample: torch.Tensor
+
+
+class BasisDesign(HistoryDesign):
+    """Histories through ``h = basis @ weights``, nowhere negative functions times weights yet to be found.
+
+    Parameters
+    ----------
+    events : Events
+        With a look back of the longest lag.
+    kept : ndarray of int, shape (n_kept,)
+    basis : ndarray, shape (n_lags, n_basis)
+    device : torch.device
+    """
+
+    def __init__(self, events: Events, kept: np.ndarray, basis: np.ndarray, device: torch.device):
+        super().__init__(events, kept, device)
+        self._basis = basis
+
+    def rows(self, weights: torch.Tensor):
+        """Yield rows of the design at some weights (n_basis,), and a function: the transpose of making them.
+
+        The function takes values at the rows' histories, (n_rows, n_kept), and gives the sum over all of
+        these of the value times the history through each basis function: (n_basis,).
+        """
+        filters = self._basis @ weights.cpu().numpy()
+        for block in self.events.blocks():
+            design = np.ones((block.n_bins, self.n_columns))
+            design[:, :-1] = 0
+            self._filter(design[:, :-1, None], block, filters[:, None])
+            yield torch.from_numpy(design).to(self._device), partial(self._by_function, block)
+
+    def _filter(self, histories, block, filters):
+        add_filtered(histories, block.steps, block.columns, filters, self.events.bin_steps)
+
+    def _by_function(self, block, values):
+        by_lag = np.zeros(len(self._basis))
+        add_by_lag(by_lag, values.cpu().numpy(), block.steps, block.columns, self.events.bin_steps)
+        return torch.from_numpy(self._basis.T @ by_lag).to(self._device)
+
+    def _through_basis(self, events):
+        """Yield events and histories through each function, (n_rows, n_kept, n_basis)."""
+        for block in events.blocks():
+            histories = np.zeros((block.n_bins, self.n_targets, self._basis.shape[1]))
+            self._filter(histories, block, self._basis)
+            yield block, torch.from_numpy(histories).to(self._device)
+
+    def mean_products(
+        self, events: Events, coefficients: torch.Tensor, weights: torch.Tensor
+    ) -> torch.Tensor:
+        """Mean products of histories through each function with the rates of a Poisson model, in one pass.
+
+        Parameters
+        ----------
+        events : Events
+            The same, perhaps in smaller blocks.
+        coefficients : tensor, shape (n_columns, n_targets)
+        weights : tensor, shape (n_basis,)
+
+        Returns
+        -------
+        tensor, shape (n_kept, n_basis, n_targets)
+        """
+        shape = self.n_targets, self._basis.shape[1]
+        products = coefficients.new_zeros((shape[0] * shape[1], self.n_targets))
+        for _, histories in self._through_basis(events):
+            rates = ((histories @ weights) @ coefficients[:-1] + coefficients[-1]).exp_()
+            products.addmm_(histories.flatten(1).T, rates)
+        return products.unflatten(0, shape) / self.n_rows
+
+    def survey_basis(self, events: Events, n_sample: int) -> BasisSurvey:
+        """Summarise the data in one pass.
+
+        Parameters
+        ----------
+        events : Events
+            The same, perhaps in smaller blocks.
+        n_sample : int
+            About how many bins to sample.
+
+        Raises
+        ------
+        ValueError
+            If the histories are constant or linearly dependent.
+        """
+        n_kept, n_basis = self.n_targets, self._basis.shape[1]
+        second = torch.zeros((self.n_columns,) * 2, dtype=torch.float64, device=self._device)
+        cross = second.new_zeros((n_kept * n_basis + 1, n_kept))
+        low, high = torch.full_like(second[0], torch.inf), torch.full_like(second[0], -torch.inf)
+        stride = max(1, self.n_rows // n_sample)
+        sampled = []
+        row = 0
+        for block, histories in self._through_basis(events):
+            responses = torch.from_numpy(events.counts(block)).to(self._device)
+            design = torch.cat([histories.sum(2), torch.ones_like(responses[:, :1])], dim=1)
+            second.addmm_(design.T, design)
+            cross[:-1].addmm_(histories.flatten(1).T, responses)
+            cross[-1] += responses.sum(0)
+            low, high = low.minimum(design.amin(0)), high.maximum(design.amax(0))
+            sampled.append(histories[-row % stride :: stride].float())
+            row += block.n_bins
+        second, cross = second / self.n_rows, cross / self.n_rows
+        self.require_independent(second, cross[-1])
+        of_sum = torch.cat([cross[:-1].unflatten(0, (n_kept, n_basis)).sum(1), cross[-1:]])
+        at_bound = self.fires_at_bounds(of_sum, torch.stack([low, high]), cross[-1])
+        return BasisSurvey(cross, at_bound, torch.cat(sampled))

@@ -1,9 +1,16 @@
-"""Error against the width of the bins."""
+"""Error against the width of the bins: too narrow misses the effect of a spike, too wide blurs it."""
 
+from string import ascii_lowercase
+
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from circuitbias.figures import style
+
+_TITLES = {"total": "total error", "bias": "bias error", "variance": "variance error"}
+_ROW_MM, _LEGEND_MM = 50, 12
 
 
 @style.styled
@@ -18,7 +25,8 @@ def draw(
     Parameters
     ----------
     table : DataFrame
-        As from `circuitbias.experiments.bin_width.run`, with columns r and seed.
+        As from `circuitbias.experiments.bin_width.run`, with columns r and seed. A row of panels a strength;
+        of more than three the lowest, a middle and the highest one.
     summary : None
         Not used.
     comparison : DataFrame, optional
@@ -30,14 +38,59 @@ def draw(
     -------
     figure : Figure
     numbers : DataFrame
-        Columns panel, series, x, y, low, high, value.
+        Columns panel, series, x, y, low, high, value; x in ms.
     """
-    figure, numbers = style.new_figure(60), style.Numbers()
-    grid = figure.subplots(1, 3, squeeze=False)
     styles = style.estimator_styles(table.estimator.unique())
-    for letter, axes, quantity in zip("abc", grid[0], ("total", "bias", "variance"), strict=True):
-        for name, look in styles.items():
-            mean = table[table.estimator == name].groupby("bin_steps")[quantity].mean()
-            axes.plot(dt_ms * mean.index, mean, **look)
-            numbers.add(letter, name, dt_ms * mean.index, mean)
+    strengths = style.chosen_strengths(table.r)
+    quantities = [quantity for quantity in _TITLES if table[quantity].notna().any()]
+    figure, numbers = style.new_figure(_ROW_MM * len(strengths) + _LEGEND_MM), style.Numbers()
+    grid = figure.subplots(len(strengths), max(len(quantities), 1), sharex=True, sharey=True, squeeze=False)
+    if not quantities:
+        style.say(grid[0, 0], "No estimate has an error.")
+        return figure, numbers.table()
+    theirs = style.under_condition(comparison, quantities, "bins of")
+    panels = [
+        (axes, letter, quantity, r)
+        for (axes, quantity, r), letter in zip(
+            ((axes, quantity, r) for row, r in zip(grid, strengths, strict=True)
+             for axes, quantity in zip(row, quantities, strict=True)),
+            ascii_lowercase,
+            strict=False,
+        )
+    ]
+    for axes, letter, quantity, r in panels:
+        _ours(axes, numbers, letter, quantity, r, table, styles, dt_ms)
+    for axes, letter, quantity, r in panels:
+        rows = theirs[(theirs.quantity == quantity) & np.isclose(theirs.r.astype(float), r)]
+        _theirs(axes, numbers, letter, rows, styles, dt_ms)
+    for axes in grid.flat:
+        style.log_errors(axes)
+    for axes in grid[-1]:
+        axes.set(xlabel="width of the bins (ms)", xlim=(0, None))
+    for axes, r in zip(grid[:, 0], strengths, strict=True):
+        axes.set_ylabel(f"error relative to $W_0$, r = {r:g}")
+    handles = [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
+    handles += style.published_handles(theirs, table.n_spikes)
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))
     return figure, numbers.table()
+
+
+def _ours(axes, numbers, letter, quantity, r, table, styles, dt_ms):
+    first_row = axes.get_subplotspec().is_first_row()
+    axes.set_title(style.lettered(letter, _TITLES[quantity] if first_row else ""))
+    for name, look in styles.items():
+        over_seeds = table[(table.estimator == name) & (table.r == r)].groupby("bin_steps")[quantity]
+        rows = over_seeds.agg(["mean", "min", "max"]).dropna()
+        x = dt_ms * rows.index
+        axes.vlines(x, rows["min"], rows["max"], color=look["color"], linewidth=1.0)
+        axes.plot(x, rows["mean"], **look)
+        numbers.add(letter, name, x, rows["mean"], rows["min"], rows["max"])
+    axes.set_yscale("log")
+    axes.margins(y=0.08)
+
+
+def _theirs(axes, numbers, letter, rows, styles, dt_ms):
+    steps = rows.condition.str.extract(r"bins of (\d+)")[0].astype(float)
+    rows = rows.assign(width_ms=dt_ms * steps).sort_values("width_ms")
+    for name, points in rows.groupby("estimator", sort=False):
+        style.draw_published(axes, numbers, letter, name, points.width_ms, points, styles[name])

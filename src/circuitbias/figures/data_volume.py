@@ -1,11 +1,20 @@
 """Error against the volume of data: what more spikes cure, what they do not, and how many an error takes."""
 
+from string import ascii_lowercase
+
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from circuitbias.figures import style
 
 MOST_ESTIMATORS = 4
+"""Estimators with a row of panels; the slopes and the demand are drawn of all."""
+
+_ROW_MM = 54
+_SHARE_MAP = "cividis"
+_VOLUME = "volume of data (spikes)"
 
 
 @style.styled
@@ -31,21 +40,182 @@ def draw(
         Columns panel, series, x, y, low, high, value.
     """
     styles = style.estimator_styles(summary.estimator.unique())
-    shown = list(styles)[:MOST_ESTIMATORS]
-    figure, numbers = style.new_figure(55 * (1 + len(shown))), style.Numbers()
+    shown, known = list(styles)[:MOST_ESTIMATORS], table[table.total.notna()]
+    colors = style.strength_colors(style.chosen_strengths(known.r))
+    figure, numbers = style.new_figure(_ROW_MM * (1 + len(shown))), style.Numbers()
     grid = figure.subplots(1 + len(shown), 3, squeeze=False)
-    for row, name in zip(grid, shown, strict=False):
-        here = table[(table.estimator == name) & table.total.notna()]
-        for r, color in style.strength_colors(style.chosen_strengths(here.r)).items():
-            windows = here[here.r == r]
-            row[0].loglog(windows.n_counts, windows.total, ".", color=color)
-            row[1].loglog(windows.n_counts, windows.variance**2, ".", color=color)
-            numbers.add("a", f"{name}, r = {r:g}", windows.n_counts, windows.total)
-            numbers.add("b", f"{name}, r = {r:g}", windows.n_counts, windows.variance**2)
+    letters = iter(ascii_lowercase)
+    totals_published = style.under_condition(comparison, ["total"], "10^")
+    for (left, middle, right), name in zip(grid, shown, strict=False):
+        here = known[known.estimator == name]
+        laws = summary[summary.estimator == name]
+        title = f"{style.pretty(name)}: total error"
+        letter = _titled(left, next(letters), title)
+        _totals(left, numbers, letter, name, here, colors)
+        _published_totals(left, numbers, letter, name, totals_published, colors)
+        letter = _titled(middle, next(letters), "variance error²")
+        _variances(middle, numbers, letter, name, here, laws, colors)
+        letter = _titled(right, next(letters), "share of the bias")
+        _shares(right, numbers, letter, name, here)
+    slopes, demand, legend = grid[-1]
+    slopes_published = style.under_condition(comparison, ["volume_slope"], "")
+    demand_published = style.under_condition(comparison, ["log10_data_demand"], "total error")
+    letter = _titled(slopes, next(letters), "slope of the variance")
+    _slopes(slopes, numbers, letter, summary, slopes_published, styles)
+    level = summary.error_level.iloc[0]
+    letter = _titled(demand, next(letters), f"spikes for a total error of {level:g}")
+    _demand(demand, numbers, letter, summary, demand_published, styles)
+    n_published = len(slopes_published) + len(demand_published) + len(totals_published)
+    _legend(legend, styles, colors, n_published, summary)
+    return figure, numbers.table()
+
+
+def _titled(axes, letter, title):
+    axes.set_title(style.lettered(letter, title))
+    return letter
+
+
+def _totals(axes, numbers, letter, name, here, colors):
+    for r, color in colors.items():
+        windows = here[here.r == r].sort_values("n_counts")
+        means = windows.groupby("fraction")[["n_counts", "total", "bias"]].mean().sort_values("n_counts")
+        axes.plot(windows.n_counts, windows.total, ".", color=color, markeredgewidth=0, alpha=0.6)
+        axes.plot(means.n_counts, means.total, color=color)
+        numbers.add(letter, f"{name}, r = {r:g}, windows", windows.n_counts, windows.total)
+        numbers.add(letter, f"{name}, r = {r:g}, mean", means.n_counts, means.total)
+        floor = means.bias.iloc[-1] if len(means) else np.nan
+        if floor > 0:
+            axes.axhline(floor, color=color, linewidth=0.8, linestyle="--")
+            numbers.add(letter, f"{name}, r = {r:g}, bias at the largest volume", np.nan, floor)
+    axes.set(xscale="log", xlabel=_VOLUME, ylabel="error relative to $W_0$")
+    style.log_errors(axes)
+
+
+def _published_totals(axes, numbers, letter, name, rows, colors):
+    for r, color in colors.items():
+        points = rows[(rows.estimator == name) & np.isclose(rows.r, r)].sort_values("n_spikes_published")
+        if len(points):
+            axes.plot(points.n_spikes_published, points.published, "o", color=color, **style.OPEN)
+            numbers.add(letter, f"{name}, r = {r:g}, published", points.n_spikes_published, points.published)
+
+
+def _variances(axes, numbers, letter, name, here, laws, colors):
+    if here.variance.isna().all():
+        style.say(axes, "bias and variance\nare not told apart")
+        return
+    for r, color in colors.items():
+        windows = here[(here.r == r) & here.variance.notna()].sort_values("n_counts")
+        axes.plot(windows.n_counts, windows.variance**2, ".", color=color, markeredgewidth=0, alpha=0.6)
+        numbers.add(letter, f"{name}, r = {r:g}, windows", windows.n_counts, windows.variance**2)
+    limits = axes.get_ylim()
+    axes.set(xscale="log", yscale="log", xlabel=_VOLUME)
+    limits = axes.get_ylim()
+    for law in laws.itertuples():
+        volumes = here.n_counts[here.r == law.r]
+        if law.r in colors and np.isfinite(law.slope) and len(volumes):
+            ends = np.array([volumes.min(), volumes.max()])
+            line = 10 ** (law.slope * np.log10(ends) + law.log10_intercept)
+            axes.plot(ends, line, color=colors[law.r], linewidth=0.9)
+            numbers.add(letter, f"{name}, r = {law.r:g}, fit", ends, line)
+    axes.set_ylim(limits[0], 2 * limits[1])
+
+
+def _shares(axes, numbers, letter, name, here):
+    plane = here.groupby(["fraction", "r"])[["bias_proportion", "n_counts"]].mean().reset_index()
+    if plane.bias_proportion.isna().all():
+        style.say(axes, "bias and variance\nare not told apart")
+        return
+    share = plane.pivot(index="fraction", columns="r", values="bias_proportion")
+    volume = plane.groupby("fraction").n_counts.mean().loc[share.index].to_numpy()
+    image = axes.pcolormesh(
+        _edges(share.columns.to_numpy()),
+        10 ** _edges(np.log10(volume)),
+        share,
+        cmap=_SHARE_MAP,
+        vmin=0,
+        vmax=1,
+        rasterized=True,
+    )
+    if min(share.shape) > 1 and share.min(axis=None) < 0.5 < share.max(axis=None):
+        axes.contour(share.columns, volume, share, levels=[0.5], colors="white", linewidths=0.8)
+    axes.set(yscale="log", xlabel="weight strength r", ylabel=_VOLUME)
+    axes.set_facecolor(style.GAP)
+    style.add_color_bar(image, "")
+    numbers.add(letter, name, plane.r, plane.n_counts, value=plane.bias_proportion)
+
+
+def _edges(centres):
+    """Borders between cells around these places, which rise."""
+    if len(centres) == 1:
+        return centres[0] * np.array([0.9, 1.1])
+    middles = (centres[1:] + centres[:-1]) / 2
+    return np.concatenate(
+        [[1.5 * centres[0] - 0.5 * centres[1]], middles, [1.5 * centres[-1] - 0.5 * centres[-2]]]
+    )
+
+
+def _slopes(axes, numbers, letter, summary, theirs, styles):
+    axes.axhline(-1, color=style.GUIDE, linewidth=0.6)
+    for name, look in styles.items():
+        rows = summary[(summary.estimator == name) & summary.slope.notna()].sort_values("r")
+        axes.vlines(rows.r, rows.slope_low, rows.slope_high, color=look["color"], linewidth=1.0)
+        axes.plot(rows.r, rows.slope, **look)
+        numbers.add(letter, name, rows.r, rows.slope, rows.slope_low, rows.slope_high)
+        paper = theirs[theirs.estimator == name].sort_values("r")
+        if len(paper):
+            axes.plot(paper.r, paper.published, **look | style.OPEN)
+            numbers.add(letter, f"{name}, published", paper.r, paper.published)
+    low, high = axes.get_ylim()
+    axes.set_ylim(min(low, -1.1), max(high, -0.9))
+    axes.set_ylabel(r"d log $\Delta_v^2$ / d log $D$")
+    style.strength_axis(axes)
+
+
+def _demand(axes, numbers, letter, summary, theirs, styles):
+    axes.set_yscale("log")
+    told = set()
     for name, look in styles.items():
         rows = summary[summary.estimator == name].sort_values("r")
-        grid[-1, 0].plot(rows.r, rows.slope, **look)
-        grid[-1, 1].plot(rows.r, rows.log10_demand, **look)
-        numbers.add("c", name, rows.r, rows.slope, rows.slope_low, rows.slope_high)
-        numbers.add("e", name, rows.r, rows.log10_demand)
-    return figure, numbers.table()
+        axes.plot(rows.r, 10**rows.log10_demand, **look)
+        beyond = rows[rows.demand_from == "beyond"]
+        axes.plot(beyond.r, 10**beyond.log10_demand, **look | _BEYOND)
+        for origin, (height, marker) in _OFF_THE_SCALE.items():
+            off = rows[rows.demand_from == origin]
+            axes.plot(
+                off.r,
+                np.full(len(off), height),
+                **look | {"marker": marker, "linestyle": ""},
+                transform=axes.get_xaxis_transform(),
+            )
+            told |= {origin} if len(off) else set()
+        numbers.add(letter, name, rows.r, rows.log10_demand)
+        paper = theirs[theirs.estimator == name].sort_values("r")
+        if len(paper):
+            axes.plot(paper.r, 10**paper.published, **look | style.OPEN)
+            numbers.add(letter, f"{name}, published", paper.r, paper.published)
+    axes.margins(y=0.2)
+    for origin in told:
+        place = {"transform": axes.transAxes, "va": "center", "color": style.TRUTH}
+        axes.text(0.03, _OFF_THE_SCALE[origin][0], _WORDS[origin], **place)
+    style.strength_axis(axes)
+
+
+_BEYOND = {"markerfacecolor": "white", "markeredgewidth": 0.8, "linestyle": ""}
+_OFF_THE_SCALE = {"never": (0.95, "^"), "below": (0.05, "v")}
+_WORDS = {"never": "never", "below": "with less"}
+
+
+def _legend(axes, styles, colors, n_published, summary):
+    axes.axis("off")
+    handles = [Line2D([], [], color=color, label=f"r = {r:g}") for r, color in colors.items()]
+    handles.append(
+        Line2D([], [], color=style.INK, linestyle="--", linewidth=0.8, label="bias at the largest volume")
+    )
+    handles.append(Line2D([], [], color="#b0b0b0", linewidth=0.8, label="equal bias and variance"))
+    handles += [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
+    if summary.demand_from.eq("beyond").any():
+        label = "beyond the data, predicted"
+        handles.append(Line2D([], [], color=style.INK, marker="o", label=label, **_BEYOND))
+    if n_published:
+        handles.append(Line2D([], [], color=style.INK, marker="o", label="published", **style.OPEN))
+    axes.legend(handles=handles, loc="center left")

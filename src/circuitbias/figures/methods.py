@@ -1,7 +1,10 @@
-"""Errors of every method against weight strength, method by method family."""
+"""Errors of every method against weight strength, family by family."""
+
+from string import ascii_lowercase
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from circuitbias.figures import style
 
@@ -20,6 +23,7 @@ FAMILIES = {
 
 _ROWS = {"total": "total error", "bias": "bias error", "variance": "variance error"}
 _OLDER = "total_l1"
+_PANEL_MM, _LEGEND_MM = 43, 50
 
 
 @style.styled
@@ -38,7 +42,7 @@ def draw(
         Not used.
     comparison : DataFrame, optional
         As from `circuitbias.comparison.errors.compare_errors`. Methods with rows of quantity "total_l1" are
-        shown once more with the older scale, in a last row of panels.
+        drawn once more with the older scale, in a panel of their own.
 
     Returns
     -------
@@ -46,33 +50,44 @@ def draw(
     numbers : DataFrame
         Columns panel, series, x, y, low, high, value.
     """
-    columns = _columns(table)
-    paper = _of_methods(comparison, table)
-    older = set(paper.estimator[paper.quantity == _OLDER])
-    quantities = [quantity for quantity in _ROWS if table[quantity].notna().any()] + [_OLDER] * bool(older)
-    figure, numbers = style.new_figure(32 + 42 * len(quantities)), style.Numbers()
+    numbers = style.Numbers()
+    quantities = [quantity for quantity in _ROWS if table[quantity].notna().any()]
     if not quantities:
-        style.say(figure, "No error of these estimates is known.")
+        figure = style.new_figure(40)
+        style.say(figure.subplots(), "No estimate has an error.")
         return figure, numbers.table()
-    grid = figure.subplots(len(quantities), len(columns), sharex=True, sharey="row", squeeze=False)
-    letters = iter("abcdefghijklmnopqrstuvwxyz")
+    families = _families(table)
+    paper = style.under_condition(comparison, [*_ROWS, _OLDER], "")
+    paper = paper[paper.estimator.isin(table.estimator)]
     styles = style.estimator_styles(table.estimator.unique())
+    figure = style.new_figure(_PANEL_MM * len(quantities) + _LEGEND_MM)
+    top, bottom = figure.subfigures(2, 1, height_ratios=(_PANEL_MM * len(quantities), _LEGEND_MM))
+    grid = top.subplots(len(quantities), len(families), sharex=True, sharey="row", squeeze=False)
+    letters = iter(ascii_lowercase)
     for row, quantity in zip(grid, quantities, strict=True):
-        for axes, (family, names) in zip(row, columns.items(), strict=True):
-            if quantity == _OLDER and not (names := [name for name in names if name in older]):
-                axes.axis("off")
-                continue
+        panels = {}
+        for axes, (family, names) in zip(row, families.items(), strict=True):
             letter = next(letters)
-            axes.set_title(style.lettered(letter, family if row is grid[0] else ""))
-            for name in names:
-                _curve(axes, numbers, letter, table[table.estimator == name], quantity, name, styles[name])
-                theirs = paper[(paper.quantity == quantity) & (paper.estimator == name)].sort_values("r")
-                if len(theirs):
-                    style.draw_published(axes, numbers, letter, name, theirs.r, theirs, styles[name])
+            axes.set_title(style.lettered(letter, family if quantity == quantities[0] else ""))
+            panels[letter] = axes, names
+        _errors(panels, numbers, table, paper, quantity, styles)
+        row[0].set_ylabel(_ROWS[quantity])
+    for axes in grid[-1]:
+        style.strength_axis(axes)
+    older = [name for name in styles if name in set(paper.estimator[paper.quantity == _OLDER])]
+    if older:
+        axes, legend = bottom.subplots(1, 2, width_ratios=(1, 2))
+        letter = next(letters)
+        axes.set(title=style.lettered(letter, "the older scale"), ylabel=_ROWS["total"])
+        _errors({letter: (axes, older)}, numbers, table, paper, _OLDER, styles)
+        style.strength_axis(axes)
+    else:
+        legend = bottom.subplots()
+    _legend(legend, families, styles, table, paper)
     return figure, numbers.table()
 
 
-def _columns(table):
+def _families(table):
     """Names of the estimators of each family that has any."""
     methods = dict(zip(table.estimator, table.method, strict=True))
     known = {method for family in FAMILIES.values() for method in family}
@@ -84,18 +99,34 @@ def _columns(table):
     return {family: names for family, names in found.items() if names}
 
 
-def _of_methods(comparison, table):
-    """Rows of the comparison that are of these errors, and not of an experiment."""
-    if comparison is None or comparison.empty:
-        return pd.DataFrame(columns=["quantity", "estimator", "r", "n_spikes_published"])
-    if "condition" in comparison:
-        comparison = comparison[comparison.condition.fillna("") == ""]
-    return comparison[comparison.estimator.isin(table.estimator) & comparison.published.notna()]
+def _errors(panels, numbers, table, paper, quantity, styles):
+    """Fill panels that share an axis of errors: first all that is ours, then what was published."""
+    for letter, (axes, names) in panels.items():
+        for name in names:
+            over_seeds = table[table.estimator == name].groupby("r")[quantity]
+            rows = over_seeds.agg(["mean", "min", "max"]).dropna()
+            axes.vlines(rows.index, rows["min"], rows["max"], color=styles[name]["color"], linewidth=1.0)
+            axes.plot(rows.index, rows["mean"], **styles[name])
+            numbers.add(letter, name, rows.index, rows["mean"], rows["min"], rows["max"])
+    for axes, _ in panels.values():
+        axes.set_yscale("log")
+        axes.margins(y=0.08)
+    for letter, (axes, names) in panels.items():
+        for name in names:
+            rows = paper[(paper.estimator == name) & (paper.quantity == quantity)].sort_values("r")
+            if len(rows):
+                style.draw_published(axes, numbers, letter, name, rows.r, rows, styles[name])
+    for axes, _ in panels.values():
+        style.log_errors(axes)
 
 
-def _curve(axes, numbers, letter, rows, quantity, name, look):
-    over_seeds = rows.groupby("r")[quantity]
-    mean, low, high = over_seeds.mean().dropna(), over_seeds.min().dropna(), over_seeds.max().dropna()
-    axes.vlines(mean.index, low, high, color=look["color"], linewidth=1.0)
-    axes.plot(mean.index, mean, **look)
-    numbers.add(letter, name, mean.index, mean, low, high)
+def _legend(axes, families, styles, table, paper):
+    axes.axis("off")
+    for i, (family, names) in enumerate(families.items()):
+        handles = [Line2D([], [], label=style.pretty(name), **styles[name]) for name in names]
+        place = {"loc": "upper left", "bbox_to_anchor": (i / len(families), 1.0)}
+        axes.add_artist(axes.legend(handles=handles, title=family, alignment="left", **place))
+    handles = style.published_handles(paper, table.n_spikes)
+    if not handles:
+        handles = [Line2D([], [], linestyle="", label=f"estimates from {style.counts_text(table.n_spikes)}")]
+    axes.figure.legend(handles=handles, loc="outside lower center", ncols=2)

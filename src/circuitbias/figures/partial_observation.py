@@ -1,11 +1,19 @@
-"""Error against the number of observed neurons."""
+"""Error against the number of observed neurons, and against the volume of data if half of them are observed."""
 
+from string import ascii_lowercase
+
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from circuitbias.figures import style
 
 MOST_ESTIMATORS = 4
+"""Estimators that are drawn, each a row of panels."""
+
+_TITLES = {"total": "total error", "bias": "bias error", "variance": "variance error"}
+_ROW_MM, _LEGEND_MM = 50, 14
 
 
 @style.styled
@@ -30,14 +38,72 @@ def draw(
         Columns panel, series, x, y, low, high, value.
     """
     shown = list(style.estimator_styles(summary.estimator.unique()))[:MOST_ESTIMATORS]
-    figure, numbers = style.new_figure(20 + 50 * len(shown)), style.Numbers()
-    grid = figure.subplots(len(shown), 3, squeeze=False)
+    quantities = [quantity for quantity in _TITLES if summary[quantity].notna().any()]
+    half = table[(table.experiment == "fixed_half") & table.total.notna()]
+    colors = style.strength_colors(summary.r)
+    n_columns = len(quantities) + (len(half) > 0)
+    figure, numbers = style.new_figure(_ROW_MM * len(shown) + _LEGEND_MM), style.Numbers()
+    grid = figure.subplots(len(shown), max(n_columns, 1), sharex="col", sharey=True, squeeze=False)
+    if not n_columns:
+        style.say(grid[0, 0], "No estimate has an error.")
+        return figure, numbers.table()
+    letters = iter(ascii_lowercase)
     for row, name in zip(grid, shown, strict=True):
-        here = summary[summary.estimator == name]
-        for r, color in style.strength_colors(here.r).items():
-            rows = here[here.r == r].sort_values("n_observed")
-            for axes, letter, quantity in zip(row, "abc", ("total", "bias", "variance"), strict=True):
-                axes.plot(rows.n_observed, rows[quantity], color=color)
-                axes.plot(rows.n_observed, rows[f"merged_{quantity}"], "--", color=color)
-                numbers.add(letter, f"{name}, r = {r:g}", rows.n_observed, rows[quantity])
+        rows = summary[summary.estimator == name]
+        for axes, quantity in zip(row, quantities, strict=False):
+            letter = next(letters)
+            axes.set_title(style.lettered(letter, _TITLES[quantity] if row is grid[0] else ""))
+            _subsets(axes, numbers, letter, name, quantity, rows, colors)
+        if len(half):
+            letter = next(letters)
+            n_half = int(half.n_observed.iloc[0])
+            row[-1].set_title(style.lettered(letter, f"{n_half} observed" if row is grid[0] else ""))
+            _half(row[-1], numbers, letter, name, half[half.estimator == name], colors)
+        who = f"{style.pretty(name)}: " if len(shown) > 1 else ""
+        row[0].set_ylabel(f"{who}error relative to $W_0$")
+    for axes in grid[-1, : len(quantities)]:
+        axes.set_xlabel("observed neurons")
+    if len(half):
+        grid[-1, -1].set_xlabel("volume of data (spikes)")
+    for axes in grid.flat:
+        style.log_errors(axes)
+    _legend(figure, colors, len(half) > 0)
     return figure, numbers.table()
+
+
+def _subsets(axes, numbers, letter, name, quantity, rows, colors):
+    banded = style.chosen_strengths(rows.r)  # more bands would hide each other
+    for r, color in colors.items():
+        here = rows[rows.r == r].sort_values("n_observed")
+        low = high = pd.Series(np.nan, here.index)
+        if quantity == "total":
+            low, high = here.total - here.total_sd, here.total + here.total_sd
+            if r in banded:
+                axes.fill_between(here.n_observed, low, high, color=color, alpha=0.2, linewidth=0)
+        axes.plot(here.n_observed, here[quantity], ".-", color=color)
+        merged = here[f"merged_{quantity}"]
+        axes.plot(here.n_observed, merged, "--", color=color, linewidth=0.9)
+        numbers.add(letter, f"{name}, r = {r:g}", here.n_observed, here[quantity], low, high)
+        numbers.add(letter, f"{name}, r = {r:g}, merged", here.n_observed, merged)
+    axes.set_yscale("log")
+    axes.set_xlim(0, None)
+
+
+def _half(axes, numbers, letter, name, rows, colors):
+    for r, color in colors.items():
+        here = rows[rows.r == r].groupby("fraction")[["n_spikes", "total", "bias"]].mean()
+        here = here.sort_values("n_spikes")
+        axes.plot(here.n_spikes, here.total, ".-", color=color)
+        axes.plot(here.n_spikes, here.bias, ":", color=color, linewidth=0.9)
+        numbers.add(letter, f"{name}, r = {r:g}, total", here.n_spikes, here.total)
+        numbers.add(letter, f"{name}, r = {r:g}, bias", here.n_spikes, here.bias)
+    axes.set(xscale="log", yscale="log")
+
+
+def _legend(figure, colors, with_half):
+    handles = [Line2D([], [], color=color, marker=".", label=f"r = {r:g}") for r, color in colors.items()]
+    thin = {"color": style.INK, "linewidth": 0.9}
+    handles.append(Line2D([], [], linestyle="--", label="merged estimate", **thin))
+    if with_half:
+        handles.append(Line2D([], [], linestyle=":", label="bias of the half", **thin))
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))

@@ -4,12 +4,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from circuitbias.figures import style
 from circuitbias.spikes.activity import bump_period
 
 MOST_IN_A_ROW = 6
 _SHADE = style.tint(style.TRUTH, 0.25)
+_ROW_MM, _FEATURES_MM = 34, 50
+_REACH = 0.6  # of the axis of couplings above 0, at most, in depths of the dip; below 0, 1.5
 
 
 @style.styled
@@ -39,17 +42,21 @@ def draw(
     """
     numbers = style.Numbers()
     if table.empty:
-        figure = style.new_figure(40)
-        style.say(figure, "This network has no mean profile: its weights do not depend on the offset alone.")
+        figure = style.new_figure(30)
+        style.say(
+            figure.subplots(), "No mean profile: the weights of this network depend on more than the offset."
+        )
         return figure, numbers.table()
     examples = style.chosen_strengths(table.r) if examples is None else examples
     styles = style.estimator_styles(table.estimator.unique())
     n_rows = -(-len(styles) // MOST_IN_A_ROW)
-    n_columns = -(-len(styles) // n_rows)
-    figure = style.new_figure(75 + 34 * n_rows)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(34 * n_rows + 10, 65))
+    legends_mm = 10 + 5 * -(-len(styles) // 5)
+    heights = 19 + _ROW_MM * n_rows, _FEATURES_MM + legends_mm
+    figure = style.new_figure(sum(heights))
+    top, bottom = figure.subfigures(2, 1, height_ratios=heights)
+    n_columns = max(-(-len(styles) // n_rows), 3)
     panels = top.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
-    _profiles(panels.flat, numbers, table, examples, styles)
+    _profiles(top, panels, numbers, table, examples, styles)
     _features(bottom, numbers, table, styles)
     return figure, numbers.table()
 
@@ -65,23 +72,27 @@ def features(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row an estimator, r and seed. ``main_dip``: coupling where the weights are most negative, relative
-        to them. ``side_lobe`` and ``between``: coupling in excess of the weight, one and one and a half
-        spacings of the bumps away, relative to the depth of the dip of the weights. Each is the mean of both
-        sides of the ring; NaN where the weights favour no bumps.
+        A row an estimator, r and seed, and one with estimator "true weights". ``main_dip``, ``side_lobe`` and
+        ``between``: the coupling where the weights are most negative, one spacing of the bumps away, and one
+        and a half. Each is the mean of both sides of the ring, relative to the depth of the dip of the
+        weights; NaN where the weights favour no bumps.
     """
     truth = _truth(table)
     n, spacing = len(truth), _spacing(truth)
     dip = 1 + int(np.argmin(truth[1 : n // 2 + 1]))
-    rows = []
-    for key, rows_of in table.groupby(["estimator", "r", "seed"], sort=False):
-        coupling = rows_of.set_index("offset").coupling.reindex(range(n)).to_numpy()
-        at = dict(zip(("estimator", "r", "seed"), key, strict=True))
-        at["main_dip"] = _both_sides(coupling, dip) / _both_sides(truth, dip)
-        for name, shift in (("side_lobe", spacing), ("between", 1.5 * spacing)):
-            excess = _both_sides(coupling - truth, round(shift)) if np.isfinite(shift) else np.nan
-            at[name] = excess / abs(truth[dip])
-        rows.append(at)
+    places = {"main_dip": dip, "side_lobe": spacing, "between": 1.5 * spacing}
+
+    def measured(profile):
+        both_sides = {
+            name: (profile[round(at) % n] + profile[-round(at) % n]) / 2 if np.isfinite(at) else np.nan
+            for name, at in places.items()
+        }
+        return {name: value / abs(truth[dip]) for name, value in both_sides.items()}
+
+    rows = [{"estimator": "true weights"} | measured(truth)]
+    for key, run in table.groupby(["estimator", "r", "seed"], sort=False):
+        coupling = run.set_index("offset").coupling.reindex(range(n)).to_numpy()
+        rows.append(dict(zip(("estimator", "r", "seed"), key, strict=True)) | measured(coupling))
     return pd.DataFrame(rows)
 
 
@@ -97,39 +108,81 @@ def _spacing(truth):
     return bump_period(truth[(offsets - offsets[:, None]) % len(truth)])
 
 
-def _both_sides(profile, offset):
-    return (profile[offset % len(profile)] + profile[-offset % len(profile)]) / 2
-
-
-def _profiles(panels, numbers, table, examples, styles):
+def _profiles(figure, panels, numbers, table, examples, styles):
     truth = _truth(table)
-    n = len(truth)
-    offsets = np.arange(-(n // 2), n // 2 + 1)
-    factor, _ = style.power_of_ten(np.abs(truth).max())
-    for axes, name in zip(panels, styles, strict=False):
+    n, half = len(truth), len(truth) // 2
+    offsets = np.arange(-half, half + 1)
+    colors = style.strength_colors(examples)
+    factor, unit = style.power_of_ten(np.abs(truth).max())
+    numbers.add("a", "true weights", offsets[offsets != 0], truth[offsets % n][offsets != 0])
+    for axes, name in zip(panels.flat, styles, strict=False):
+        _guides(axes, _spacing(truth), half)
         axes.fill_between(offsets, 0, factor * truth[offsets % n], color=_SHADE, linewidth=0)
         here = table[table.estimator == name]
-        for r, color in style.strength_colors(examples).items():
+        for r, color in colors.items():
             rows = here[np.isclose(here.r, r)]
+            # The neuron itself has no offset; both ends of the axis are the neuron across the ring.
             y = rows.groupby("offset").coupling.mean().reindex(range(n)).to_numpy()[offsets % n]
-            axes.plot(offsets, factor * y, color=color)
+            axes.plot(offsets, factor * y, color=color, linewidth=0.9)
             numbers.add("a", f"{name}, r = {r:g}", offsets, y)
-        axes.set_title(style.pretty(name))
+        axes.set_title(style.pretty(name), fontsize=8)
+        axes.set_xlim(-half, half)
         style.offset_ticks(axes)
-    numbers.add("a", "true weights", offsets, truth[offsets % n])
+    _tidy(panels, len(styles))
+    depth = factor * np.abs(truth).max()
+    low, high = panels[0, 0].get_ylim()
+    panels[0, 0].set_ylim(max(low, -1.5 * depth), min(high, _REACH * depth))
+    figure.supxlabel("offset (neurons)", fontsize=8)
+    figure.supylabel(f"mean coupling ({unit})", fontsize=8)
+    handles = [Patch(color=_SHADE, label="true weights")]
+    handles += [Line2D([], [], color=color, label=f"r = {r:g}") for r, color in colors.items()]
+    handles.append(Line2D([], [], color=style.GUIDE, linewidth=0.8, label="spacing of the bumps"))
+    handles.append(Line2D([], [], color=style.GUIDE, linewidth=0.8, linestyle=":", label="between bumps"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=3 + len(handles) % 2)
+    panels[0, 0].set_title(style.lettered("a", panels[0, 0].get_title(loc="left")), fontsize=8)
+
+
+def _guides(axes, spacing, half):
+    """Mark the places of bumps that are active with the one at 0, and the middle of those between."""
+    axes.axhline(0, color=style.GUIDE, linewidth=0.6)
+    if not np.isfinite(spacing):
+        return
+    for number in range(1, 2 * int(half / spacing) + 1):
+        at = (1 + number) / 2 * spacing
+        if at <= half:
+            for side in (-at, at):
+                axes.axvline(side, color=style.GUIDE, linewidth=0.8, linestyle="-" if number % 2 else ":")
+
+
+def _tidy(panels, n_used):
+    """Take away the places that are not used, and label each column at its lowest panel."""
+    for axes in panels.flat[n_used:]:
+        axes.axis("off")
+    for i, axes in enumerate(panels.flat[:n_used]):
+        axes.tick_params(labelbottom=i + panels.shape[1] >= n_used)
+        axes.set_xlabel("")
 
 
 def _features(figure, numbers, table, styles):
     found = features(table)
-    titles = {"main_dip": "main dip", "side_lobe": "one spacing away", "between": "between bumps"}
-    for letter, axes, (column, title) in zip("bcd", figure.subplots(1, 3), titles.items(), strict=True):
-        axes.axhline(float(column == "main_dip"), color=style.GUIDE, linewidth=0.6)
+    titles = {
+        "main_dip": "in the main dip",
+        "side_lobe": "at the spacing of the bumps",
+        "between": "between bumps",
+    }
+    panels = figure.subplots(1, 3)
+    for letter, axes, (column, title) in zip("bcd", panels, titles.items(), strict=True):
+        truth = found[column][0]
+        axes.axhline(truth, color=style.TRUTH, linewidth=0.8)
+        numbers.add(letter, "true weights", np.nan, truth)
         for name, look in styles.items():
-            over_seeds = found[found.estimator == name].groupby("r")[column]
-            axes.plot(over_seeds.mean(), **look)
-            mean = over_seeds.mean()
-            numbers.add(letter, name, mean.index, mean, over_seeds.min(), over_seeds.max())
+            rows = found[found.estimator == name].groupby("r")[column].agg(["mean", "min", "max"])
+            axes.vlines(rows.index, rows["min"], rows["max"], color=look["color"], linewidth=1.0)
+            axes.plot(rows.index, rows["mean"], **look)
+            numbers.add(letter, name, rows.index, rows["mean"], rows["min"], rows["max"])
         axes.set_title(style.lettered(letter, title))
         style.strength_axis(axes)
-    handles = [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
+    panels[0].set_ylabel("coupling / depth of the true dip")
+    handles = [Line2D([], [], color=style.TRUTH, linewidth=0.8, label="true weights")]
+    handles += [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
     figure.legend(handles=handles, loc="outside lower center", ncols=5)
