@@ -52,8 +52,11 @@ def draw(
     panels = [
         (axes, letter, quantity, r)
         for (axes, quantity, r), letter in zip(
-            ((axes, quantity, r) for row, r in zip(grid, strengths, strict=True)
-             for axes, quantity in zip(row, quantities, strict=True)),
+            (
+                (axes, quantity, r)
+                for row, r in zip(grid, strengths, strict=True)
+                for axes, quantity in zip(row, quantities, strict=True)
+            ),
             ascii_lowercase,
             strict=False,
         )
@@ -68,7 +71,7 @@ def draw(
     for axes in grid[-1]:
         axes.set(xlabel="width of the bins (ms)", xlim=(0, None))
     for axes, r in zip(grid[:, 0], strengths, strict=True):
-        axes.set_ylabel(f"error relative to $W_0$, r = {r:g}")
+        axes.set_ylabel(f"error, r = {r:g}")
     handles = [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
     handles += style.published_handles(theirs, table.n_spikes)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from circuitbias.figures import style
 
@@ -14,7 +15,6 @@ MOST_ESTIMATORS = 4
 
 _ROW_MM = 54
 _SHARE_MAP = "cividis"
-_VOLUME = "volume of data (spikes)"
 
 
 @style.styled
@@ -87,7 +87,8 @@ def _totals(axes, numbers, letter, name, here, colors):
         if floor > 0:
             axes.axhline(floor, color=color, linewidth=0.8, linestyle="--")
             numbers.add(letter, f"{name}, r = {r:g}, bias at the largest volume", np.nan, floor)
-    axes.set(xscale="log", xlabel=_VOLUME, ylabel="error relative to $W_0$")
+    style.volume_axis(axes.xaxis)
+    axes.set_ylabel("error relative to $W_0$")
     style.log_errors(axes)
 
 
@@ -107,8 +108,9 @@ def _variances(axes, numbers, letter, name, here, laws, colors):
         windows = here[(here.r == r) & here.variance.notna()].sort_values("n_counts")
         axes.plot(windows.n_counts, windows.variance**2, ".", color=color, markeredgewidth=0, alpha=0.6)
         numbers.add(letter, f"{name}, r = {r:g}, windows", windows.n_counts, windows.variance**2)
-    limits = axes.get_ylim()
-    axes.set(xscale="log", yscale="log", xlabel=_VOLUME)
+    style.volume_axis(axes.xaxis)
+    axes.set_yscale("log")
+    axes.yaxis.set_minor_formatter(NullFormatter())
     limits = axes.get_ylim()
     for law in laws.itertuples():
         volumes = here.n_counts[here.r == law.r]
@@ -125,7 +127,7 @@ def _shares(axes, numbers, letter, name, here):
     if plane.bias_proportion.isna().all():
         style.say(axes, "bias and variance\nare not told apart")
         return
-    share = plane.pivot(index="fraction", columns="r", values="bias_proportion")
+    share = plane.pivot_table(index="fraction", columns="r", values="bias_proportion")
     volume = plane.groupby("fraction").n_counts.mean().loc[share.index].to_numpy()
     image = axes.pcolormesh(
         _edges(share.columns.to_numpy()),
@@ -138,7 +140,9 @@ def _shares(axes, numbers, letter, name, here):
     )
     if min(share.shape) > 1 and share.min(axis=None) < 0.5 < share.max(axis=None):
         axes.contour(share.columns, volume, share, levels=[0.5], colors="white", linewidths=0.8)
-    axes.set(yscale="log", xlabel="weight strength r", ylabel=_VOLUME)
+    style.volume_axis(axes.yaxis)
+    axes.set_xlabel("weight strength r")
+    axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.set_facecolor(style.GAP)
     style.add_color_bar(image, "")
     numbers.add(letter, name, plane.r, plane.n_counts, value=plane.bias_proportion)
@@ -178,7 +182,7 @@ def _demand(axes, numbers, letter, summary, theirs, styles):
         rows = summary[summary.estimator == name].sort_values("r")
         axes.plot(rows.r, 10**rows.log10_demand, **look)
         beyond = rows[rows.demand_from == "beyond"]
-        axes.plot(beyond.r, 10**beyond.log10_demand, **look | _BEYOND)
+        axes.plot(beyond.r, 10**beyond.log10_demand, **look | _beyond(look["color"]))
         for origin, (height, marker) in _OFF_THE_SCALE.items():
             off = rows[rows.demand_from == origin]
             axes.plot(
@@ -200,7 +204,11 @@ def _demand(axes, numbers, letter, summary, theirs, styles):
     style.strength_axis(axes)
 
 
-_BEYOND = {"markerfacecolor": "white", "markeredgewidth": 0.8, "linestyle": ""}
+def _beyond(color):
+    """Look of a demand beyond our data: paler."""
+    return {"markerfacecolor": style.tint(color, 0.35), "linestyle": ""}
+
+
 _OFF_THE_SCALE = {"never": (0.95, "^"), "below": (0.05, "v")}
 _WORDS = {"never": "never", "below": "with less"}
 
@@ -214,8 +222,8 @@ def _legend(axes, styles, colors, n_published, summary):
     handles.append(Line2D([], [], color="#b0b0b0", linewidth=0.8, label="equal bias and variance"))
     handles += [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
     if summary.demand_from.eq("beyond").any():
-        label = "beyond the data, predicted"
-        handles.append(Line2D([], [], color=style.INK, marker="o", label=label, **_BEYOND))
+        label = "predicted beyond the data"
+        handles.append(Line2D([], [], marker="o", markeredgewidth=0.0, label=label, **_beyond(style.INK)))
     if n_published:
         handles.append(Line2D([], [], color=style.INK, marker="o", label="published", **style.OPEN))
     axes.legend(handles=handles, loc="center left")

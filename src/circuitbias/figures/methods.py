@@ -4,6 +4,7 @@ from string import ascii_lowercase
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
 from circuitbias.figures import style
@@ -125,7 +126,8 @@ def _legend(axes, families, styles, table, paper):
     for i, (family, names) in enumerate(families.items()):
         handles = [Line2D([], [], label=style.pretty(name), **styles[name]) for name in names]
         place = {"loc": "upper left", "bbox_to_anchor": (i / len(families), 1.0)}
-        axes.add_artist(axes.legend(handles=handles, title=family, alignment="left", **place))
+        labels = [handle.get_label() for handle in handles]
+        axes.add_artist(Legend(axes, handles, labels, title=family, alignment="left", **place))
     handles = style.published_handles(paper, table.n_spikes)
     if not handles:
         handles = [Line2D([], [], linestyle="", label=f"estimates from {style.counts_text(table.n_spikes)}")]

@@ -1,4 +1,4 @@
-"""Error against the number of observed neurons, and against the volume of data if half of them are observed."""
+"""Error against the number of observed neurons, and against the volume of data with half of them observed."""
 
 from string import ascii_lowercase
 
@@ -49,22 +49,23 @@ def draw(
         return figure, numbers.table()
     letters = iter(ascii_lowercase)
     for row, name in zip(grid, shown, strict=True):
+        first_row = name == shown[0]
         rows = summary[summary.estimator == name]
         for axes, quantity in zip(row, quantities, strict=False):
             letter = next(letters)
-            axes.set_title(style.lettered(letter, _TITLES[quantity] if row is grid[0] else ""))
+            axes.set_title(style.lettered(letter, _TITLES[quantity] if first_row else ""))
             _subsets(axes, numbers, letter, name, quantity, rows, colors)
         if len(half):
             letter = next(letters)
             n_half = int(half.n_observed.iloc[0])
-            row[-1].set_title(style.lettered(letter, f"{n_half} observed" if row is grid[0] else ""))
+            row[-1].set_title(style.lettered(letter, f"{n_half} observed" if first_row else ""))
             _half(row[-1], numbers, letter, name, half[half.estimator == name], colors)
         who = f"{style.pretty(name)}: " if len(shown) > 1 else ""
         row[0].set_ylabel(f"{who}error relative to $W_0$")
     for axes in grid[-1, : len(quantities)]:
         axes.set_xlabel("observed neurons")
     if len(half):
-        grid[-1, -1].set_xlabel("volume of data (spikes)")
+        style.volume_axis(grid[-1, -1].xaxis)
     for axes in grid.flat:
         style.log_errors(axes)
     _legend(figure, colors, len(half) > 0)
@@ -97,7 +98,7 @@ def _half(axes, numbers, letter, name, rows, colors):
         axes.plot(here.n_spikes, here.bias, ":", color=color, linewidth=0.9)
         numbers.add(letter, f"{name}, r = {r:g}, total", here.n_spikes, here.total)
         numbers.add(letter, f"{name}, r = {r:g}, bias", here.n_spikes, here.bias)
-    axes.set(xscale="log", yscale="log")
+    axes.set_yscale("log")
 
 
 def _legend(figure, colors, with_half):

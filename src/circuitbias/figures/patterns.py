@@ -42,9 +42,6 @@ def draw(
     """
     figure, numbers = style.new_figure(62), style.Numbers()
     panels = figure.subplots(1, 4)
-    for axes in panels:
-        style.strength_axis(axes)
-        axes.xaxis.set_major_locator(MaxNLocator(2))
     panels[0].set(title=style.lettered("a", "pattern strength"), ylim=(-0.06, 1.02), yticks=(0, 0.5, 1))
     panels[1].set(title=style.lettered("b", "noise correlation"))
     panels[2].set(title=style.lettered("c", "diffusivity"), ylabel="neurons²/s", yscale="log")
@@ -65,6 +62,9 @@ def draw(
     # The published unit is not known: what `expected` holds is the published value in ours, up to a factor.
     _published(panels[2], numbers, "c", f"published times {factor}", scaled.r, scaled.get("expected"))
     _rates(panels[3], numbers, table)
+    for axes in panels:
+        style.strength_axis(axes)
+        axes.xaxis.set_major_locator(MaxNLocator(2))
     _legend(figure, table, len(theirs) > 0, factor)
     return figure, numbers.table()
 

@@ -9,7 +9,7 @@ from matplotlib.patches import Patch
 from circuitbias.figures import style
 from circuitbias.spikes.activity import bump_period
 
-MOST_IN_A_ROW = 6
+MOST_IN_A_ROW = 5
 _SHADE = style.tint(style.TRUTH, 0.25)
 _ROW_MM, _FEATURES_MM = 34, 50
 _REACH = 0.6  # of the axis of couplings above 0, at most, in depths of the dip; below 0, 1.5

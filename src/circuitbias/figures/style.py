@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import AutoMinorLocator, FormatStrFormatter, FuncFormatter, MaxNLocator
+from matplotlib.ticker import AutoMinorLocator, FormatStrFormatter, FuncFormatter, MaxNLocator, NullFormatter
 
 from circuitbias.files import atomic_path
 
@@ -264,6 +264,13 @@ def log_errors(axes) -> None:
     axes.yaxis.set_minor_formatter(FuncFormatter(label))
 
 
+def volume_axis(axis) -> None:
+    """Make an axis that of a volume of data: logarithmic, with powers of ten alone."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_label_text("volume of data (spikes)")
+
+
 def strength_axis(axes) -> None:
     """Label the x axis as that of weight strengths."""
     axes.set(xlabel="weight strength r", xlim=(0, None))
@@ -293,7 +300,8 @@ def draw_published(axes, numbers: Numbers, panel: str, name: str, x, rows: pd.Da
     axes.plot(x, rows.published, **look | OPEN)
     numbers.add(panel, f"{name}, expected", x, rows.expected, low, high)
     numbers.add(panel, f"{name}, published", x, rows.published)
-    axes.set_ylim(min(limits[0], 0.75 * rows.published.min()), max(limits[1], 1.2 * rows.published.max()))
+    shown = rows[["published", "expected"]]
+    axes.set_ylim(min(limits[0], 0.75 * shown.min(axis=None)), max(limits[1], 1.2 * shown.max(axis=None)))
 
 
 def under_condition(comparison: pd.DataFrame | None, quantities, start: str) -> pd.DataFrame:
