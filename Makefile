@@ -9,13 +9,20 @@ export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config g
 # Rules call `python -m circuitbias`: let them find the environment's own python.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run paper test test-slow test-gpu lint format bench report clean
+.PHONY: run paper pinned reproduction test test-slow test-gpu lint format bench report clean
 
 run: $(VENV)/.ok         ## the main job: networks, spikes, estimates, errors, figures
 	$(BIN)/snakemake --cores $(CORES)
 
 paper: $(VENV)/.ok       ## the same at the paper's full scale (1e8 spikes per weight strength)
 	$(BIN)/snakemake --cores $(CORES) --configfile config/paper.yaml
+
+pinned: $(VENV)/.ok      ## the ring with one neuron silenced
+	$(BIN)/snakemake --cores $(CORES) --configfile config/pinned.yaml
+
+reproduction:            ## docs/reproduction.md, from the comparisons in docs/data/
+	$(BIN)/circuitbias reproduction --comparisons docs/data/comparison_*.csv --texts docs/reproduction.yaml \
+	  --output docs/reproduction.md
 
 test: $(VENV)/.ok        ## the fast tests
 	$(BIN)/python -m pytest

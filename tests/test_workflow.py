@@ -25,8 +25,14 @@ CONFIG = {
         "glm": {"method": "glm", "bin_steps": 100},
         "mean_field": {"method": "mean_field", "bin_steps": 100},
     },
+    "experiments": {
+        "data_volume": {"estimators": ["mean_field"], "strengths": [0.01], "decades": 0.5},
+        "patterns": {},
+    },
     "figures": {"example_strengths": [0.01]},
 }
+ERRORS = {"errors": 1, "figure2": 1, "methods": 1, "profiles": 1}
+"""What follows when an estimate is made again."""
 
 
 class Checkout:
@@ -82,8 +88,9 @@ class Checkout:
 def finished(tmp_path_factory):
     """A checkout in which the tiny run has been finished."""
     checkout = Checkout(tmp_path_factory.mktemp("checkout"))
-    everything = {"network": 1, "simulate": 2, "activity": 2, "estimate": 4, "errors": 1}
-    assert checkout.planned() == everything | {"figure1": 1, "figure2": 1}
+    everything = {"network": 1, "simulate": 2, "activity": 2, "estimate": 4, "figure1": 1}
+    experiment = {"experiment": 3, "gather": 2, "summarise": 1, "data_volume": 1, "patterns": 1}
+    assert checkout.planned() == everything | ERRORS | experiment
     checkout.snakemake()
     return checkout
 
@@ -99,7 +106,15 @@ def checkout(finished):
 
 
 def test_results_are_there_and_a_second_run_has_nothing_to_do(checkout):
-    for name in ("errors.csv", "figures/figure1.png", "figures/figure2.svg", "figures/figure2.csv"):
+    figures = [
+        f"figures/{name}.png" for name in ("figure1", "methods", "profiles", "data_volume", "patterns")
+    ]
+    tables = [
+        "experiments/data_volume.csv",
+        "experiments/data_volume_summary.csv",
+        "experiments/patterns.csv",
+    ]
+    for name in ("errors.csv", "figures/figure2.svg", "figures/figure2.csv", *figures, *tables):
         assert (checkout.results / name).stat().st_size > 0
     assert not (checkout.results / "paper_comparison.csv").exists()  # not a network of the paper
     assert "Nothing to be done" in checkout.snakemake()
@@ -110,15 +125,21 @@ def test_results_are_there_and_a_second_run_has_nothing_to_do(checkout):
     [
         (
             {"estimators": CONFIG["estimators"] | {"glm": {"method": "glm", "bin_steps": 50}}},
-            {"estimate": 2, "errors": 1, "figure2": 1},
+            {"estimate": 2} | ERRORS,
         ),
         (
             {"thresholds": [0.0013, 0.00121]},
-            {"simulate": 1, "activity": 1, "estimate": 2, "errors": 1, "figure1": 1, "figure2": 1},
+            {"simulate": 1, "activity": 1, "estimate": 2, "figure1": 1}
+            | {"experiment": 1, "gather": 1, "patterns": 1}
+            | ERRORS,
         ),
-        ({"figures": {"example_strengths": [0.02]}}, {"figure1": 1, "figure2": 1}),
+        ({"figures": {"example_strengths": [0.02]}}, {"figure1": 1, "figure2": 1, "profiles": 1}),
+        (
+            {"experiments": CONFIG["experiments"] | {"patterns": {"bin_steps": 50}}},
+            {"experiment": 2, "gather": 1, "patterns": 1},
+        ),
     ],
-    ids=["one estimator", "one threshold", "the examples"],
+    ids=["one estimator", "one threshold", "the examples", "one experiment"],
 )
 def test_a_changed_key_reruns_what_depends_on_it(checkout, change, again):
     checkout.configure(**change)
@@ -128,7 +149,11 @@ def test_a_changed_key_reruns_what_depends_on_it(checkout, change, again):
 @pytest.mark.parametrize(
     ("module", "again"),
     [
-        ("estimators/glm.py", {"estimate": 2, "errors": 1, "figure2": 1}),
+        ("estimators/glm.py", {"estimate": 2} | ERRORS),
+        (
+            "experiments/data_volume.py",
+            {"experiment": 1, "gather": 1, "summarise": 1, "data_volume": 1},
+        ),
         ("figures/figure1.py", {"figure1": 1}),
         ("cli.py", {}),
     ],
@@ -160,6 +185,7 @@ def test_weights_of_ones_own(checkout):
         strengths=[0.01],
         thresholds=[0.0013],
         estimators={"mean_field": {"method": "mean_field"}},
+        experiments={"data_volume": {"decades": 0.5}},
     )
     checkout.snakemake()
     errors = pd.read_csv(checkout.folder / "results" / "mine" / "errors.csv")
@@ -177,7 +203,7 @@ def test_a_failed_run_goes_on_where_it_stopped(checkout):
     assert not list(couplings.glob("glm/*"))
     assert len(list(couplings.glob("mean_field/*"))) == 2
     glm.write_text(whole)
-    assert checkout.planned() == {"estimate": 2, "errors": 1, "figure2": 1}
+    assert checkout.planned() == {"estimate": 2} | ERRORS
 
 
 def test_a_killed_run_is_resumed_with_the_same_results(checkout):
@@ -205,10 +231,19 @@ def test_a_killed_run_is_resumed_with_the_same_results(checkout):
     assert "Nothing to be done" in checkout.snakemake()
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "paper.yaml", "test.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "paper.yaml", "pinned.yaml", "test.yaml"])
 def test_the_configs_that_come_with_it_can_be_planned(tmp_path, name):
     checkout = Checkout(tmp_path)
     shutil.copy(ROOT / "config" / name, checkout.folder / "config.yaml")
     planned = checkout.planned()
     assert planned["compare"] == 1
     assert planned["simulate"] in (2, 11)
+    assert sum(planned.values()) < 400
+
+
+def test_each_experiment_is_a_target_of_its_own(tmp_path):
+    checkout = Checkout(tmp_path)
+    shutil.copy(ROOT / "config" / "config.yaml", checkout.folder / "config.yaml")
+    output = checkout.snakemake("--dry-run", "--quiet", "rules", "--", "synchrony")
+    assert re.search(r"^synchrony_experiment +1$", output, re.MULTILINE)
+    assert not re.search(r"^data_volume ", output, re.MULTILINE)
