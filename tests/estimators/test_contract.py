@@ -26,6 +26,9 @@ CASES = [
     ("logistic", {}, False),
     ("logistic", {"binarise": True, "bin_steps": 80}, False),
     ("logistic", {"l1": 5.0}, False),
+    ("glm_history", {}, True),
+    ("glm_history", {"bin_steps": 20, "filter_ms": 5.0, "ridge": 1e-3}, True),
+    ("logistic", {"l1": "cross_validation", "l1_grid": [0, 3, 10], "folds": 3}, False),
     ("mean_field", {}, False),
     ("mean_field", {"binarise": True, "bin_steps": 80}, False),
     ("mpf", {}, False),
@@ -36,6 +39,11 @@ CASES = [
     ("sessak_monasson", {"as_published": True}, False),
     ("independent_pair", {}, False),
     ("bethe", {"bin_steps": 80}, False),
+    ("partial_correlation", {}, False),
+    ("partial_correlation", {"alpha": 0.005}, False),
+    ("partial_correlation", {"alpha": "cross_validation", "binarise": True, "bin_steps": 80}, False),
+    ("transfer_entropy", {}, True),
+    ("transfer_entropy", {"bin_steps": 50, "lag": 2}, True),
 ]
 every_case = pytest.mark.parametrize(
     "method, options, directed",
@@ -65,6 +73,12 @@ def test_form_and_repeatability(sparse_record, method, options, directed):
     assert "bin_steps" in first.diagnostics["options"]  # defaults are written down too
     assert first.diagnostics["run_time_s"] >= 0
     assert first.diagnostics["n_bins"] > 0
+    assert first.diagnostics["traits"].keys() == {"directed", "signed", "binary"}
+    assert first.diagnostics["traits"]["directed"] == directed
+    if "largest_scaled_gradient" in first.diagnostics:
+        assert first.diagnostics["certificate"].startswith("largest scaled gradient")
+    else:
+        assert first.diagnostics["certificate"] == "closed form"
     json.dumps(first.diagnostics)
 
 

@@ -6,7 +6,7 @@ rule experiment:
         network=NETWORK,
         spikes=rules.simulate.output,
     output:
-        f"{EXPERIMENTS}/{{experiment}}/r{{r}}_seed{{seed}}.csv",
+        table=f"{EXPERIMENTS}/{{experiment}}/r{{r}}_seed{{seed}}.csv",
     log:
         f"{LOGS}/experiments/{{experiment}}/r{{r}}_seed{{seed}}.log",
     benchmark:
@@ -27,14 +27,14 @@ rule experiment:
     shell:
         "circuitbias experiment {wildcards.experiment} --network {input.network:q} --spikes {input.spikes:q}"
         " --estimators {params.estimators:q} --options {params.options:q} --memory-mb {resources.memory_mb}"
-        " --device {params.device} --output {output[0]:q} 2>&1 | tee {log:q}"
+        " --device {params.device} --output {output.table:q} 2>&1 | tee {log:q}"
 
 
 # Synchrony has matrices and correlograms to show beside its table.
 use rule experiment as synchrony_experiment with:
     output:
-        f"{EXPERIMENTS}/{{experiment}}/r{{r}}_seed{{seed}}.csv",
-        f"{EXPERIMENTS}/{{experiment}}/r{{r}}_seed{{seed}}.npz",
+        table=f"{EXPERIMENTS}/{{experiment}}/r{{r}}_seed{{seed}}.csv",
+        arrays=f"{EXPERIMENTS}/{{experiment}}/r{{r}}_seed{{seed}}.npz",
     wildcard_constraints:
         experiment="synchrony",
 
