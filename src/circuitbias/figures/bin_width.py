@@ -49,6 +49,7 @@ def draw(
         style.say(grid[0, 0], "No estimate has an error.")
         return figure, numbers.table()
     theirs = style.under_condition(comparison, quantities, "bins of")
+    theirs = theirs[theirs.estimator.isin(styles)]
     panels = [
         (axes, letter, quantity, r)
         for (axes, quantity, r), letter in zip(
@@ -93,6 +94,8 @@ def _ours(axes, numbers, letter, quantity, r, table, styles, dt_ms):
 
 
 def _theirs(axes, numbers, letter, rows, styles, dt_ms):
+    if rows.empty:
+        return
     steps = rows.condition.str.extract(r"bins of (\d+)")[0].astype(float)
     rows = rows.assign(width_ms=dt_ms * steps).sort_values("width_ms")
     for name, points in rows.groupby("estimator", sort=False):

@@ -39,6 +39,10 @@ def draw(
     numbers : DataFrame
         Columns panel, series, x, y, low, high, value.
     """
+    if summary.empty:
+        figure = style.new_figure(30)
+        style.say(figure.subplots(), "No window of the recordings has an estimate.")
+        return figure, style.Numbers().table()
     styles = style.estimator_styles(summary.estimator.unique())
     shown, known = list(styles)[:MOST_ESTIMATORS], table[table.total.notna()]
     colors = style.strength_colors(style.chosen_strengths(known.r))
@@ -110,7 +114,6 @@ def _variances(axes, numbers, letter, name, here, laws, colors):
         numbers.add(letter, f"{name}, r = {r:g}, windows", windows.n_counts, windows.variance**2)
     style.volume_axis(axes.xaxis)
     axes.set_yscale("log")
-    axes.yaxis.set_minor_formatter(NullFormatter())
     limits = axes.get_ylim()
     for law in laws.itertuples():
         volumes = here.n_counts[here.r == law.r]
@@ -120,6 +123,10 @@ def _variances(axes, numbers, letter, name, here, laws, colors):
             axes.plot(ends, line, color=colors[law.r], linewidth=0.9)
             numbers.add(letter, f"{name}, r = {law.r:g}, fit", ends, line)
     axes.set_ylim(limits[0], 2 * limits[1])
+    if limits[1] < 100 * limits[0]:
+        style.log_errors(axes)
+    else:
+        axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _shares(axes, numbers, letter, name, here):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from circuitbias.figures import style
 
@@ -37,6 +38,10 @@ def draw(
     numbers : DataFrame
         Columns panel, series, x, y, low, high, value.
     """
+    if summary.empty:
+        figure = style.new_figure(30)
+        style.say(figure.subplots(), "No choice of neurons has an estimate.")
+        return figure, style.Numbers().table()
     shown = list(style.estimator_styles(summary.estimator.unique()))[:MOST_ESTIMATORS]
     quantities = [quantity for quantity in _TITLES if summary[quantity].notna().any()]
     half = table[(table.experiment == "fixed_half") & table.total.notna()]
@@ -64,6 +69,7 @@ def draw(
         row[0].set_ylabel(f"{who}error relative to $W_0$")
     for axes in grid[-1, : len(quantities)]:
         axes.set_xlabel("observed neurons")
+        axes.xaxis.set_major_locator(MaxNLocator(2))
     if len(half):
         style.volume_axis(grid[-1, -1].xaxis)
     for axes in grid.flat:

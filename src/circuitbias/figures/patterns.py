@@ -5,7 +5,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from matplotlib.ticker import MaxNLocator
 
 from circuitbias.figures import style
 
@@ -64,7 +63,6 @@ def draw(
     _rates(panels[3], numbers, table)
     for axes in panels:
         style.strength_axis(axes)
-        axes.xaxis.set_major_locator(MaxNLocator(2))
     _legend(figure, table, len(theirs) > 0, factor)
     return figure, numbers.table()
 

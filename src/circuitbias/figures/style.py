@@ -309,7 +309,7 @@ def under_condition(comparison: pd.DataFrame | None, quantities, start: str) -> 
     if comparison is None or comparison.empty:
         return pd.DataFrame(columns=["quantity", "estimator", "r", "condition", "n_spikes_published"])
     rows = comparison[comparison.quantity.isin(quantities)]
-    conditions = rows.condition.fillna("").astype(str) if "condition" in rows else rows.quantity.str[:0]
+    conditions = rows.condition.astype(object).fillna("") if "condition" in rows else rows.quantity.str[:0]
     return rows[conditions.str.startswith(start) if start else conditions == ""]
 
 
