@@ -72,8 +72,9 @@ for figure, tables in FIGURE_TABLES.items():
             "../envs/circuitbias.yml"
         params:
             stem=lambda wildcards, output: output[0].removesuffix(".svg"),
+            figure=figure,
             inputs=lambda wildcards, input: figure_arguments(input),
             code=step_code("figure", f"circuitbias.figures.{figure}"),
         shell:
-            "circuitbias figure {rule} --network {input.network:q} {params.inputs:q} --output {params.stem:q}"
+            "circuitbias figure {params.figure} --network {input.network:q} {params.inputs:q} --output {params.stem:q}"
             " 2>&1 | tee {log:q}"
