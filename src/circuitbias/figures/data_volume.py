@@ -70,6 +70,8 @@ def draw(
     letter = _titled(demand, next(letters), f"spikes for a total error of {level:g}")
     _demand(demand, numbers, letter, summary, demand_published, styles)
     n_published = len(slopes_published) + len(demand_published) + len(totals_published)
+    for axes in (slopes, demand):
+        axes.set_xlim(0, 1.05 * summary.r.max())
     _legend(legend, styles, colors, n_published, summary)
     return figure, numbers.table()
 

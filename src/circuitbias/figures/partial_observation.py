@@ -14,7 +14,7 @@ MOST_ESTIMATORS = 4
 """Estimators that are drawn, each a row of panels."""
 
 _TITLES = {"total": "total error", "bias": "bias error", "variance": "variance error"}
-_ROW_MM, _LEGEND_MM = 50, 14
+_ROW_MM, _IN_A_ROW = 50, 5
 
 
 @style.styled
@@ -47,7 +47,10 @@ def draw(
     half = table[(table.experiment == "fixed_half") & table.total.notna()]
     colors = style.strength_colors(summary.r)
     n_columns = len(quantities) + (len(half) > 0)
-    figure, numbers = style.new_figure(_ROW_MM * len(shown) + _LEGEND_MM), style.Numbers()
+    figure, numbers = (
+        style.new_figure(_ROW_MM * len(shown) + 9 + 5 * (len(colors) // _IN_A_ROW)),
+        style.Numbers(),
+    )
     grid = figure.subplots(len(shown), max(n_columns, 1), sharex="col", sharey=True, squeeze=False)
     if not n_columns:
         style.say(grid[0, 0], "No estimate has an error.")
@@ -69,7 +72,7 @@ def draw(
         row[0].set_ylabel(f"{who}error relative to $W_0$")
     for axes in grid[-1, : len(quantities)]:
         axes.set_xlabel("observed neurons")
-        axes.xaxis.set_major_locator(MaxNLocator(2))
+        axes.xaxis.set_major_locator(MaxNLocator(2, steps=[1, 5, 10]))
     if len(half):
         style.volume_axis(grid[-1, -1].xaxis)
     for axes in grid.flat:
@@ -113,4 +116,4 @@ def _legend(figure, colors, with_half):
     handles.append(Line2D([], [], linestyle="--", label="merged estimate", **thin))
     if with_half:
         handles.append(Line2D([], [], linestyle=":", label="bias of the half", **thin))
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), _IN_A_ROW))

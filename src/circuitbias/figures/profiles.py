@@ -185,4 +185,4 @@ def _features(figure, numbers, table, styles):
     panels[0].set_ylabel("coupling / depth of the true dip")
     handles = [Line2D([], [], color=style.TRUTH, linewidth=0.8, label="true weights")]
     handles += [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=5)
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, columnspacing=1.0, fontsize=7.5)
