@@ -72,7 +72,7 @@ def draw(
         row[0].set_ylabel(f"{who}error relative to $W_0$")
     for axes in grid[-1, : len(quantities)]:
         axes.set_xlabel("observed neurons")
-        axes.xaxis.set_major_locator(MaxNLocator(2, steps=[1, 5, 10]))
+        axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 5, 10]))
     if len(half):
         style.volume_axis(grid[-1, -1].xaxis)
     for axes in grid.flat:
