@@ -24,10 +24,10 @@ def _add_pairs(observed, expected, lags, bins, neurons, first_new, window_bins, 
 
     ``farthest`` is the largest distance between windows from which spikes can come to any of the lags.
     """
+    windows = bins // window_bins
     oldest = 0
     for event in range(first_new, bins.shape[0]):
-        window = bins[event] // window_bins
-        while window - bins[oldest] // window_bins > farthest:
+        while windows[event] - windows[oldest] > farthest:
             oldest += 1
         later = neurons[event]
         for past in range(oldest, event):
@@ -35,7 +35,7 @@ def _add_pairs(observed, expected, lags, bins, neurons, first_new, window_bins, 
             lag = lags[earlier, later]
             if bins[event] - bins[past] == lag:
                 observed[earlier, later] += 1
-            distance = abs(lag - (window - bins[past] // window_bins) * window_bins)
+            distance = abs(lag - (windows[event] - windows[past]) * window_bins)
             if distance < window_bins:
                 expected[earlier, later] += window_bins - distance
 
