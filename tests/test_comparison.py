@@ -89,101 +89,14 @@ def test_fewer_spikes_are_allowed_for():
 
 
 def test_the_older_scale_is_not_shrunk_by_noise():
-    """Ten times fewer spikes: noise grows by sqrt(10) exactly, and what is left of it in the profile
-    adds up."""
+    """Ten times fewer spikes: noise grows by sqrt(10), and what is left of it in the profile adds up."""
     comparison = compare_errors(errors_as_published(n_spikes=10_000_000), "ring")
-    rows
-    =
-    comparison.query("estimator == 'our_mean_field' and r
-    ==
- 
-  
-   
-
-
- 
-  
-   
-
-
-
-
-
- 
-  
-   
-
-
-
-
-
-
-
- 
-  
-   
-
-
-
-
-
-
-
- 
-  
-   
-
-
-
-
-
-
-
- 
-  
-   
-
-
-
-
-
-
-
- 
-  
-   
-
-
-
-
-
-
-
- 
-  
-   
-
-
-
-
-
-
-
- 
-  
-   
-    0.0025").set_index("quantity") assert rows.expected["variance_l1"] == pytest.approx(10**0.5 * rows.published["variance_l1"]) left = 9 * rows.published["variance_l1"] ** 2 / 100 assert rows.expected["bias_l1"] ** 2 == pytest.approx(rows.published["bias_l1"] ** 2 + left) assert rows.expected["variance"] <
-  
-   
-  
-   
-  
-   
-  
-   
-  
-   
-    rows.expected["variance_l1"]
+    rows = comparison.query("estimator == 'our_mean_field' and r == 0.0025").set_index("quantity")
+    expected, published_ = rows.expected, rows.published
+    assert expected["variance_l1"] == pytest.approx(10**0.5 * published_["variance_l1"])
+    left = 9 * published_["variance_l1"] ** 2 / 100
+    assert expected["bias_l1"] ** 2 == pytest.approx(published_["bias_l1"] ** 2 + left)
+    assert expected["variance"] < expected["variance_l1"]
 
 
 def test_a_penalty_chosen_against_the_truth_is_compared_at_its_own_volume_only():

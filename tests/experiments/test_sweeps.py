@@ -52,7 +52,7 @@ def test_each_row_is_the_estimate_from_its_window(small_ring, recording):
     window = StepWindow(recording, int(row.window), int(row.n_steps))
     alone = circulant_errors(small_ring.weights, estimate("mean_field", window).values)
     assert (row.total, row.bias, row.variance) == (alone.total, alone.bias, alone.variance)
-    assert json.loads(row.options) == {"bin_steps": 100}
+    assert json.loads(row.options) == {"bin_steps": 100, "binarise": False}  # the defaults, too
     assert table.n_spikes.iloc[0] == 40_000 and table.note.eq("").all()
 
 

@@ -15,6 +15,7 @@ from circuitbias.figures import (
     partial_observation,
     patterns,
     profiles,
+    shared,
     style,
 )
 from circuitbias.networks import ring_network
@@ -121,13 +122,13 @@ def test_rows_under_a_condition():
     rows = pd.DataFrame(
         {"quantity": ["total", "total", "total", "bias"], "condition": ["", None, "bins of 5", ""]}
     )
-    assert style.under_condition(rows, ["total"], "").index.tolist() == [0, 1]
-    assert style.under_condition(rows, ["total"], "bins of").index.tolist() == [2]
+    assert shared.under_condition(rows, ["total"], "").index.tolist() == [0, 1]
+    assert shared.under_condition(rows, ["total"], "bins of").index.tolist() == [2]
     # Read from a file where no row has one, the column is of numbers.
     read = pd.read_csv(io.StringIO("quantity,condition\ntotal,\nbias,\n"))
-    assert style.under_condition(read, ["total"], "").index.tolist() == [0]
-    assert style.under_condition(read, ["total"], "bins of").empty
-    assert style.under_condition(None, ["total"], "").empty
+    assert shared.under_condition(read, ["total"], "").index.tolist() == [0]
+    assert shared.under_condition(read, ["total"], "bins of").empty
+    assert shared.under_condition(None, ["total"], "").empty
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,7 @@ def test_rows_under_a_condition():
 def test_numbers_between_powers_of_ten_where_these_are_few(limits, labels):
     axes = style.new_figure(50).subplots()
     axes.set(yscale="log", ylim=limits)
-    style.log_errors(axes)
+    shared.log_errors(axes)
     ticks = axes.yaxis.get_minorticklocs()
     inside = ticks[(ticks >= limits[0]) & (ticks <= limits[1])]
     axes.yaxis.get_minor_formatter().set_locs(ticks)

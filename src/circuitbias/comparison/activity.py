@@ -70,8 +70,8 @@ def compare_noise_correlations(patterns: pd.DataFrame) -> pd.DataFrame:
 def compare_diffusivities(patterns: pd.DataFrame) -> pd.DataFrame:
     """Compare the diffusivities of the bumps of the unpinned ring, up to one factor.
 
-    The unit of the published values is not said. One factor, the geometric mean of the ratios, brings
-    them to ours; what is compared is how diffusivity falls with strength.
+    The unit of the published values is not said. One factor, the median of the ratios, brings them to
+    ours; what is compared is how diffusivity falls with strength.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ def compare_diffusivities(patterns: pd.DataFrame) -> pd.DataFrame:
     ]
     if len(pairs) < 2:  # one alone would agree with itself
         return with_verdicts([])
-    factor = np.exp(np.mean([np.log(rows.diffusivity.mean() / p.diffusivity) for p, rows in pairs]))
+    factor = np.median([rows.diffusivity.mean() / p.diffusivity for p, rows in pairs])
     return with_verdicts(
         [
             _measured("diffusivity", paper, rows, factor * paper.diffusivity, paper.diffusivity)

@@ -43,7 +43,7 @@ def with_verdicts(rows: list[dict]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=COLUMNS)
     if table.empty:
         return table
-    table["condition"] = table.condition.fillna("")
+    table["condition"] = table.condition.astype(object).fillna("")
     table["ratio"] = table.ours / table.expected
     table["z"] = (table.ours - table.expected) / table.standard_error
     allowed = table.quantity.str.removesuffix("_l1").map(AGREEMENT_RATIO).fillna(0.0)

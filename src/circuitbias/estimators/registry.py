@@ -48,7 +48,7 @@ METHODS = {
     "correlogram_graph": Method(
         "correlogram_graph.estimate",
         directed=lambda options: options["rule"] == "zero_jump",
-        signed=lambda options: options["rule"] == "zero_jump" or options["weights"] == "peak",
+        signed=lambda options: options["rule"] != "zero_jump" and options["size"] == "peak",
     ),
     "cross_correlation": Method(
         "cross_correlation.estimate",
@@ -115,17 +115,8 @@ def estimate(
     ValueError
         If the method is unknown, or its options or the data do not allow an estimate.
     """
-    if method not in METHODS:
-        raise ValueError(f"method={method!r} is unknown, allowed are: {', '.join(sorted(METHODS))}")
-    path = METHODS[method].function
-    function = getattr(importlib.import_module(module_of(method)), path.partition(".")[2])
-    parameters = inspect.signature(function).parameters
-    ours = ("source", "memory_mb", "device", "weights")
-    defaults = {name: parameter.default for name, parameter in parameters.items() if name not in ours}
-    if unknown := sorted(set(options) - set(defaults)):
-        raise ValueError(f"options {unknown} of {method} are unknown, allowed are: {', '.join(defaults)}")
-    options = defaults | options
-    shown = {"weights": weights} if "weights" in parameters else {}
+    function, options = _function(method), complete_options(method, options)
+    shown = {"weights": weights} if "weights" in inspect.signature(function).parameters else {}
     started = time.perf_counter()
     couplings = function(source, memory_mb=memory_mb, device=device, **shown, **options)
     gradient = couplings.diagnostics.get("largest_scaled_gradient", "none")
@@ -143,3 +134,25 @@ def estimate(
         ),
     }
     return couplings
+
+
+def complete_options(method: str, options: dict) -> dict:
+    """Options of a method with the defaults of those that are left out.
+
+    Raises
+    ------
+    ValueError
+        If the method or an option is unknown.
+    """
+    parameters = inspect.signature(_function(method)).parameters
+    ours = ("source", "memory_mb", "device", "weights")
+    defaults = {name: parameter.default for name, parameter in parameters.items() if name not in ours}
+    if unknown := sorted(set(options) - set(defaults)):
+        raise ValueError(f"options {unknown} of {method} are unknown, allowed are: {', '.join(defaults)}")
+    return defaults | options
+
+
+def _function(method: str) -> Callable:
+    if method not in METHODS:
+        raise ValueError(f"method={method!r} is unknown, allowed are: {', '.join(sorted(METHODS))}")
+    return getattr(importlib.import_module(module_of(method)), METHODS[method].function.partition(".")[2])

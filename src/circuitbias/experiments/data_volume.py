@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from circuitbias.errors.volume_law import fit_power_law, spikes_for_error
-from circuitbias.experiments.sweep import chosen, described, error_row, try_estimate
+from circuitbias.experiments.sweep import described, error_row, try_estimate
 from circuitbias.networks.network import Network
 from circuitbias.progress import Countdown
 from circuitbias.spikes.segments import SpikeSource
@@ -78,7 +78,7 @@ def run(
     for fraction, first_step, n_steps in cuts:
         window = StepWindow(source, first_step, n_steps)
         n_spikes = count_spikes(window)
-        for name, entry in chosen(estimators, None):
+        for name, entry in estimators.items():
             couplings, note = try_estimate(entry, window, network, resources)
             rows.append(
                 described(name, entry)

@@ -2,11 +2,11 @@
 
 import json
 import warnings
-from collections.abc import Iterator
 
 from circuitbias.errors.tables import errors_of, sum_of_counts
 from circuitbias.estimators import Couplings, estimate
 from circuitbias.estimators.couplings import EstimationWarning
+from circuitbias.estimators.registry import complete_options
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeSource
 
@@ -43,8 +43,10 @@ def try_estimate(entry: dict, source: SpikeSource, network: Network, resources: 
 
 
 def described(name: str, entry: dict) -> dict:
-    """Columns that identify an estimator in a table: ``estimator``, ``method``, ``options`` (JSON)."""
-    options = {key: value for key, value in entry.items() if key != "method"}
+    """Columns that identify an estimator in a table: ``estimator``, ``method``, ``options`` (all, JSON)."""
+    options = complete_options(
+        entry["method"], {key: value for key, value in entry.items() if key != "method"}
+    )
     return {
         "estimator": name,
         "method": entry["method"],
@@ -61,8 +63,3 @@ def error_row(network: Network, couplings: Couplings | None, n_spikes: int, note
             "run_time_s": couplings.diagnostics["run_time_s"],
         }
     return row | {"note": note}
-
-
-def chosen(estimators: dict, names: list[str] | None) -> Iterator[tuple[str, dict]]:
-    """Names and entries of the estimators that an experiment uses; None means all."""
-    return ((name, entry) for name, entry in estimators.items() if names is None or name in names)

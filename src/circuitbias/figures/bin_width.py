@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from circuitbias.figures import style
+from circuitbias.figures import shared, style
 
 _TITLES = {"total": "total error", "bias": "bias error", "variance": "variance error"}
 _ROW_MM, _LEGEND_MM = 50, 12
@@ -46,9 +46,9 @@ def draw(
     figure, numbers = style.new_figure(_ROW_MM * len(strengths) + _LEGEND_MM), style.Numbers()
     grid = figure.subplots(len(strengths), max(len(quantities), 1), sharex=True, sharey=True, squeeze=False)
     if not quantities:
-        style.say(grid[0, 0], "No estimate has an error.")
+        shared.say(grid[0, 0], "No estimate has an error.")
         return figure, numbers.table()
-    theirs = style.under_condition(comparison, quantities, "bins of")
+    theirs = shared.under_condition(comparison, quantities, "bins of")
     theirs = theirs[theirs.estimator.isin(styles)]
     panels = [
         (axes, letter, quantity, r)
@@ -68,13 +68,13 @@ def draw(
         rows = theirs[(theirs.quantity == quantity) & np.isclose(theirs.r.astype(float), r)]
         _theirs(axes, numbers, letter, rows, styles, dt_ms)
     for axes in grid.flat:
-        style.log_errors(axes)
+        shared.log_errors(axes)
     for axes in grid[-1]:
         axes.set(xlabel="width of the bins (ms)", xlim=(0, None))
     for axes, r in zip(grid[:, 0], strengths, strict=True):
         axes.set_ylabel(f"error, r = {r:g}")
     handles = [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
-    handles += style.published_handles(theirs, table.n_spikes)
+    handles += shared.published_handles(theirs, table.n_spikes)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))
     return figure, numbers.table()
 
@@ -99,4 +99,4 @@ def _theirs(axes, numbers, letter, rows, styles, dt_ms):
     steps = rows.condition.str.extract(r"bins of (\d+)")[0].astype(float)
     rows = rows.assign(width_ms=dt_ms * steps).sort_values("width_ms")
     for name, points in rows.groupby("estimator", sort=False):
-        style.draw_published(axes, numbers, letter, name, points.width_ms, points, styles[name])
+        shared.draw_published(axes, numbers, letter, name, points.width_ms, points, styles[name])

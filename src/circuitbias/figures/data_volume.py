@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from circuitbias.figures import style
+from circuitbias.figures import shared, style
 
 MOST_ESTIMATORS = 4
 """Estimators with a row of panels; the slopes and the demand are drawn of all."""
@@ -41,7 +41,7 @@ def draw(
     """
     if summary.empty:
         figure = style.new_figure(30)
-        style.say(figure.subplots(), "No window of the recordings has an estimate.")
+        shared.say(figure.subplots(), "No window of the recordings has an estimate.")
         return figure, style.Numbers().table()
     styles = style.estimator_styles(summary.estimator.unique())
     shown, known = list(styles)[:MOST_ESTIMATORS], table[table.total.notna()]
@@ -49,7 +49,7 @@ def draw(
     figure, numbers = style.new_figure(_ROW_MM * (1 + len(shown))), style.Numbers()
     grid = figure.subplots(1 + len(shown), 3, squeeze=False)
     letters = iter(ascii_lowercase)
-    totals_published = style.under_condition(comparison, ["total"], "10^")
+    totals_published = shared.under_condition(comparison, ["total"], "10^")
     for (left, middle, right), name in zip(grid, shown, strict=False):
         here = known[known.estimator == name]
         laws = summary[summary.estimator == name]
@@ -62,8 +62,8 @@ def draw(
         letter = _titled(right, next(letters), "share of the bias")
         _shares(right, numbers, letter, name, here)
     slopes, demand, legend = grid[-1]
-    slopes_published = style.under_condition(comparison, ["volume_slope"], "")
-    demand_published = style.under_condition(comparison, ["log10_data_demand"], "total error")
+    slopes_published = shared.under_condition(comparison, ["volume_slope"], "")
+    demand_published = shared.under_condition(comparison, ["log10_data_demand"], "total error")
     letter = _titled(slopes, next(letters), "slope of the variance")
     _slopes(slopes, numbers, letter, summary, slopes_published, styles)
     level = summary.error_level.iloc[0]
@@ -93,9 +93,9 @@ def _totals(axes, numbers, letter, name, here, colors):
         if floor > 0:
             axes.axhline(floor, color=color, linewidth=0.8, linestyle="--")
             numbers.add(letter, f"{name}, r = {r:g}, bias at the largest volume", np.nan, floor)
-    style.volume_axis(axes.xaxis)
+    shared.volume_axis(axes.xaxis)
     axes.set_ylabel("error relative to $W_0$")
-    style.log_errors(axes)
+    shared.log_errors(axes)
 
 
 def _published_totals(axes, numbers, letter, name, rows, colors):
@@ -108,13 +108,13 @@ def _published_totals(axes, numbers, letter, name, rows, colors):
 
 def _variances(axes, numbers, letter, name, here, laws, colors):
     if here.variance.isna().all():
-        style.say(axes, "bias and variance\nare not told apart")
+        shared.say(axes, "bias and variance\nare not told apart")
         return
     for r, color in colors.items():
         windows = here[(here.r == r) & here.variance.notna()].sort_values("n_counts")
         axes.plot(windows.n_counts, windows.variance**2, ".", color=color, markeredgewidth=0, alpha=0.6)
         numbers.add(letter, f"{name}, r = {r:g}, windows", windows.n_counts, windows.variance**2)
-    style.volume_axis(axes.xaxis)
+    shared.volume_axis(axes.xaxis)
     axes.set_yscale("log")
     limits = axes.get_ylim()
     for law in laws.itertuples():
@@ -126,7 +126,7 @@ def _variances(axes, numbers, letter, name, here, laws, colors):
             numbers.add(letter, f"{name}, r = {law.r:g}, fit", ends, line)
     axes.set_ylim(limits[0], 2 * limits[1])
     if limits[1] < 100 * limits[0]:
-        style.log_errors(axes)
+        shared.log_errors(axes)
     else:
         axes.yaxis.set_minor_formatter(NullFormatter())
 
@@ -134,7 +134,7 @@ def _variances(axes, numbers, letter, name, here, laws, colors):
 def _shares(axes, numbers, letter, name, here):
     plane = here.groupby(["fraction", "r"])[["bias_proportion", "n_counts"]].mean().reset_index()
     if plane.bias_proportion.isna().all():
-        style.say(axes, "bias and variance\nare not told apart")
+        shared.say(axes, "bias and variance\nare not told apart")
         return
     share = plane.pivot_table(index="fraction", columns="r", values="bias_proportion")
     volume = plane.groupby("fraction").n_counts.mean().loc[share.index].to_numpy()
@@ -149,7 +149,7 @@ def _shares(axes, numbers, letter, name, here):
     )
     if min(share.shape) > 1 and share.min(axis=None) < 0.5 < share.max(axis=None):
         axes.contour(share.columns, volume, share, levels=[0.5], colors="white", linewidths=0.8)
-    style.volume_axis(axes.yaxis)
+    shared.volume_axis(axes.yaxis)
     axes.set_xlabel("weight strength r")
     axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.set_facecolor(style.GAP)
@@ -181,7 +181,7 @@ def _slopes(axes, numbers, letter, summary, theirs, styles):
     low, high = axes.get_ylim()
     axes.set_ylim(min(low, -1.1), max(high, -0.9))
     axes.set_ylabel(r"d log $\Delta_v^2$ / d log $D$")
-    style.strength_axis(axes)
+    shared.strength_axis(axes)
 
 
 def _demand(axes, numbers, letter, summary, theirs, styles):
@@ -210,7 +210,7 @@ def _demand(axes, numbers, letter, summary, theirs, styles):
     for origin in told:
         place = {"transform": axes.transAxes, "va": "center", "color": style.TRUTH}
         axes.text(0.03, _OFF_THE_SCALE[origin][0], _WORDS[origin], **place)
-    style.strength_axis(axes)
+    shared.strength_axis(axes)
 
 
 def _beyond(color):

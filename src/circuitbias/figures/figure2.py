@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
 from circuitbias.errors.decomposition import fit_scale
-from circuitbias.figures import style
+from circuitbias.figures import shared, style
 
 _QUANTITIES = {"total": "total error", "bias": "bias error", "variance": "variance error"}
 _TRUE = {"color": style.TRUTH, "linewidth": 0.8}
@@ -66,6 +66,7 @@ def draw(
         axes.set_title(style.lettered(letter, _QUANTITIES[quantity]))
         _errors(axes, numbers, letter, errors, quantity, styles)
     if comparison is not None:
+        comparison = shared.under_condition(comparison, _QUANTITIES, "")
         for letter, axes, quantity in zip("cde", error_axes, quantities, strict=False):
             _published(axes, numbers, letter, comparison[comparison.quantity == quantity], styles)
     error_axes[0].set_ylabel("error relative to $W_0$")

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
-from circuitbias.figures import style
+from circuitbias.figures import shared, style
 
 FAMILIES = {
     "regressions": ("glm", "glm_history", "glm_spatiotemporal", "logistic"),
@@ -55,10 +55,10 @@ def draw(
     quantities = [quantity for quantity in _ROWS if table[quantity].notna().any()]
     if not quantities:
         figure = style.new_figure(40)
-        style.say(figure.subplots(), "No estimate has an error.")
+        shared.say(figure.subplots(), "No estimate has an error.")
         return figure, numbers.table()
     families = _families(table)
-    paper = style.under_condition(comparison, [*_ROWS, _OLDER], "")
+    paper = shared.under_condition(comparison, [*_ROWS, _OLDER], "")
     paper = paper[paper.estimator.isin(table.estimator)]
     styles = style.estimator_styles(table.estimator.unique())
     figure = style.new_figure(_PANEL_MM * len(quantities) + _LEGEND_MM)
@@ -74,14 +74,14 @@ def draw(
         _errors(panels, numbers, table, paper, quantity, styles)
         row[0].set_ylabel(_ROWS[quantity])
     for axes in grid[-1]:
-        style.strength_axis(axes)
+        shared.strength_axis(axes)
     older = [name for name in styles if name in set(paper.estimator[paper.quantity == _OLDER])]
     if older:
         axes, legend = bottom.subplots(1, 2, width_ratios=(1, 2))
         letter = next(letters)
         axes.set(title=style.lettered(letter, "the older scale"), ylabel=_ROWS["total"])
         _errors({letter: (axes, older)}, numbers, table, paper, _OLDER, styles)
-        style.strength_axis(axes)
+        shared.strength_axis(axes)
     else:
         legend = bottom.subplots()
     _legend(legend, families, styles, table, paper)
@@ -116,9 +116,9 @@ def _errors(panels, numbers, table, paper, quantity, styles):
         for name in names:
             rows = paper[(paper.estimator == name) & (paper.quantity == quantity)].sort_values("r")
             if len(rows):
-                style.draw_published(axes, numbers, letter, name, rows.r, rows, styles[name])
+                shared.draw_published(axes, numbers, letter, name, rows.r, rows, styles[name])
     for axes, _ in panels.values():
-        style.log_errors(axes)
+        shared.log_errors(axes)
 
 
 def _legend(axes, families, styles, table, paper):
@@ -128,7 +128,7 @@ def _legend(axes, families, styles, table, paper):
         place = {"loc": "upper left", "bbox_to_anchor": (i / len(families), 1.0)}
         labels = [handle.get_label() for handle in handles]
         axes.add_artist(Legend(axes, handles, labels, title=family, alignment="left", **place))
-    handles = style.published_handles(paper, table.n_spikes)
+    handles = shared.published_handles(paper, table.n_spikes)
     if not handles:
         handles = [Line2D([], [], linestyle="", label=f"estimates from {style.counts_text(table.n_spikes)}")]
     axes.figure.legend(handles=handles, loc="outside lower center", ncols=2)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from circuitbias.figures import style
+from circuitbias.figures import shared, style
 
 MOST_ESTIMATORS = 4
 """Estimators that are drawn, each a row of panels."""
@@ -40,7 +40,7 @@ def draw(
     """
     if summary.empty:
         figure = style.new_figure(30)
-        style.say(figure.subplots(), "No choice of neurons has an estimate.")
+        shared.say(figure.subplots(), "No choice of neurons has an estimate.")
         return figure, style.Numbers().table()
     shown = list(style.estimator_styles(summary.estimator.unique()))[:MOST_ESTIMATORS]
     quantities = [quantity for quantity in _TITLES if summary[quantity].notna().any()]
@@ -53,7 +53,7 @@ def draw(
     )
     grid = figure.subplots(len(shown), max(n_columns, 1), sharex="col", sharey=True, squeeze=False)
     if not n_columns:
-        style.say(grid[0, 0], "No estimate has an error.")
+        shared.say(grid[0, 0], "No estimate has an error.")
         return figure, numbers.table()
     letters = iter(ascii_lowercase)
     for row, name in zip(grid, shown, strict=True):
@@ -74,9 +74,9 @@ def draw(
         axes.set_xlabel("observed neurons")
         axes.xaxis.set_major_locator(MaxNLocator(3, steps=[1, 5, 10]))
     if len(half):
-        style.volume_axis(grid[-1, -1].xaxis)
+        shared.volume_axis(grid[-1, -1].xaxis)
     for axes in grid.flat:
-        style.log_errors(axes)
+        shared.log_errors(axes)
     _legend(figure, colors, len(half) > 0)
     return figure, numbers.table()
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from circuitbias.figures import style
+from circuitbias.figures import shared, style
 
 PATTERNED = 0.5
 """Pattern strength from which there are bumps whose diffusion can be spoken of."""
@@ -54,15 +54,15 @@ def draw(
     ours = _measured(panels[1], numbers, "b", table, "noise_correlation")
     panels[1].plot(ours["mean"], **_LINE)
     _diffusivity(panels[2], numbers, table)
-    theirs = style.under_condition(comparison, ["noise_correlation"], "")
+    theirs = shared.under_condition(comparison, ["noise_correlation"], "")
     _published(panels[1], numbers, "b", "published", theirs.r, theirs.get("published"))
-    scaled = style.under_condition(comparison, ["diffusivity"], "published times")
+    scaled = shared.under_condition(comparison, ["diffusivity"], "published times")
     factor = scaled.condition.iloc[0].removeprefix("published times ") if len(scaled) else ""
     # The published unit is not known: what `expected` holds is the published value in ours, up to a factor.
     _published(panels[2], numbers, "c", f"published times {factor}", scaled.r, scaled.get("expected"))
     _rates(panels[3], numbers, table)
     for axes in panels:
-        style.strength_axis(axes)
+        shared.strength_axis(axes)
     _legend(figure, table, len(theirs) > 0, factor)
     return figure, numbers.table()
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from circuitbias.figures import style
+from circuitbias.figures import shared, style
 from circuitbias.spikes.activity import bump_period
 
 MOST_IN_A_ROW = 5
@@ -43,7 +43,7 @@ def draw(
     numbers = style.Numbers()
     if table.empty:
         figure = style.new_figure(30)
-        style.say(
+        shared.say(
             figure.subplots(), "No mean profile: the weights of this network depend on more than the offset."
         )
         return figure, numbers.table()
@@ -181,7 +181,7 @@ def _features(figure, numbers, table, styles):
             axes.plot(rows.index, rows["mean"], **look)
             numbers.add(letter, name, rows.index, rows["mean"], rows["min"], rows["max"])
         axes.set_title(style.lettered(letter, title))
-        style.strength_axis(axes)
+        shared.strength_axis(axes)
     panels[0].set_ylabel("coupling / depth of the true dip")
     handles = [Line2D([], [], color=style.TRUTH, linewidth=0.8, label="true weights")]
     handles += [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]

@@ -1,0 +1,102 @@
+"""What the panels of several figures share: axes of errors, volumes and strengths; published values."""
+
+import math
+
+import pandas as pd
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FormatStrFormatter, FuncFormatter, MaxNLocator, NullFormatter
+
+from circuitbias.figures.style import INK, OPEN, TRUTH, Numbers, counts_text
+
+
+def log_errors(axes) -> None:
+    """Make the y axis logarithmic, with plain numbers; also between powers of ten if these are too few.
+
+    To be called when the limits are known.
+    """
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    low, high = axes.get_ylim()
+    labelled = range(2, 10) if high < 3 * low else (2, 5) if high < 100 * low else ()
+
+    def label(value, _):
+        digit = value / 10 ** math.floor(math.log10(value) + 1e-9)
+        return f"{value:g}" if round(digit) in labelled else ""
+
+    axes.yaxis.set_minor_formatter(FuncFormatter(label))
+
+
+def volume_axis(axis) -> None:
+    """Make an axis that of a volume of data: logarithmic, with powers of ten alone."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_minor_formatter(NullFormatter())
+    axis.set_label_text("volume of data (spikes)")
+
+
+def strength_axis(axes) -> None:
+    """Label the x axis as that of weight strengths."""
+    axes.set(xlabel="weight strength r", xlim=(0, None))
+    axes.xaxis.set_major_locator(MaxNLocator(3))
+
+
+def draw_published(axes, numbers: Numbers, panel: str, name: str, x, rows: pd.DataFrame, look: dict) -> None:
+    """Draw published values as open markers and, dashed, what they become with our number of spikes.
+
+    Parameters
+    ----------
+    axes : Axes
+    numbers : Numbers
+    panel, name : str
+        The series are "NAME, expected" (with the band of two standard errors) and "NAME, published".
+    x : array-like, shape (n,)
+        In rising order; our own curves must have been drawn, for the limits.
+    rows : DataFrame
+        Columns published, expected, standard_error; a row a point.
+    look : dict
+        Of the estimator, as from `estimator_styles`.
+    """
+    color, limits = look["color"], axes.get_ylim()
+    low, high = (rows.expected + sign * 2 * rows.standard_error for sign in (-1, 1))
+    axes.fill_between(x, low, high, color=color, alpha=0.2, linewidth=0)
+    axes.plot(x, rows.expected, "--", color=color, linewidth=0.8)
+    axes.plot(x, rows.published, **look | OPEN)
+    numbers.add(panel, f"{name}, expected", x, rows.expected, low, high)
+    numbers.add(panel, f"{name}, published", x, rows.published)
+    shown = rows[["published", "expected"]]
+    axes.set_ylim(min(limits[0], 0.75 * shown.min(axis=None)), max(limits[1], 1.2 * shown.max(axis=None)))
+
+
+def under_condition(comparison: pd.DataFrame | None, quantities, start: str) -> pd.DataFrame:
+    """Rows of a comparison of these quantities whose condition starts so; with "", those without any."""
+    if comparison is None or comparison.empty:
+        return pd.DataFrame(columns=["quantity", "estimator", "r", "condition", "n_spikes_published"])
+    rows = comparison[comparison.quantity.isin(quantities)]
+    conditions = rows.condition.astype(object).fillna("") if "condition" in rows else rows.quantity.str[:0]
+    return rows[conditions.str.startswith(start) if start else conditions == ""]
+
+
+def published_handles(rows: pd.DataFrame, n_spikes) -> list[Line2D]:
+    """Legend of what `draw_published` draws; none if there are no rows.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        Column n_spikes_published, NaN if it is not known.
+    n_spikes : array-like
+        Numbers of spikes of our recordings.
+    """
+    if not len(rows):
+        return []
+    theirs = counts_text(rows.n_spikes_published)
+    return [
+        Line2D([], [], color=INK, marker="o", label=f"published{theirs and ', ' + theirs}", **OPEN),
+        Line2D(
+            [], [], color=INK, linestyle="--", linewidth=0.8, label=f"predicted for {counts_text(n_spikes)}"
+        ),
+    ]
+
+
+def say(axes, text: str) -> None:
+    """Write in the place of a panel why there is none."""
+    axes.axis("off")
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=TRUTH)
