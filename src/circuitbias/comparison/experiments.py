@@ -13,10 +13,10 @@ from circuitbias.errors.sampling import expected_errors, noise_and_bias_power, p
 
 _LIMITS_TO_SE = 2 * 1.96  # width of a 95 % confidence interval in standard errors
 BIN_WIDTH_STRENGTH, BIN_WIDTH_COUNTS = 0.005, 5.0e6
-"""The published errors against bin width do not say of which data they are. The pair of bias and
-variance at 100 steps is, in the model of `circuitbias.errors.sampling`, that of r = 0.005 with 5.0e6
-(sum of the binned values): the systematic error is the published one at that strength to 3 %, and at no
-other."""
+"""The published errors against bin width do not say of which data they are. Their bias and variance error
+at 100 steps are, in the model of `circuitbias.errors.sampling`, those of r = 0.005 with 5.0e6 (sum of the
+binned values): the systematic error is the published one at that strength, and at no other. Each width has
+this sum, by the authors' rule when to stop: wider bins had longer recordings."""
 
 
 def compare_volume_laws(summary: pd.DataFrame) -> pd.DataFrame:
@@ -136,14 +136,14 @@ def compare_bin_widths(table: pd.DataFrame) -> pd.DataFrame:
     table = table[np.isclose(table.r, BIN_WIDTH_STRENGTH) & (table.method == "mpf")]
     for (estimator, method, options), runs in table.groupby(["estimator", "method", "options"]):
         means = runs.groupby("bin_steps")[["n_counts", "n_spikes", "total", "bias", "variance"]].mean()
-        if published_method(method, json.loads(options)) != "mpf" or 100 not in means.index:
+        if published_method(method, json.loads(options) | {"bin_steps": 100}) != "mpf":
             continue
-        factor = means.n_counts[100] / BIN_WIDTH_COUNTS
         for paper in published.bin_width().itertuples():
             if paper.bin_steps not in means.index:
                 continue
             ours = means.loc[paper.bin_steps]
-            now = predict_errors(paper.bias, paper.variance, NEURONS["ring"], 1.0, factor)
+            volumes = BIN_WIDTH_COUNTS, ours.n_counts
+            now = predict_errors(paper.bias, paper.variance, NEURONS["ring"], *volumes)
             for quantity in ("total", "bias", "variance"):
                 rows.append(
                     {
