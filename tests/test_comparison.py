@@ -99,6 +99,20 @@ def test_the_older_scale_is_not_shrunk_by_noise():
     assert expected["variance"] < expected["variance_l1"]
 
 
+def test_of_the_pinned_ring_the_total_is_compared():
+    paper = published.errors("ring_pinned").query("method == 'mpf' and r == 0.0075").iloc[0]
+    row = errors_as_published().query("method == 'mpf' and r == 0.0075")
+    noise = 0.06
+    row = row.assign(
+        total=np.hypot(paper.total, noise * (0.5 * 98 / 99) ** 0.5), variance=noise, n_counts=5e7
+    )
+    (compared,) = compare_errors(row, "ring_pinned").itertuples()
+    assert (compared.quantity, compared.verdict) == ("total", "agrees")
+    assert compared.ours == pytest.approx(compared.expected)
+    (compared,) = compare_errors(row.assign(total=1.2 * row.total), "ring_pinned").itertuples()
+    assert compared.verdict == "differs"
+
+
 def test_a_penalty_chosen_against_the_truth_is_compared_at_its_own_volume_only():
     options = {"bin_steps": 100, "binarise": False, "l1": "oracle", "l1_grid": [0.0, 60.0]}
     row = errors_as_published().head(1).assign(method="logistic", options=json.dumps(options))
