@@ -47,7 +47,10 @@ def compare_patterns(activity: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_noise_correlations(patterns: pd.DataFrame) -> pd.DataFrame:
-    """Compare the correlations of co-tuned neurons of the pinned ring.
+    """Compare the correlations of co-tuned neurons of the pinned ring, binarised counts of 100 steps.
+
+    What the published numbers are of is not said. These are what they agree with; the same correlations of
+    counts that are not binarised are 1.3 to 1.4 times as large.
 
     Parameters
     ----------

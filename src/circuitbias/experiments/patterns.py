@@ -42,7 +42,7 @@ def run(
     table : DataFrame
         One row: n_spikes, duration_s, ``mean_rate_hz``, ``lowest_rate_hz``, ``highest_rate_hz`` (of the
         neurons with drive), ``pattern_strength`` (of counts in bins), ``noise_correlation`` (of co-tuned
-        neurons), ``mean_abs_correlation`` (of all pairs), ``diffusivity`` (neurons²/s), ``period`` (neurons);
+        neurons, binarised counts), ``mean_abs_correlation`` (of all pairs, counts), ``diffusivity`` (neurons²/s), ``period`` (neurons);
         ``noise_correlation_se`` and ``diffusivity_se``, from the scatter of five parts.
     arrays : dict
         None.
@@ -60,21 +60,21 @@ def run(
     source = first_spikes(source, n_spikes)
     n_steps = int(source.trial_steps.sum())
 
-    def binned(part):
-        return BinnedCounts(part, bin_steps, memory_mb=resources["memory_mb"])
+    def binned(part, binarise=False):
+        return BinnedCounts(part, bin_steps, binarise, resources["memory_mb"])
 
     def scatter(measure):
-        return np.std([measure(part) for part in map(binned, parts)], ddof=1) / _PARTS**0.5
+        return np.std([measure(part) for part in parts], ddof=1) / _PARTS**0.5
 
-    def shared(counts):
-        return co_tuned_correlation(_correlations(counts, resources["device"]), period)
+    def shared(part):
+        correlations = _correlations(binned(part, binarise=True), resources["device"])
+        return co_tuned_correlation(correlations, period)
 
-    def diffusivity(counts):
-        return bump_diffusivity(counts, source.dt_ms * bin_steps, period)
+    def diffusivity(part):
+        return bump_diffusivity(binned(part), source.dt_ms * bin_steps, period)
 
     parts = [StepWindow(source, k * n_steps // _PARTS, n_steps // _PARTS) for k in range(_PARTS)]
-    counts = binned(source)
-    correlations = _correlations(counts, resources["device"])
+    correlations = _correlations(binned(source), resources["device"])
     driven = network.drive_scale > 0
     rates = firing_rates_hz(source)[driven]
     complete = np.isfinite(correlations).sum() == correlations.size - len(correlations)
@@ -88,10 +88,10 @@ def run(
                 "highest_rate_hz": rates.max(),
                 "period": period,
                 "pattern_strength": pattern_strength(correlations, period) if complete else np.nan,
-                "noise_correlation": co_tuned_correlation(correlations, period),
+                "noise_correlation": shared(source),
                 "noise_correlation_se": scatter(shared),
                 "mean_abs_correlation": np.nanmean(np.abs(correlations)),
-                "diffusivity": diffusivity(counts),
+                "diffusivity": diffusivity(source),
                 "diffusivity_se": scatter(diffusivity),
             }
         ]
