@@ -241,9 +241,10 @@ class ExponentialDesign(HistoryDesign):
 def raised_cosines(n_steps: int, n_basis: int) -> np.ndarray:
     """Smooth bumps over the past, narrow where it is recent and wider further back.
 
-    ``phi_k(q) = (1 + cos(pi (x_q - c_k) / (2 d))) / 2`` where ``|x_q - c_k| < 2 d`` and 0 elsewhere, with
-    ``x_q = log(q + n_steps / 10)`` and centres c_k at even distances d from x_1 to x_n_steps: the bumps of
-    Pillow et al. (2008). They add up to a constant between the outer ones. A single one is 1 everywhere.
+    ``phi_k(q) = (1 + cos(pi (x_q - c_k) / d)) / 2`` where ``|x_q - c_k| < d`` and 0 elsewhere, with
+    ``x_q = log(q + n_steps / 10)`` and centres c_k at even distances d from x_1 to x_n_steps. They add up to 1.
+    These are the bumps of Pillow et al. (2008) at half their width: only neighbours overlap, so that the data
+    tell them apart. A single one is 1 everywhere.
 
     Parameters
     ----------
@@ -267,7 +268,7 @@ def raised_cosines(n_steps: int, n_basis: int) -> np.ndarray:
         return np.ones((n_steps, 1))
     warped = np.log(np.arange(1, n_steps + 1) + n_steps / 10)
     centres, distance = np.linspace(warped[0], warped[-1], n_basis, retstep=True)
-    phase = np.clip((warped[:, None] - centres) / (2 * distance), -1, 1)
+    phase = np.clip((warped[:, None] - centres) / distance, -1, 1)
     basis = (1 + np.cos(np.pi * phase)) / 2
     if np.linalg.matrix_rank(basis, rtol=1e-8) < n_basis:
         raise ValueError(f"n_basis={n_basis} is too many for a history of {n_steps} steps: use fewer")
@@ -329,36 +330,6 @@ class BasisDesign(HistoryDesign):
         add_by_lag(by_lag, values.cpu().numpy(), block.steps, block.columns, self.events.bin_steps)
         return torch.from_numpy(self._basis.T @ by_lag).to(self._device)
 
-    def _through_basis(self, events):
-        """Yield events and histories through each function, (n_rows, n_kept, n_basis)."""
-        for block in events.blocks():
-            histories = np.zeros((block.n_bins, self.n_targets, self._basis.shape[1]))
-            self._filter(histories, block, self._basis)
-            yield block, torch.from_numpy(histories).to(self._device)
-
-    def mean_products(
-        self, events: Events, coefficients: torch.Tensor, weights: torch.Tensor
-    ) -> torch.Tensor:
-        """Mean products of histories through each function with the rates of a Poisson model, in one pass.
-
-        Parameters
-        ----------
-        events : Events
-            The same, perhaps in smaller blocks.
-        coefficients : tensor, shape (n_columns, n_targets)
-        weights : tensor, shape (n_basis,)
-
-        Returns
-        -------
-        tensor, shape (n_kept, n_basis, n_targets)
-        """
-        shape = self.n_targets, self._basis.shape[1]
-        products = coefficients.new_zeros((shape[0] * shape[1], self.n_targets))
-        for _, histories in self._through_basis(events):
-            rates = ((histories @ weights) @ coefficients[:-1] + coefficients[-1]).exp_()
-            products.addmm_(histories.flatten(1).T, rates)
-        return products.unflatten(0, shape) / self.n_rows
-
     def survey_basis(self, events: Events, n_sample: int) -> BasisSurvey:
         """Summarise the data in one pass.
 
@@ -381,7 +352,10 @@ class BasisDesign(HistoryDesign):
         stride = max(1, self.n_rows // n_sample)
         sampled = []
         row = 0
-        for block, histories in self._through_basis(events):
+        for block in events.blocks():
+            histories = np.zeros((block.n_bins, n_kept, n_basis))
+            self._filter(histories, block, self._basis)
+            histories = torch.from_numpy(histories).to(self._device)
             responses = torch.from_numpy(events.counts(block)).to(self._device)
             design = torch.cat([histories.sum(2), torch.ones_like(responses[:, :1])], dim=1)
             second.addmm_(design.T, design)

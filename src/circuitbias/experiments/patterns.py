@@ -42,8 +42,9 @@ def run(
     table : DataFrame
         One row: n_spikes, duration_s, ``mean_rate_hz``, ``lowest_rate_hz``, ``highest_rate_hz`` (of the
         neurons with drive), ``pattern_strength`` (of counts in bins), ``noise_correlation`` (of co-tuned
-        neurons, binarised counts), ``mean_abs_correlation`` (of all pairs, counts), ``diffusivity`` (neurons²/s), ``period`` (neurons);
-        ``noise_correlation_se`` and ``diffusivity_se``, from the scatter of five parts.
+        neurons, binarised counts), ``mean_abs_correlation`` (of all pairs, counts), ``diffusivity``
+        (neurons²/s), ``period`` (neurons); ``noise_correlation_se`` and ``diffusivity_se``, from the
+        scatter of five parts.
     arrays : dict
         None.
 
