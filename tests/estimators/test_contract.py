@@ -28,6 +28,7 @@ CASES = [
     ("logistic", {"l1": 5.0}, False),
     ("glm_history", {}, True),
     ("glm_history", {"bin_steps": 20, "filter_ms": 5.0, "ridge": 1e-3}, True),
+    ("glm_spatiotemporal", {"bin_steps": 20, "n_basis": 4}, True),
     ("logistic", {"l1": "cross_validation", "l1_grid": [0, 3, 10], "folds": 3}, False),
     ("mean_field", {}, False),
     ("mean_field", {"binarise": True, "bin_steps": 80}, False),

@@ -242,9 +242,9 @@ def raised_cosines(n_steps: int, n_basis: int) -> np.ndarray:
     """Smooth bumps over the past, narrow where it is recent and wider further back.
 
     ``phi_k(q) = (1 + cos(pi (x_q - c_k) / d)) / 2`` where ``|x_q - c_k| < d`` and 0 elsewhere, with
-    ``x_q = log(q + n_steps / 10)`` and centres c_k at even distances d from x_1 to x_n_steps. They add up to 1.
-    These are the bumps of Pillow et al. (2008) at half their width: only neighbours overlap, so that the data
-    tell them apart. A single one is 1 everywhere.
+    ``x_q = log(q + n_steps / 10)`` and centres c_k at even distances d from x_1 to x_n_steps. They add up to
+    1. These are the bumps of Pillow et al. (2008) at half their width: only neighbours overlap, so that the
+    data tell them apart. A single one is 1 everywhere.
 
     Parameters
     ----------

@@ -1,0 +1,500 @@
+"""Poisson GLM on spike histories through one temporal filter that all pairs share and the fit finds.
+
+The likelihood is convex in the couplings given the filter, and in the filter given the couplings. So the two
+alternate on a subsample of the bins, where that is cheap. From there all bins polish both together, led by
+the joint Hessian of the subsample: a pass over the data gives the gradients of couplings and filter alike.
+"""
+
+import warnings
+from functools import partial
+
+import numpy as np
+import torch
+
+from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
+from circuitbias.estimators.history import BasisDesign, Events, raised_cosines
+from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
+from circuitbias.estimators.quasi_newton import minimise, sample_hessians, target_preconditioner
+from circuitbias.estimators.regression import (
+    Objective,
+    report_pass,
+    shared_preconditioner,
+    warn_not_converged,
+)
+from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.segments import SpikeSource
+
+_SAMPLE_ROWS = 20_000
+_SAMPLE_ROWS_PER_COLUMN, _LEAST_ROWS_PER_COLUMN = 100, 10  # the least where memory is short
+_ROUGH_TOLERANCE, _ROUGH_PASSES = 1e-2, 200  # of the couplings on the subsample
+_GIVEN_TOLERANCE, _GIVEN_PASSES = 1e-3, 20  # of the couplings given the filter of the subsample
+_PASSES_PER_HESSIAN = 15  # of couplings and filter together
+_FILTER_TOLERANCE, _MAX_ALTERNATIONS = 1e-3, 50
+_NULL_EIGENVALUE = 1e-6  # of the filter's scaled Hessian, relative: single precision says no more
+_SUFFICIENT_DECREASE, _SHORTEST_STEP = 1e-4, 1e-6
+_TINY = 1e-300  # in place of a zero that is divided by
+
+
+def estimate(
+    source: SpikeSource,
+    *,
+    bin_steps: int = 10,
+    history_ms: float = 20.0,
+    n_basis: int = 10,
+    ridge: float = 0.0,
+    tolerance: float = 1e-8,
+    max_passes: int = 200,
+    memory_mb: float = 1500.0,
+    device: str = "auto",
+) -> Couplings:
+    """Fit ``count_j(t) ~ Poisson(exp(b_j + sum_i W[i, j] f_i(t)))``, f being histories through one filter h.
+
+    Here t is the first step of a bin, and h is a sum of raised cosines that all pairs share:
+
+        f_i(t) = sum over spikes of i at steps t - q, q = 1 ... history, of h(q),    h = sum_k a_k phi_k.
+
+    The largest absolute value of h is 1 and its sum is positive: the couplings W carry the size. A neuron's
+    own past is a covariate too, but no coupling. This is the spatio-temporal variant in the code of
+    Das & Fiete (2020); the functions phi are the log-spaced bumps of Pillow et al. (2008), made narrower: see
+    `circuitbias.estimators.history.raised_cosines`. The likelihood may have several maxima: the fit is that
+    which is reached from a constant filter.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    bin_steps : int, optional
+        Steps in a bin of the response; the past is filtered step by step.
+    history_ms : float, optional
+        How far back the filter reaches.
+    n_basis : int, optional
+        Number of raised cosines that make up the filter.
+    ridge : float, optional
+        Penalty ``ridge / 2 sum_ijq (W[i, j] h(q))^2`` on the mean negative log-likelihood of a bin, summed
+        over neurons. It does not depend on how the size is shared between W and h.
+    tolerance : float, optional
+        Largest gradient of the mean log-likelihood at which the fit has converged. For couplings: per
+        standard deviation of the covariate and per mean count of the response. For a_k: of the sum over
+        all neurons, per sum over neurons of the mean count times the standard deviation of
+        ``sum_i W[i, j] (phi_k * s_i)(t)``. Standard deviations are those in a subsample of the bins.
+    max_passes : int, optional
+        Most passes over the data.
+    memory_mb, device
+        See `circuitbias.estimators.estimate`.
+
+    Returns
+    -------
+    Couplings
+        Diagnostics: ``n_bins``, ``passes``, ``n_alternations`` (of couplings and filter, on a subsample),
+        ``largest_scaled_gradient`` (the certificate of the couplings: over all neurons that have a fit),
+        ``filter_scaled_gradient`` (that of the filter), ``n_not_converged``. Arrays: ``filter_ms`` (lags,)
+        and ``temporal_filter`` (lags,), h at these lags; ``basis_coefficients`` (n_basis,);
+        ``coefficients`` (n, n), W with a neuron's own past on the diagonal; ``intercepts`` (n,);
+        ``scaled_gradient`` (n,); ``standard_errors`` (n, n), those that the Poisson model itself predicts
+        given the filter, from the Hessian on the subsample.
+
+    Warns
+    -----
+    ConstantNeuronWarning, CollinearNeuronsWarning
+        Neurons whose couplings are not defined are NaN.
+    SeparableCountsWarning
+        A neuron that fires only where the history of some neuron is empty, or only where that is largest,
+        has no finite fit: NaN.
+    NotConvergedWarning
+        Fits that did not reach the tolerance are NaN: all of them, and the filter, if the filter did not.
+
+    Raises
+    ------
+    ValueError
+        If history_ms is shorter than a step or longer than every trial, n_basis does not fit it, there are
+        not more bins than neurons, or the histories are linearly dependent.
+    """
+    device = torch_device(device)
+    counts = BinnedCounts(source, bin_steps, memory_mb=memory_mb)
+    longest = _history_steps(source, history_ms)
+    basis = raised_cosines(longest, n_basis)
+    usable = usable_neurons(count_moments(counts, device))
+    block_bins, n_kept = counts.block_bins, len(usable.kept)
+    del counts  # the histories are made from the events
+    events = partial(Events, source, bin_steps, usable.kept, look_back=longest)
+    design = BasisDesign(events(block_bins=block_bins), usable.kept, basis, device)
+    # A block of all basis functions holds as much as one of a single filter.
+    survey = design.survey_basis(
+        events(block_bins=max(1, 4 * block_bins // (4 + n_basis))),
+        _sample_rows(design.n_columns, int(memory_mb * 1e6 / 4 / (4 * n_basis * n_kept))),
+    )
+    separable = survey.at_bound[:-1].any(0) & (ridge == 0)
+    if separable.any():
+        neurons = usable.kept[separable.cpu()].tolist()
+        warnings.warn(design.separable_message(neurons), SeparableCountsWarning, stacklevel=3)
+    free = design.free_coefficients() & ~separable  # such a target rests at zero
+
+    problem = _Problem(survey.cross, torch.from_numpy(basis).to(device), free, ridge)
+    sample = _Sample(problem, survey.sample, block_bins)
+    coefficients, weights, n_alternations = sample.alternate()
+    given = Objective(
+        lambda: (rows for rows, _ in design.rows(weights)),
+        design.n_rows,
+        problem.cross_moment(weights),
+        free,
+        ridge * problem.filter_square(weights),
+    )
+    lead, _, scale = sample.lead_couplings(coefficients, weights)
+    limits = _GIVEN_TOLERANCE, min(max_passes, _GIVEN_PASSES)
+    coefficients = minimise(given, coefficients, lead, scale, *limits, report=report_pass).coefficients
+    objective = _Joint(problem, design.rows, design.n_rows, given.passes)
+    while True:
+        begin = _pack(coefficients, weights)
+        precondition, inverse_diagonal, scale = sample.lead(coefficients, weights)
+        solution = minimise(
+            objective,
+            begin,
+            precondition,
+            scale,
+            tolerance,
+            min(max(max_passes - objective.passes, 1), _PASSES_PER_HESSIAN),
+            report_pass,
+        )
+        coefficients, weights = problem.unpack(solution.coefficients)
+        stuck = torch.equal(solution.coefficients, begin)  # rounding leaves no better point
+        if solution.converged or stuck or objective.passes >= max_passes:
+            break
+    of_couplings, of_filter = problem.unpack(objective.gradient_at(solution.coefficients).abs() / scale)
+    scaled_gradient, filter_gradient = of_couplings.amax(0), of_filter.max().item()
+    found = filter_gradient <= tolerance
+    fitted = (scaled_gradient <= tolerance) & found & ~separable
+    failed = ~fitted & ~separable
+    if failed.any():
+        warn_not_converged(usable.kept[failed.cpu()], solution, tolerance, max_passes, objective.passes)
+
+    coefficients, weights = coefficients.cpu().numpy(), weights.cpu().numpy()
+    size = np.abs(basis @ weights).max() * np.where((basis @ weights).sum() < 0, -1, 1)
+    weights = weights / size if found else np.full(n_basis, np.nan)
+
+    def of_fitted(values):
+        return np.where(fitted.cpu().numpy(), values, np.nan)
+
+    values = usable.pairs(of_fitted(coefficients[:-1] * size))
+    errors = torch.where(free, inverse_diagonal / design.n_rows, torch.nan)[:-1].sqrt().cpu().numpy()
+    return Couplings(
+        values,
+        diagnostics={
+            "n_bins": design.n_rows,
+            "passes": objective.passes,
+            "n_alternations": n_alternations,
+            "largest_scaled_gradient": scaled_gradient[fitted].max().item() if fitted.any() else None,
+            "filter_scaled_gradient": filter_gradient,
+            "n_not_converged": int(failed.sum()),
+        },
+        arrays={
+            "filter_ms": np.arange(1, longest + 1) * source.dt_ms,
+            "temporal_filter": basis @ weights,
+            "basis_coefficients": weights,
+            "coefficients": values,
+            "intercepts": usable.neurons(of_fitted(coefficients[-1])),
+            "scaled_gradient": usable.neurons(of_fitted(scaled_gradient.cpu().numpy())),
+            "standard_errors": usable.pairs(of_fitted(errors * abs(size))),
+        },
+    )
+
+
+def _history_steps(source, history_ms):
+    longest = int(history_ms / source.dt_ms + 1e-9) if history_ms < np.inf else np.iinfo(np.int64).max
+    if longest < 1:
+        raise ValueError(
+            f"history_ms={history_ms:g} must be at least a step of {source.dt_ms:g} ms: it is made of them"
+        )
+    if longest >= source.trial_steps.max():
+        raise ValueError(
+            f"history_ms={history_ms:g} is longer than every trial "
+            f"(longest: {source.trial_steps.max() * source.dt_ms:g} ms): no spike has that much before it"
+        )
+    return longest
+
+
+def _sample_rows(n_columns, allowed):
+    wanted = max(_SAMPLE_ROWS_PER_COLUMN * n_columns, _SAMPLE_ROWS)
+    return max(min(allowed, wanted), _LEAST_ROWS_PER_COLUMN * n_columns)
+
+
+def _pack(coefficients, weights):
+    """Put couplings with intercepts and filter weights into one column: a single target for `minimise`."""
+    return torch.cat([coefficients.flatten(), weights])[:, None]
+
+
+class _Problem:
+    """What the objective needs of the data beside the rows of the design.
+
+    Parameters
+    ----------
+    cross : tensor
+        See `BasisSurvey`.
+    basis : tensor, shape (n_lags, n_basis)
+    free : tensor of bool, shape (n_columns, n_targets)
+    ridge : float
+    """
+
+    def __init__(self, cross, basis, free, ridge):
+        self.free, self.ridge = free, ridge
+        self.means = cross[-1]
+        self.cross_by_function = cross[:-1].unflatten(0, (-1, basis.shape[1]))  # pre, function, post
+        self.gram = basis.T @ basis
+
+    def unpack(self, packed):
+        """Undo `_pack`."""
+        n_basis = len(self.gram)
+        return packed[:-n_basis, 0].unflatten(0, self.free.shape), packed[-n_basis:, 0]
+
+    def filter_square(self, weights):
+        """Sum over lags of the square of the filter."""
+        return (weights @ self.gram @ weights).item()
+
+    def cross_moment(self, weights):
+        """Mean products of histories through the filter, and of 1, with responses: (n_columns, n_targets)."""
+        return torch.cat([torch.einsum("ikj,k->ij", self.cross_by_function, weights), self.means[None]])
+
+    def cross_by_weight(self, slopes):
+        """Derivative with respect to the weights of the sum over all pairs of slope times cross moment."""
+        return torch.einsum("ikj,ij->k", self.cross_by_function, slopes)
+
+
+class _Joint:
+    """The objective as a function of couplings and filter: a `quasi_newton.Objective` of one target."""
+
+    def __init__(self, problem, rows, n_rows, passes):
+        self._problem, self._rows, self._n_rows = problem, rows, n_rows
+        self._last = None
+        self.passes = passes
+
+    def evaluate(self, packed):
+        """Value, shape (1,), and gradient, shape (n, 1), in one pass."""
+        self.passes += 1
+        problem = self._problem
+        coefficients, weights = problem.unpack(packed)
+        slopes = coefficients[:-1]
+        total = 0.0
+        gradient, by_weight = torch.zeros_like(coefficients), torch.zeros_like(weights)
+        for design, by_function in self._rows(weights):
+            rates = (design @ coefficients).exp_()
+            total += rates.sum()
+            gradient.addmm_(design.T, rates)
+            by_weight += by_function(rates @ slopes.T)
+        cross_moment = problem.cross_moment(weights)
+        slopes_square, filter_square = (slopes**2).sum(), problem.filter_square(weights)
+        value = total / self._n_rows - (cross_moment * coefficients).sum()
+        value = value + problem.ridge / 2 * slopes_square * filter_square
+        gradient = gradient / self._n_rows - cross_moment
+        gradient[:-1] += problem.ridge * filter_square * slopes
+        by_weight = by_weight / self._n_rows - problem.cross_by_weight(slopes)
+        by_weight = by_weight + problem.ridge * slopes_square * (problem.gram @ weights)
+        self._last = packed.clone(), _pack(gradient * problem.free, by_weight)
+        return value[None], self._last[1]
+
+    def gradient_at(self, packed):
+        """Gradient, mostly that of the last pass."""
+        if not torch.equal(self._last[0], packed):
+            self.evaluate(packed)
+        return self._last[1]
+
+
+class _Sample:
+    """A subsample of the bins: starts the fit close to its end, and gives the Hessians.
+
+    Parameters
+    ----------
+    problem : _Problem
+        All bins say how often neurons fire after each other: rare pairs need not do so in the sample.
+    histories : tensor of float32, shape (n_sampled, n_targets, n_basis)
+    block_rows : int
+    """
+
+    def __init__(self, problem, histories, block_rows):
+        self._problem, self._histories = problem, histories
+        self._block_rows = block_rows
+
+    def _design(self, weights):
+        histories = (self._histories @ weights.float()).double()
+        return torch.cat([histories, torch.ones_like(histories[:, :1])], dim=1)
+
+    def alternate(self):
+        """Alternate couplings given the filter and Newton steps of the filter given the couplings.
+
+        Returns
+        -------
+        coefficients : tensor, shape (n_columns, n_targets)
+        weights : tensor, shape (n_basis,)
+        n_alternations : int
+        """
+        problem = self._problem
+        weights = torch.ones_like(problem.gram[0]) / problem.gram.sum().sqrt()
+        flat = torch.zeros_like(problem.free, dtype=torch.float64)
+        flat[-1] = problem.means.log()
+        flat = flat * problem.free
+        coefficients = flat
+        for n_alternations in range(1, _MAX_ALTERNATIONS + 1):  # noqa: B007
+            coefficients = self._couplings(weights, coefficients, flat)
+            gradient, hessian, scale = self._filter_derivatives(coefficients, weights)
+            if not (gradient.abs() > _FILTER_TOLERANCE * scale).any():
+                break
+            weights = self._filter_step(coefficients, weights, gradient, hessian)
+            size = problem.filter_square(weights) ** 0.5
+            weights = weights / size
+            coefficients[:-1] *= size
+        return coefficients, weights, n_alternations
+
+    def _couplings(self, weights, begin, flat):
+        """Fit the couplings given the filter; ``flat`` where a target does not let itself be fitted."""
+        problem = self._problem
+        design = self._design(weights)
+        ridge = problem.ridge * problem.filter_square(weights)
+        sampled = problem.free & (design != 0).any(0)[:, None]
+        second_moment = design.T @ design / len(design)
+        second_moment += 1e-6 * second_moment.diagonal().mean() * torch.eye(len(second_moment)).to(design)
+        shared = shared_preconditioner(second_moment, problem.means, problem.free, ridge)
+        solution = minimise(
+            Objective(
+                lambda: iter(design.split(self._block_rows)),
+                len(design),
+                problem.cross_moment(weights),
+                sampled,
+                ridge,
+            ),
+            begin * sampled,
+            lambda gradient: shared(gradient) * sampled,
+            self._coupling_scale(design),
+            _ROUGH_TOLERANCE,
+            _ROUGH_PASSES,
+        )
+        return torch.where(solution.converged, solution.coefficients, flat)
+
+    def _coupling_scale(self, design):
+        """Natural size of the gradient: standard deviation of the covariate times mean response."""
+        spread = design.std(0, correction=0)
+        spread[-1] = 1
+        return (spread[:, None] * self._problem.means).clamp(min=_TINY)
+
+    def _parts(self, coefficients, weights):
+        """Yield rows of the design, the rates there, and what each basis function adds to their logarithms.
+
+        The latter has shape (n_rows, n_basis, n_targets) before it is weighted.
+        """
+        slopes = coefficients[:-1]
+        for histories in self._histories.split(max(1, self._block_rows // len(weights))):
+            parts = torch.einsum("tik,ij->tkj", histories.double(), slopes)
+            rates = (torch.einsum("tkj,k->tj", parts, weights) + coefficients[-1]).exp_()
+            yield histories, rates, parts
+
+    def _filter_derivatives(self, coefficients, weights):
+        """Gradient, Hessian and natural size of the gradient of the sum over targets, given the couplings."""
+        problem, n_rows = self._problem, len(self._histories)
+        slopes = coefficients[:-1]
+        gradient, hessian = torch.zeros_like(weights), torch.zeros_like(problem.gram)
+        total = square = 0.0
+        for _, rates, parts in self._parts(coefficients, weights):
+            weighted = parts * rates[:, None]
+            gradient += weighted.sum((0, 2))
+            hessian += torch.einsum("tkj,tlj->kl", weighted, parts)
+            total, square = total + parts.sum(0), square + (parts**2).sum(0)
+        penalty = problem.ridge * (slopes**2).sum() * problem.gram
+        gradient = gradient / n_rows - problem.cross_by_weight(slopes) + penalty @ weights
+        spread = (square / n_rows - (total / n_rows) ** 2).clamp(min=0).sqrt()
+        return gradient, hessian / n_rows + penalty, (spread @ problem.means).clamp(min=_TINY)
+
+    def _filter_step(self, coefficients, weights, gradient, hessian):
+        """Newton step of the filter given the couplings, shortened until the objective falls."""
+        problem, design_rows = self._problem, len(self._histories)
+        slopes_square = (coefficients[:-1] ** 2).sum()
+
+        def value(weights):
+            total = (self._design(weights) @ coefficients).exp_().sum() / design_rows
+            penalty = problem.ridge / 2 * slopes_square * (weights @ problem.gram @ weights)
+            return total - (problem.cross_moment(weights) * coefficients).sum() + penalty
+
+        step = -_solver(hessian)(gradient)
+        before, slope, length = value(weights), gradient @ step, 1.0
+        while length > _SHORTEST_STEP:
+            if value(weights + length * step) <= before + _SUFFICIENT_DECREASE * length * slope:
+                return weights + length * step
+            length *= 0.5
+        return weights
+
+    def lead_couplings(self, coefficients, weights):
+        """What leads the fit of the couplings given the filter: the Hessians of the targets.
+
+        Returns
+        -------
+        precondition : callable
+            From gradients to steps.
+        inverse_diagonal : tensor, shape (n_columns, n_targets)
+            Diagonals of the inverses of the Hessians.
+        scale : tensor, shape (n_columns, n_targets)
+            Natural size of the gradient.
+        """
+        problem = self._problem
+        design = self._design(weights)
+        filter_square = problem.filter_square(weights)
+        hessians = sample_hessians(
+            design,
+            lambda rows: (rows @ coefficients.float()).exp_(),
+            problem.free,
+            problem.cross_moment(weights) ** 2 / problem.means,
+            problem.ridge * filter_square,
+        )
+        precondition, inverse_diagonal = target_preconditioner(hessians, problem.free)
+        return precondition, inverse_diagonal, self._coupling_scale(design)
+
+    def lead(self, coefficients, weights):
+        """What leads the fit of couplings and filter together: the joint Hessian of Gauss and Newton.
+
+        Its blocks are the Hessians H_j of each target, H_aa of the filter, and J_j between them. Along
+        ``(coefficients, -weights)`` it is zero: that only moves size between couplings and filter.
+
+        Returns
+        -------
+        precondition : callable
+            From packed gradients to packed steps.
+        inverse_diagonal : tensor, shape (n_columns, n_targets)
+            Diagonals of the inverses of H_j.
+        scale : tensor
+            Natural size of the packed gradient.
+        """
+        problem = self._problem
+        design = self._design(weights)
+        by_target, inverse_diagonal, coupling_scale = self.lead_couplings(coefficients, weights)
+        _, hessian, filter_scale = self._filter_derivatives(coefficients, weights)
+        mixed = torch.zeros((len(weights), *coefficients.shape)).to(coefficients)
+        for rows, (_, rates, parts) in zip(
+            design.split(max(1, self._block_rows // len(weights))),
+            self._parts(coefficients, weights),
+            strict=True,
+        ):
+            mixed += torch.einsum("tc,tkj->kcj", rows, parts * rates[:, None])
+        mixed /= len(design)
+        mixed[:, :-1] += problem.ridge * (problem.gram @ weights)[:, None, None] * coefficients[:-1]
+        mixed *= problem.free
+        solved = torch.stack([by_target(of_function) for of_function in mixed])
+        solve = _solver(hessian - torch.einsum("kcj,lcj->kl", mixed, solved), hessian, weights)
+
+        def precondition(packed):
+            gradient, by_weight = problem.unpack(packed)
+            step = by_target(gradient)
+            weight_step = solve(by_weight - torch.einsum("kcj,cj->k", mixed, step))
+            return _pack(step - torch.einsum("kcj,k->cj", solved, weight_step), weight_step)
+
+        return precondition, inverse_diagonal, _pack(coupling_scale, filter_scale)
+
+
+def _solver(matrix, hessian=None, null=None):
+    """Solve with a positive semi-definite matrix, scaled by the diagonal of a Hessian.
+
+    Along ``null``, where the matrix is zero but for sampling error, it is made one.
+    """
+    size = (matrix if hessian is None else hessian).diagonal().clamp(min=_TINY).sqrt()
+    scaled = (matrix + matrix.T) / 2 / size / size[:, None]
+    if null is not None:
+        direction = null * size
+        direction /= direction.norm()
+        rest = torch.eye(len(null)).to(matrix) - direction[:, None] * direction
+        scaled = rest @ scaled @ rest + direction[:, None] * direction
+    values, vectors = torch.linalg.eigh(scaled)
+    values = values.clamp(min=_NULL_EIGENVALUE * values[-1])
+    return lambda right: vectors @ (vectors.T @ (right / size) / values) / size
