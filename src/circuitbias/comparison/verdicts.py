@@ -20,7 +20,7 @@ COLUMNS = [
 ]
 AGREEMENT_SE = 2.0
 """Values agree if they differ by at most so many standard errors, or ..."""
-AGREEMENT_RATIO = {"total": 0.03, "bias": 0.03, "variance": 0.05}
+AGREEMENT_RATIO = {"total": 0.03, "bias": 0.03, "variance": 0.05, "noise_correlation": 0.03}
 """... by at most this fraction of what was expected (other quantities: 0; with either scale)."""
 MOST_EXTRAPOLATION = 100
 """The prediction is of first order in the noise: it is not used over more than this factor of spikes."""

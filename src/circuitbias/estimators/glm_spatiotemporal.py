@@ -198,17 +198,17 @@ def estimate(
 
 
 def _history_steps(source, history_ms):
-    longest = int(history_ms / source.dt_ms + 1e-9) if history_ms < np.inf else np.iinfo(np.int64).max
-    if longest < 1:
+    if not history_ms / source.dt_ms + 1e-9 >= 1:
         raise ValueError(
             f"history_ms={history_ms:g} must be at least a step of {source.dt_ms:g} ms: it is made of them"
         )
+    longest = min(history_ms / source.dt_ms + 1e-9, np.iinfo(np.int64).max)
     if longest >= source.trial_steps.max():
         raise ValueError(
             f"history_ms={history_ms:g} is longer than every trial "
             f"(longest: {source.trial_steps.max() * source.dt_ms:g} ms): no spike has that much before it"
         )
-    return longest
+    return int(longest)
 
 
 def _sample_rows(n_columns, allowed):
