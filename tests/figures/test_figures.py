@@ -279,3 +279,10 @@ def test_unknown_figure_is_an_error_that_names_the_known_ones(capsys):
         main(["figure", "figure9", "--output", "x"])
     message = capsys.readouterr().err
     assert "figure9" in message and "figure1" in message and "figure2" in message
+
+
+def test_of_many_estimators_figure2_draws_the_principal_ones():
+    assert figure2._chosen(["a", "b", "glm"]) == ["a", "b", "glm"]
+    many = [f"method{k}" for k in range(7)]
+    assert figure2._chosen([*many, "mean_field", "glm"]) == ["mean_field", "glm"]
+    assert figure2._chosen(many) == many[:6]

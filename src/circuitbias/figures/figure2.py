@@ -12,6 +12,8 @@ from circuitbias.figures import shared, style
 _QUANTITIES = {"total": "total error", "bias": "bias error", "variance": "variance error"}
 _TRUE = {"color": style.TRUTH, "linewidth": 0.8}
 _SHADE = style.tint(style.TRUTH, 0.25)
+_MOST_ESTIMATORS = 6  # more curves in a panel cannot be told apart: `methods` shows them all
+_PRINCIPAL = ("glm", "mean_field", "mean_field_binarised", "cross_correlation")
 _MOST_POINTS = 5000  # of a scatter plot; more only hide each other
 
 
@@ -30,7 +32,8 @@ def draw(
     weights : ndarray, shape (n, n)
         True weights [pre, post].
     errors : DataFrame
-        As from `circuitbias.errors.tables.error_table`. Quantities that are NaN throughout get no panel.
+        As from `circuitbias.errors.tables.error_table`. Of more than six estimators the principal ones are
+        drawn (or, without those, the first six). Quantities that are NaN throughout get no panel.
     profiles : DataFrame
         As from `circuitbias.errors.tables.profile_table`. If empty, the couplings are drawn against the
         weights instead.
@@ -46,7 +49,15 @@ def draw(
     numbers : DataFrame
         Columns panel, series, x, y, low, high, value.
     """
-    styles = style.estimator_styles(errors.estimator.unique())
+    shown = _chosen(list(errors.estimator.unique()))
+    errors = errors[errors.estimator.isin(shown)]
+    if comparison is not None:
+        comparison = comparison[comparison.estimator.isin(shown)]
+    couplings = {
+        r: {name: found for name, found in estimates.items() if name in shown}
+        for r, estimates in couplings.items()
+    }
+    styles = style.estimator_styles(shown)
     scaled = {
         r: {name: fit_scale(weights, found) * found for name, found in estimates.items()}
         for r, estimates in couplings.items()
@@ -54,7 +65,7 @@ def draw(
     figure, numbers = style.new_figure(165), style.Numbers()
     top, bottom = figure.subfigures(2, 1, height_ratios=(1.22, 1))
     panels = top.subplots(2, 1 + len(couplings), height_ratios=(1, 0.85))
-    _matrices(panels[0], numbers, weights, scaled, "glm" if "glm" in styles else errors.estimator[0])
+    _matrices(panels[0], numbers, weights, scaled, "glm" if "glm" in styles else shown[0])
     if len(profiles):
         _profiles(panels[1], numbers, profiles, list(couplings), styles)
     else:
@@ -75,6 +86,13 @@ def draw(
         error_axes[0].yaxis.set_minor_formatter(FormatStrFormatter("%g"))
     _legend(bottom, styles, errors, comparison)
     return figure, numbers.table()
+
+
+def _chosen(names: list[str]) -> list[str]:
+    """Estimators to draw: all if they are few, else the principal ones, or the first."""
+    if len(names) <= _MOST_ESTIMATORS:
+        return names
+    return [name for name in names if name in _PRINCIPAL] or names[:_MOST_ESTIMATORS]
 
 
 def _matrices(row, numbers, weights, scaled, estimator):
