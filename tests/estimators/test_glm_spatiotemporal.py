@@ -60,7 +60,7 @@ def histories_of(raster, filters):
 
 def counts_of(raster):
     n_bins = len(raster) // BIN
-    return raster[: n_bins * BIN].reshape(n_bins, BIN, -1).sum(axis=1)
+    return raster[: n_bins * BIN].reshape(n_bins, BIN, raster.shape[1]).sum(axis=1)
 
 
 @pytest.fixture(scope="module")

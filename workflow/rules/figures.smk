@@ -73,8 +73,10 @@ for figure, tables in FIGURE_TABLES.items():
         params:
             stem=lambda wildcards, output: output[0].removesuffix(".svg"),
             figure=figure,
+            # Snakemake looks for changes only in parameters that do not come from the input.
+            examples=["--examples", *EXAMPLES] if figure == "profiles" else [],
             inputs=lambda wildcards, input: figure_arguments(input),
             code=step_code("figure", f"circuitbias.figures.{figure}"),
         shell:
-            "circuitbias figure {params.figure} --network {input.network:q} {params.inputs:q} --output {params.stem:q}"
-            " 2>&1 | tee {log:q}"
+            "circuitbias figure {params.figure} --network {input.network:q} {params.inputs:q}"
+            " {params.examples:q} --output {params.stem:q} 2>&1 | tee {log:q}"

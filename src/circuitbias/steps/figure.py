@@ -110,7 +110,8 @@ def _read_tables(module, arguments) -> dict:
             arrays = {name: file[name] for name in file.files}
         inputs |= {"weights": Network.load(arguments.network).weights, "arrays": arrays}
     if examples := getattr(arguments, "examples", None):
-        _check_examples(examples, set(inputs["table"].r))
+        if len(inputs["table"]):  # networks without a ring have no profiles
+            _check_examples(examples, set(inputs["table"].r))
         inputs["examples"] = examples
     return inputs
 
