@@ -22,7 +22,9 @@ EXPERIMENTS = f"{RESULTS}/experiments"
 
 # The rules call `circuitbias`: it lies beside the interpreter that runs Snakemake, on the PATH or not. A prefix
 # takes the place of Snakemake's own, so it must ask for what that does: a step that fails in a pipe has failed.
-shell.prefix(f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; ")
+shell.prefix(
+    f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+)
 
 THETA = {strength_label(r): theta for r, theta in resolve_thresholds(config).items()}
 EXAMPLES = [strength_label(r) for r in config["figures"]["example_strengths"]]
