@@ -47,7 +47,7 @@ def explicit_design(raster, filter_steps):
     for row in range(n_bins):
         past = raster[: row * BIN]
         histories[row] = np.exp(-np.arange(len(past), 0, -1) / filter_steps) @ past
-    return histories, raster[: n_bins * BIN].reshape(n_bins, BIN, -1).sum(axis=1)
+    return histories, raster[: n_bins * BIN].reshape(n_bins, BIN, raster.shape[1]).sum(axis=1)
 
 
 def design_of(source, n, filter_steps, bin_steps, block_bins=2048):
