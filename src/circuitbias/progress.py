@@ -42,18 +42,24 @@ class Countdown:
         Amount at which the work is done.
     unit : str
         What is counted, for the text.
+    resumed : float, optional
+        Amount that has been done before: it is counted too, but says nothing about the speed.
     """
 
-    def __init__(self, total: float, unit: str):
-        self._total, self._unit = total, unit
+    def __init__(self, total: float, unit: str, resumed: float = 0.0):
+        self._total, self._unit, self._resumed = total, unit, resumed
         self._done = 0.0
         self._start = _Reporter.last = time.monotonic()  # so that the first line has something to go by
 
     def add(self, amount: float) -> None:
         """Count more work as done, and say so now and then."""
         done = self._done = self._done + amount
+        if 0 < done <= self._resumed:
+            self._start = time.monotonic()
+            return
         elapsed = time.monotonic() - self._start
-        left = max(elapsed * (self._total - done) / done, 0.0) if done else float("inf")
+        new = done - self._resumed
+        left = max(elapsed * (self._total - done) / new, 0.0) if new > 0 else float("inf")
         report_line(
             f"{done:.3g} of {self._total:.3g} {self._unit} ({min(done / self._total, 1):.0%}), "
             f"{elapsed:.0f} s gone, about {left:.0f} s left",
