@@ -1,5 +1,6 @@
 """Progress of long work: lines on standard error, not more often than a person would read them."""
 
+import math
 import sys
 import time
 
@@ -65,3 +66,32 @@ class Countdown:
             f"{elapsed:.0f} s gone, about {left:.0f} s left",
             always=done >= self._total > done - amount,
         )
+
+
+class Descent:
+    """Progress of a fit, whose number of passes nobody knows before, towards its tolerance.
+
+    The time left is that in which the largest gradient reaches the tolerance if it goes on shrinking by the
+    same factor a second as it has since the first pass; a fit that speeds up is done before.
+
+    Parameters
+    ----------
+    tolerance : float
+        Largest scaled gradient at which the fit is done.
+    """
+
+    def __init__(self, tolerance: float):
+        self._tolerance = tolerance
+        self._first = None
+
+    def __call__(self, passes: int, worst: float, left: int) -> None:
+        """Report a pass over the data: its number, the largest scaled gradient, and how many fits go on."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = worst, now
+        text = f"pass {passes}, largest scaled gradient {worst:.1e}, {left} fits left"
+        first, started = self._first
+        if self._tolerance < worst < first < math.inf:
+            more = (now - started) * math.log(worst / self._tolerance) / math.log(first / worst)
+            text += f", about {more:.0f} s left"
+        report_line(text)

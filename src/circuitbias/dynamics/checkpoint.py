@@ -11,6 +11,7 @@ import json
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import numba
 import numpy as np
 
 from circuitbias.dynamics.simulate import Simulation
-from circuitbias.files import atomic_path
+from circuitbias.files import DamagedFileError, atomic_path, read_arrays
 from circuitbias.networks.network import Network
 from circuitbias.progress import report_line
 from circuitbias.provenance import code_hash
@@ -26,6 +27,9 @@ from circuitbias.spikes.segments import Segment
 
 SPIKES_A_PART, SECONDS_A_PART = 2_000_000, 30.0
 """A part is written when so much has been recorded, or so long been worked, since the last one."""
+
+SUFFIX = ".parts"
+"""Ends the name of the folder of parts."""
 
 _STATE = ("n_started", "trials", "counters", "h")  # of `Simulation.state`
 
@@ -44,6 +48,11 @@ def fingerprint(network: Network, description: dict) -> str:
     for values in (network.weights, network.drive_scale):
         digest.update(values.tobytes())
     return digest.hexdigest()
+
+
+def folder_of(output: str | Path) -> Path:
+    """Hidden folder beside a spike file in which its parts are kept."""
+    return Path(output).with_name(f".{Path(output).name}{SUFFIX}")
 
 
 class Checkpoint:
@@ -145,6 +154,8 @@ class Checkpoint:
                 )
         except OSError as error:
             report_line(f"no checkpoint from here on: {error}", always=True)
+            with suppress(OSError):
+                self.folder.rmdir()  # if there is nothing in it
             return False
         self._n_parts += 1
         return True
@@ -152,12 +163,13 @@ class Checkpoint:
     def _load(self, number) -> dict[str, np.ndarray]:
         """Read a part, checksums and all; a ``ValueError`` says why it cannot be used."""
         try:
-            with open(self._path(number), "rb") as file, np.load(file, allow_pickle=False) as archive:
-                names = ("fingerprint", "segments", "steps", "neurons", *(f"state_{name}" for name in _STATE))
-                part = {name: archive[name] for name in names}
-            made_from = part["fingerprint"].item()
-        except Exception as error:  # a damaged file can fail in any way zip, zlib or numpy know
-            raise ValueError(f"damaged ({error})") from error
+            part = read_arrays(self._path(number))
+        except DamagedFileError as error:
+            raise ValueError(f"damaged ({error.__cause__})") from error
+        names = {"fingerprint", "segments", "steps", "neurons", *(f"state_{name}" for name in _STATE)}
+        if missing := names - part.keys():
+            raise ValueError(f"damaged ({', '.join(sorted(missing))} missing)")
+        made_from = part["fingerprint"].item()
         if made_from != self._fingerprint:
             raise ValueError("made from other settings, by other code or by other versions")
         return part

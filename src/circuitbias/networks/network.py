@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 
 import numpy as np
 
-from circuitbias.files import atomic_path
+from circuitbias.files import DamagedFileError, atomic_path, read_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,21 +84,21 @@ class Network:
         ------
         FileNotFoundError
             If there is no such file.
-        ValueError
+        DamagedFileError
             If the file is something else, or damaged.
         """
         try:
-            # The handle is ours: np.load would leave its own open on a file that is no archive.
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as parts:
-                parts = {field.name: parts[field.name] for field in fields(cls)}
+            parts = read_arrays(path, "network file")
+            parts = {field.name: parts[field.name] for field in fields(cls)}
             for key in ("name", "circulant", "provenance"):
                 parts[key] = parts[key].item()
             parts["provenance"] = json.loads(parts["provenance"])
             return cls(**parts)
-        except OSError:
-            raise  # missing or unreadable: the system's own message is the clear one
-        except Exception as error:  # a foreign file can fail in any way zip, zlib or numpy know
-            raise ValueError(f"{path}: is no complete network file ({error})") from error
+        except (KeyError, ValueError) as error:  # damaged, or the arrays of another kind of file
+            reason = error.__cause__ or error
+            raise DamagedFileError(
+                f"{path}: is no complete network file ({reason}). Delete it to have it made again"
+            ) from error
 
 
 def checked_weights(values, name: str = "weights") -> np.ndarray:

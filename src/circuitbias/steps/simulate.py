@@ -1,8 +1,6 @@
 """Simulate the threshold model on a network and write its spikes."""
 
-from pathlib import Path
-
-from circuitbias.dynamics.checkpoint import Checkpoint, fingerprint
+from circuitbias.dynamics.checkpoint import Checkpoint, fingerprint, folder_of
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import FIRST_SPIKE, Simulation
 from circuitbias.networks.network import Network
@@ -43,11 +41,10 @@ def run(arguments):
         threads=arguments.threads,
     )
     metadata = describe(network=network.provenance, model=parameters.to_dict(), **recording)
-    output = Path(arguments.output)
-    checkpoint = Checkpoint(output.with_name(f".{output.name}.parts"), fingerprint(network, metadata))
+    checkpoint = Checkpoint(folder_of(arguments.output), fingerprint(network, metadata))
     progress = Countdown(arguments.n_spikes, "spikes", resumed=checkpoint.n_spikes)
     write_spikes(
-        output,
+        arguments.output,
         checkpoint.run(simulation),
         network.n_neurons,
         parameters.dt_ms,
