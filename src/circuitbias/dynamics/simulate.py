@@ -9,6 +9,7 @@ import numpy as np
 
 from circuitbias.dynamics.engines.cpu import advance
 from circuitbias.dynamics.engines.philox import STREAM_INITIAL_STATE, uniforms
+from circuitbias.dynamics.engines.rows import SynapticRows
 from circuitbias.dynamics.parameters import ThresholdParameters, require
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment
@@ -28,12 +29,11 @@ class _Trial:
         self.number = number
         self._parameters = parameters
         drive = parameters.b * network.drive_scale
-        self._row_weights = np.ascontiguousarray(parameters.r * network.weights)
+        self._rows = SynapticRows.of(network.weights, parameters.r)
         self._margin = parameters.theta - drive
         self._noise_sd = parameters.sigma * np.abs(drive)  # the noise is symmetric
         activation = uniforms(seed, number, 0, 1, network.n_neurons, STREAM_INITIAL_STATE)[0]
-        # A plain sum over rows has one order of additions everywhere; a matrix product has not.
-        self._h = (activation[:, None] * self._row_weights).sum(axis=0)
+        self._h = self._rows.summed(activation)
         self._seed = np.uint64(seed)
         self._step = 0
         self._start = 0  # step at which recording starts
@@ -52,7 +52,7 @@ class _Trial:
         steps, neurons = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int32)
         done, n_events = advance(
             self._h,
-            self._row_weights,
+            *self._rows,
             self._parameters.decay,
             self._margin,
             self._noise_sd,
