@@ -27,7 +27,8 @@ def main(argv: list[str] | None = None) -> int:
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     arguments = parser.parse_args(argv)
-    set_label(f"{arguments.step} {Path(arguments.output).stem}")
+    work = getattr(arguments, "output", None) or arguments.folder
+    set_label(f"{arguments.step} {Path(work).stem}")
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning
         try:

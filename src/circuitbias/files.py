@@ -1,10 +1,19 @@
-"""Writing files so that a reader never meets a half-written one."""
+"""Writing files so that a reader never meets a half-written one, and reading them so that damage is named."""
 
+import glob
 import os
+import platform
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
+
+import numpy as np
+
+
+class DamagedFileError(ValueError):
+    """A file is not whole, or of another kind; says which file, what is wrong and what to do."""
 
 
 @contextmanager
@@ -13,7 +22,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
     The temporary name lies in the same folder (so that the rename is atomic) and keeps the suffix
     (some writers choose the format by it). Missing parent folders are made. If the body fails, the
-    temporary file is removed and whatever was at `path` stays as it was.
+    temporary file is removed and whatever was at `path` stays as it was. Of a process that was killed
+    the temporary file stays, until the next writer of the same `path` on the same machine removes it.
 
     Parameters
     ----------
@@ -29,16 +39,97 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     ------
     FileNotFoundError
         If the body ends without having written the file.
+    OSError
+        If the system does not let it be written; names `path`, not the temporary one.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    for left_over in left_overs(path.parent, path.name):
+        _remove(left_over)
     # A plain unused name: tempfile.mkstemp would leave the result readable by its owner only.
-    temporary = path.with_name(f".{path.stem}.{uuid4().hex[:8]}{path.suffix}")
+    mark = f"{_machine()}-{os.getpid()}-{uuid4().hex[:8]}"
+    temporary = path.with_name(f".{path.stem}.{mark}.tmp{path.suffix}")
     try:
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())  # the contents reach the disk before the name does
         os.replace(temporary, path)
-    except BaseException:  # an interrupt must not leave litter either
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:  # an interrupt must not leave litter either
+        _remove(temporary)
+        system = isinstance(error, OSError) and error.errno
+        if system and temporary.parent.exists() and error.filename in (None, temporary, str(temporary)):
+            raise OSError(error.errno, os.strerror(error.errno), os.fspath(path)) from error
         raise
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # a disk that cannot be written to: there is a better error to come
+        path.unlink()
+
+
+def left_overs(folder: str | os.PathLike, name: str | None = None) -> list[Path]:
+    """Temporary files of `atomic_path` whose writer has died.
+
+    Parameters
+    ----------
+    folder : path-like
+    name : str, optional
+        Of the file that was to be written; default: of any.
+
+    Returns
+    -------
+    list of Path
+        Sorted. Those of a writer on another machine are not among them: nobody knows if it lives.
+    """
+    stem, suffix = ("*", "*") if name is None else (glob.escape(Path(name).stem), Path(name).suffix)
+    found = Path(folder).glob(f".{stem}.{_machine()}-*-*.tmp{suffix}")
+    return sorted(path for path in found if not _writer_lives(path))
+
+
+def _machine() -> str:
+    return re.sub(r"[^A-Za-z0-9]", "_", platform.node())
+
+
+def _writer_lives(temporary: Path) -> bool:
+    number = re.search(r"-(\d+)-[0-9a-f]{8}\.tmp", temporary.name)
+    if not number:
+        return True  # not one of ours
+    try:
+        os.kill(int(number[1]), 0)  # asks, and sends nothing
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
+
+
+def read_arrays(path: str | os.PathLike, kind: str = "file of arrays") -> dict[str, np.ndarray]:
+    """Read a whole .npz file, and so hold every array against its checksum. Nothing is ever unpickled.
+
+    Parameters
+    ----------
+    path : path-like
+    kind : str, optional
+        What it should be, for the message.
+
+    Raises
+    ------
+    OSError
+        If it is missing or unreadable.
+    DamagedFileError
+    """
+    # The handle is ours: np.load would leave its own open on a file that is no archive.
+    with open(path, "rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except Exception as error:  # a foreign file can fail in any way zip, zlib or numpy know
+            raise damaged(path, kind, error) from error
+
+
+def damaged(path: str | os.PathLike, kind: str, reason) -> DamagedFileError:
+    """The error of a file that is not whole."""
+    return DamagedFileError(
+        f"{os.fspath(path)}: not a whole {kind}: truncated, damaged or of another kind ({reason}). "
+        "Delete it to have it made again"
+    )

@@ -1,5 +1,6 @@
 """Progress of long work: lines on standard error, not more often than a person would read them."""
 
+import math
 import sys
 import time
 
@@ -42,20 +43,55 @@ class Countdown:
         Amount at which the work is done.
     unit : str
         What is counted, for the text.
+    resumed : float, optional
+        Amount that has been done before: it is counted too, but says nothing about the speed.
     """
 
-    def __init__(self, total: float, unit: str):
-        self._total, self._unit = total, unit
+    def __init__(self, total: float, unit: str, resumed: float = 0.0):
+        self._total, self._unit, self._resumed = total, unit, resumed
         self._done = 0.0
         self._start = _Reporter.last = time.monotonic()  # so that the first line has something to go by
 
     def add(self, amount: float) -> None:
         """Count more work as done, and say so now and then."""
         done = self._done = self._done + amount
+        if 0 < done <= self._resumed:
+            self._start = time.monotonic()
+            return
         elapsed = time.monotonic() - self._start
-        left = max(elapsed * (self._total - done) / done, 0.0) if done else float("inf")
+        new = done - self._resumed
+        left = max(elapsed * (self._total - done) / new, 0.0) if new > 0 else float("inf")
         report_line(
             f"{done:.3g} of {self._total:.3g} {self._unit} ({min(done / self._total, 1):.0%}), "
             f"{elapsed:.0f} s gone, about {left:.0f} s left",
             always=done >= self._total > done - amount,
         )
+
+
+class Descent:
+    """Progress of a fit, whose number of passes nobody knows before, towards its tolerance.
+
+    The time left is that in which the largest gradient reaches the tolerance if it goes on shrinking by the
+    same factor a second as it has since the first pass; a fit that speeds up is done before.
+
+    Parameters
+    ----------
+    tolerance : float
+        Largest scaled gradient at which the fit is done.
+    """
+
+    def __init__(self, tolerance: float):
+        self._tolerance = tolerance
+        self._first = None
+
+    def __call__(self, passes: int, worst: float, left: int) -> None:
+        """Report a pass over the data: its number, the largest scaled gradient, and how many fits go on."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = worst, now
+        text = f"pass {passes}, largest scaled gradient {worst:.1e}, {left} fits left"
+        first, started = self._first
+        if self._tolerance < worst < first < math.inf:
+            more = (now - started) * math.log(worst / self._tolerance) / math.log(first / worst)
+            text += f", about {more:.0f} s left"
+        report_line(text)

@@ -55,7 +55,7 @@ def test_sparse_weights_stay_sparse(tmp_path):
         many.dense_weights()
 
 
-@pytest.mark.parametrize("change", [(0, 1, 0.0), (2, 3, -0.5), (3, 0, np.nextafter(0.5, 1))])
+@pytest.mark.parametrize("change", [(0, 1, 0.0), (2, 3, -0.5), (4, 0, np.nextafter(0.5, 1))])
 def test_sparse_weights_are_circulant_where_dense_ones_are(change):
     weights = np.roll(np.diag([0.5] * 5), 1, axis=1)
     np.fill_diagonal(weights, np.arange(5))

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from numbers import Integral
 
 import numpy as np
@@ -16,6 +15,7 @@ from circuitbias.spikes.segments import Segment
 
 FIRST_SPIKE = "first_spike"
 _NEVER = 2**62
+_SIDE_BY_SIDE = 32  # trials under way at a time: their segments alternate, whatever the number of threads
 
 
 class SilentNetworkError(RuntimeError):
@@ -25,15 +25,16 @@ class SilentNetworkError(RuntimeError):
 class _Trial:
     """One trial: the engine's state, and how much is still to be recorded."""
 
-    def __init__(self, number, network, parameters, seed, n_spikes, n_steps, max_silent_steps):
+    _COUNTERS = ("_step", "_start", "_last_spike", "_spikes_left", "_steps_left")
+
+    def __init__(self, number, drive, rows, parameters, seed, n_spikes, n_steps, max_silent_steps):
         self.number = number
         self._parameters = parameters
-        drive = parameters.b * network.drive_scale
-        self._rows = SynapticRows.of(network.weights, parameters.r)
+        self._rows = rows
         self._margin = parameters.theta - drive
         self._noise_sd = parameters.sigma * np.abs(drive)  # the noise is symmetric
-        activation = uniforms(seed, number, 0, 1, network.n_neurons, STREAM_INITIAL_STATE)[0]
-        self._h = self._rows.summed(activation)
+        activation = uniforms(seed, number, 0, 1, len(drive), STREAM_INITIAL_STATE)[0]
+        self.h = rows.summed(activation)
         self._seed = np.uint64(seed)
         self._step = 0
         self._start = 0  # step at which recording starts
@@ -46,12 +47,22 @@ class _Trial:
     def finished(self) -> bool:
         return self._spikes_left <= 0 or self._steps_left <= 0
 
+    def counters(self) -> list[int]:
+        """What changes as the trial goes on, beside h."""
+        return [int(getattr(self, name)) for name in self._COUNTERS]
+
+    def restore(self, counters, h) -> None:
+        """Go on from what `counters` and h were."""
+        for name, value in zip(self._COUNTERS, counters, strict=True):
+            setattr(self, name, int(value))
+        self.h[:] = h
+
     def _advance(self, n_steps, stop_after=_NEVER):
         """Run the engine; return the events, sorted by step and neuron."""
-        capacity = len(self._h) + min(n_steps * len(self._h), 2**18)
+        capacity = len(self.h) + min(n_steps * len(self.h), 2**18)
         steps, neurons = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int32)
         done, n_events = advance(
-            self._h,
+            self.h,
             *self._rows,
             self._parameters.decay,
             self._margin,
@@ -105,13 +116,111 @@ class _Trial:
             f"no neuron has fired for {n_steps} steps ({n_steps * p.dt_ms / 1000:g} s) from step "
             f"{first_step} of trial {self.number} on: theta={p.theta:g} is out of reach of the drive "
             f"b={p.b:g} with its noise (one sd: {p.b * p.sigma:g}, on with probability "
-            f"rho={p.rho:g}) and the recurrent input of r={p.r:g} (now {self._h.min():g} ... "
-            f"{self._h.max():g}). Lower theta, or raise max_silent_steps={self._max_silent_steps}."
+            f"rho={p.rho:g}) and the recurrent input of r={p.r:g} (now {self.h.min():g} ... "
+            f"{self.h.max():g}). Lower theta, or raise max_silent_steps={self._max_silent_steps}."
         )
 
 
 def _is_integer(value, least) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+
+
+class Simulation:
+    """A simulation that can be stopped between any two rounds, and be taken up again from its state.
+
+    Takes the arguments of `simulate`, and raises what it raises. Where to cut (``chunk_steps``) is part of
+    what an interrupted simulation must be given again; ``threads`` is not.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        parameters: ThresholdParameters,
+        *,
+        seed: int,
+        n_spikes: int | None = None,
+        n_steps: int | None = None,
+        trials: int = 1,
+        burn_in: str | int = FIRST_SPIKE,
+        max_silent_steps: int = 1_000_000,
+        threads: int = 1,
+        chunk_steps: int = 2**16,
+    ):
+        if (n_spikes is None) == (n_steps is None):
+            raise ValueError(f"give one of n_spikes and n_steps, got {n_spikes} and {n_steps}")
+        require(_is_integer(seed, 0) and seed < 2**64, "seed", seed, "an integer in 0 ... 2**64 - 1")
+        if burn_in != FIRST_SPIKE:
+            require(_is_integer(burn_in, 0), "burn_in", burn_in, f"{FIRST_SPIKE!r} or an integer >= 0")
+        positive = {"n_spikes": n_spikes, "n_steps": n_steps, "trials": trials, "threads": threads}
+        positive |= {"max_silent_steps": max_silent_steps, "chunk_steps": chunk_steps}
+        for name, value in positive.items():
+            require(value is None or _is_integer(value, 1), name, value, "an integer >= 1")
+        quotas = [None] * trials
+        if n_spikes is not None:
+            if n_spikes < trials:
+                raise ValueError(f"n_spikes={n_spikes} must be at least the number of trials, {trials}")
+            quotas = [n_spikes // trials + (trial < n_spikes % trials) for trial in range(trials)]
+
+        drive = parameters.b * network.drive_scale
+        rows = SynapticRows.of(network.weights, parameters.r)  # shared: they may be large
+
+        def trial(number):
+            shared = drive, rows, parameters, seed
+            return _Trial(number, *shared, quotas[number], n_steps, max_silent_steps)
+
+        self._trial, self._n_trials, self._threads = trial, trials, threads
+        self._burn_in, self._chunk_steps = burn_in, chunk_steps
+        self._n_started = 0
+        self._running: list[_Trial] = []
+
+    @property
+    def finished(self) -> bool:
+        """Whether all has been recorded."""
+        return not self._running and self._n_started == self._n_trials
+
+    def advance_round(self) -> list[Segment]:
+        """Record one more segment of each trial that is under way, having started those that come next."""
+        end = min(self._n_started + _SIDE_BY_SIDE - len(self._running), self._n_trials)
+        newcomers = range(self._n_started, end)
+        with ThreadPoolExecutor(self._threads) as pool:
+            started = list(pool.map(self._start, newcomers))
+            self._n_started = end
+            self._running += [trial for trial, _ in started]
+            segments = [segment for _, segment in started if segment is not None]
+            self._drop_finished()
+            segments += pool.map(lambda trial: trial.next_segment(self._chunk_steps), self._running)
+        self._drop_finished()
+        return segments
+
+    def _start(self, number):
+        trial = self._trial(number)
+        return trial, trial.burn_in(self._burn_in, self._chunk_steps)
+
+    def _drop_finished(self):
+        self._running = [trial for trial in self._running if not trial.finished]
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that changes as the simulation goes on, between two rounds.
+
+        Returns
+        -------
+        dict
+            ``n_started``: int, trials that have begun. Of those still under way: ``trials``, int64 (k,),
+            their numbers; ``counters``, int64 (k, 5); ``h``, float64 (k, n_neurons).
+        """
+        return {
+            "n_started": np.array(self._n_started),
+            "trials": np.array([trial.number for trial in self._running], dtype=np.int64),
+            "counters": np.array([trial.counters() for trial in self._running], dtype=np.int64),
+            "h": np.array([trial.h for trial in self._running], dtype=np.float64),
+        }
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from what `state` has returned, of a simulation with the same arguments."""
+        self._n_started = int(state["n_started"])
+        self._running = [self._trial(int(number)) for number in state["trials"]]
+        for trial, counters, h in zip(self._running, state["counters"], state["h"], strict=True):
+            trial.restore(counters, h)
 
 
 def simulate(
@@ -149,7 +258,7 @@ def simulate(
     max_silent_steps : int, optional
         Give up when nobody fires for so many steps.
     threads : int, optional
-        Trials that run at the same time.
+        Trials that run at the same time, up to 32.
     chunk_steps : int, optional
         Most steps in a segment.
 
@@ -169,36 +278,17 @@ def simulate(
     ----------
     Das & Fiete, Nat. Neurosci. 23:1286 (2020).
     """
-    if (n_spikes is None) == (n_steps is None):
-        raise ValueError(f"give one of n_spikes and n_steps, got {n_spikes} and {n_steps}")
-    require(_is_integer(seed, 0) and seed < 2**64, "seed", seed, "an integer in 0 ... 2**64 - 1")
-    if burn_in != FIRST_SPIKE:
-        require(_is_integer(burn_in, 0), "burn_in", burn_in, f"{FIRST_SPIKE!r} or an integer >= 0")
-    positive = {"n_spikes": n_spikes, "n_steps": n_steps, "trials": trials, "threads": threads}
-    positive |= {"max_silent_steps": max_silent_steps, "chunk_steps": chunk_steps}
-    for name, value in positive.items():
-        require(value is None or _is_integer(value, 1), name, value, "an integer >= 1")
-    quotas = [None] * trials
-    if n_spikes is not None:
-        if n_spikes < trials:
-            raise ValueError(f"n_spikes={n_spikes} must be at least the number of trials, {trials}")
-        quotas = [n_spikes // trials + (trial < n_spikes % trials) for trial in range(trials)]
-
-    def start(number):
-        trial = _Trial(number, network, parameters, seed, quotas[number], n_steps, max_silent_steps)
-        return trial, trial.burn_in(burn_in, chunk_steps)
-
-    with ThreadPoolExecutor(threads) as pool:
-        waiting = iter(range(trials))
-        running: list[_Trial] = []
-        while True:
-            newcomers = list(islice(waiting, threads - len(running)))
-            if not running and not newcomers:
-                return
-            for trial, segment in pool.map(start, newcomers):
-                running.append(trial)
-                if segment is not None:
-                    yield segment
-            running = [trial for trial in running if not trial.finished]
-            yield from pool.map(lambda trial: trial.next_segment(chunk_steps), running)
-            running = [trial for trial in running if not trial.finished]
+    simulation = Simulation(
+        network,
+        parameters,
+        seed=seed,
+        n_spikes=n_spikes,
+        n_steps=n_steps,
+        trials=trials,
+        burn_in=burn_in,
+        max_silent_steps=max_silent_steps,
+        threads=threads,
+        chunk_steps=chunk_steps,
+    )
+    while not simulation.finished:
+        yield from simulation.advance_round()

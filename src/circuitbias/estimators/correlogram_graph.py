@@ -20,6 +20,7 @@ from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, F
 from circuitbias.estimators.cross_correlation import correlogram
 from circuitbias.estimators.jitter import stands_out
 from circuitbias.estimators.moments import torch_device
+from circuitbias.memory import MemoryLimitError
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import ObservedNeurons
 
@@ -240,7 +241,7 @@ def _of_all_pairs(source, bin_steps, longest, rule, memory_mb):
     # As many neurons as the counts of pairs and the copies that are made of them leave room for.
     most = int((memory_mb * 1e6 / (4 * 8 * (longest + 1))) ** 0.5)
     if most < 2:
-        raise ValueError(
+        raise MemoryLimitError(
             f"correlograms of a pair of neurons at {longest + 1} lags need "
             f"{4 * 4 * 8 * (longest + 1) / 1e6:.2g} MB, but memory_mb={memory_mb:g}: shorten window_ms "
             "or raise memory_mb"

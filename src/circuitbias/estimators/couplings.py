@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from circuitbias.files import atomic_path
+from circuitbias.files import DamagedFileError, atomic_path, damaged, read_arrays
 
 
 class EstimationWarning(UserWarning):
@@ -82,22 +82,22 @@ class Couplings:
 
         Raises
         ------
-        ValueError
+        DamagedFileError
             If the file is damaged or of another kind.
         """
         try:
-            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-                return cls(
-                    values=file["values"],
-                    diagnostics=json.loads(str(file["diagnostics"])),
-                    arrays={
-                        name.removeprefix("array_"): file[name]
-                        for name in file.files
-                        if name.startswith("array_")
-                    },
-                    provenance=json.loads(str(file["provenance"])),
-                )
-        except OSError:
-            raise  # missing or unreadable: the system's own message is the clear one
-        except Exception as error:  # a foreign file can fail in any way zip, zlib or numpy know
-            raise ValueError(f"{path}: not a whole file of couplings ({error})") from error
+            parts = read_arrays(path, "file of couplings")
+            return cls(
+                values=parts["values"],
+                diagnostics=json.loads(str(parts["diagnostics"])),
+                arrays={
+                    name.removeprefix("array_"): array
+                    for name, array in parts.items()
+                    if name.startswith("array_")
+                },
+                provenance=json.loads(str(parts["provenance"])),
+            )
+        except DamagedFileError:
+            raise
+        except (KeyError, ValueError) as error:  # the arrays of another kind of file
+            raise damaged(path, "file of couplings", error) from error

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, FlatBackgroundWarning
+from circuitbias.memory import MemoryLimitError
 from circuitbias.progress import Countdown
 from circuitbias.spikes.segments import SpikeSource
 
@@ -162,7 +163,7 @@ def estimate(
         )
     needed_mb = 4 * 8 * source.n_neurons**2 * (longest + 1) / 1e6
     if needed_mb > memory_mb:
-        raise ValueError(
+        raise MemoryLimitError(
             f"correlograms of {source.n_neurons} neurons at {longest + 1} lags need {needed_mb:.0f} MB, but "
             f"memory_mb={memory_mb:g}: shorten window_ms={window_ms:g} or raise memory_mb"
         )

@@ -16,10 +16,11 @@ from circuitbias.estimators.moments import count_moments, torch_device, usable_n
 from circuitbias.estimators.quasi_newton import minimise, sample_hessians, target_preconditioner
 from circuitbias.estimators.regression import (
     Objective,
-    report_pass,
     shared_preconditioner,
     warn_not_converged,
 )
+from circuitbias.memory import regression_bytes, require_memory
+from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
@@ -93,6 +94,11 @@ def estimate(
         raise ValueError(f"lags={lags} must be different numbers of bins, 0 or more")
     device = torch_device(device)
     counts = BinnedCounts(source, bin_steps, binarise, memory_mb)
+    require_memory(
+        memory_mb,
+        regression_bytes(n := counts.n_neurons, len(lags) * n + 1, counts.n_bins),
+        f"a GLM of {n} neurons at {len(lags)} lags",
+    )
     usable = usable_neurons(count_moments(counts, device))
     design = Design(counts, usable.kept, lags, device)
 
@@ -230,7 +236,7 @@ def fit(design: Design, *, ridge: float, tolerance: float, max_passes: int, bloc
         gradient_scale,
         tolerance,
         max_passes,
-        report=report_pass,
+        report=Descent(tolerance),
     )
     return PoissonFit(
         solution.coefficients,

@@ -7,6 +7,7 @@ from circuitbias.estimators.glm import fit
 from circuitbias.estimators.history import Events, ExponentialDesign
 from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
 from circuitbias.estimators.regression import warn_not_converged
+from circuitbias.memory import regression_bytes, require_memory
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
@@ -77,6 +78,8 @@ def estimate(
         raise ValueError(f"filter_ms={filter_ms:g} must be greater than 0 and finite")
     device = torch_device(device)
     counts = BinnedCounts(source, bin_steps, memory_mb=memory_mb)
+    needed = regression_bytes(n := counts.n_neurons, n + 1, counts.n_bins)
+    require_memory(memory_mb, needed, f"a GLM on the histories of {n} neurons")
     usable = usable_neurons(count_moments(counts, device))
     events = Events(source, bin_steps, usable.kept, counts.block_bins, look_back=0)
     del counts  # the histories are made from the events

@@ -17,10 +17,11 @@ from circuitbias.estimators.moments import count_moments, torch_device, usable_n
 from circuitbias.estimators.quasi_newton import minimise, sample_hessians, target_preconditioner
 from circuitbias.estimators.regression import (
     Objective,
-    report_pass,
     shared_preconditioner,
     warn_not_converged,
 )
+from circuitbias.memory import regression_bytes, require_memory
+from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
@@ -110,6 +111,9 @@ def estimate(
     """
     device = torch_device(device)
     counts = BinnedCounts(source, bin_steps, memory_mb=memory_mb)
+    needed = regression_bytes(n := counts.n_neurons, n + 1, _LEAST_ROWS_PER_COLUMN * (n + 1))
+    needed += 64 * n_basis * n * (n + 1)  # the least sample, and what couplings and filter share
+    require_memory(memory_mb, needed, f"a spatio-temporal GLM of {n} neurons and {n_basis} basis functions")
     longest = _history_steps(source, history_ms)
     basis = raised_cosines(longest, n_basis)
     usable = usable_neurons(count_moments(counts, device))
@@ -140,8 +144,11 @@ def estimate(
     )
     lead, _, scale = sample.lead_couplings(coefficients, weights)
     limits = _GIVEN_TOLERANCE, min(max_passes, _GIVEN_PASSES)
-    coefficients = minimise(given, coefficients, lead, scale, *limits, report=report_pass).coefficients
+    coefficients = minimise(
+        given, coefficients, lead, scale, *limits, report=Descent(_GIVEN_TOLERANCE)
+    ).coefficients
     objective = _Joint(problem, design.rows, design.n_rows, given.passes)
+    report = Descent(tolerance)
     while True:
         begin = _pack(coefficients, weights)
         precondition, inverse_diagonal, scale = sample.lead(coefficients, weights)
@@ -152,7 +159,7 @@ def estimate(
             scale,
             tolerance,
             min(max(max_passes - objective.passes, 1), _PASSES_PER_HESSIAN),
-            report_pass,
+            report,
         )
         coefficients, weights = problem.unpack(solution.coefficients)
         stuck = torch.equal(solution.coefficients, begin)  # rounding leaves no better point

@@ -19,7 +19,9 @@ from circuitbias.estimators.penalty import (
 )
 from circuitbias.estimators.proximal import minimise_with_penalty
 from circuitbias.estimators.quasi_newton import Solution, minimise, sample_hessians, target_preconditioner
-from circuitbias.estimators.regression import Objective, logistic, report_pass, warn_not_converged
+from circuitbias.estimators.regression import Objective, logistic, warn_not_converged
+from circuitbias.memory import regression_bytes, require_memory
+from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
@@ -105,6 +107,9 @@ def estimate(
     check_choice(l1, l1_grid, folds, weights, source.n_neurons)
     device = torch_device(device)
     counts = BinnedCounts(source, bin_steps, binarise, memory_mb)
+    needed = regression_bytes(n := counts.n_neurons, n + 1, counts.n_bins)
+    # A penalty keeps the Hessians of the fit before.
+    require_memory(memory_mb, needed * (1 if l1 == 0 else 2), f"logistic regressions of {n} neurons")
     moments = count_moments(counts, device)
     usable = usable_neurons(moments)
     design = Design(counts, usable.kept, [0], device)
@@ -272,7 +277,7 @@ class _Path:
                 return known[2]
             return self.hessians_at(coefficients, objective.free, self._floor)
 
-        limits = self.tolerance, self.max_passes, report_pass
+        limits = self.tolerance, self.max_passes, Descent(self.tolerance)
         solution = regressions.minimise(objective, separable, per_row, begin, hessians_at, *limits)
         self.passes += objective.passes
         self.last = _Fit(**vars(solution), separable=separable, passes=objective.passes)

@@ -23,7 +23,8 @@ from circuitbias.estimators.couplings import Couplings, NotConvergedWarning, Sep
 from circuitbias.estimators.design import Design
 from circuitbias.estimators.moments import Moments, count_moments, state_counts, torch_device, usable_neurons
 from circuitbias.estimators.quasi_newton import conjugate_gradients, minimise, sample_hessians
-from circuitbias.progress import report_line
+from circuitbias.memory import regression_bytes, require_memory
+from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
@@ -83,6 +84,8 @@ def estimate(
     """
     device = torch_device(device)
     counts = BinnedCounts(source, bin_steps, True, memory_mb)
+    needed = regression_bytes(n := counts.n_neurons, n + 1, counts.n_bins)
+    require_memory(memory_mb, needed, f"minimum probability flow of {n} neurons")
     moments = count_moments(counts, device)
     usable = usable_neurons(moments)
     kept = moments.of(usable.kept)
@@ -134,7 +137,7 @@ def estimate(
         gradient_scale,
         tolerance,
         max_passes - objective.passes,
-        report=lambda passes, worst, left: report_line(f"pass {passes}, largest scaled gradient {worst:.1e}"),
+        Descent(tolerance),
     )
     values, biases = np.full_like(kept.covariance, np.nan), np.full_like(kept.mean, np.nan)
     unseen = np.triu((state_counts(kept) == 0).any(axis=0), 1)

@@ -9,7 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from circuitbias.estimators.couplings import Couplings
+from circuitbias.memory import require_memory
 from circuitbias.spikes.segments import SpikeSource
+
+_BYTES_A_PAIR = 160  # of the matrices of any method: twenty of them
 
 
 class Method(NamedTuple):
@@ -117,6 +120,8 @@ def estimate(
     """
     function, options = _function(method), complete_options(method, options)
     shown = {"weights": weights} if "weights" in inspect.signature(function).parameters else {}
+    pairs = _BYTES_A_PAIR * source.n_neurons**2
+    require_memory(memory_mb, pairs, f"the pairs of {source.n_neurons} neurons")
     started = time.perf_counter()
     couplings = function(source, memory_mb=memory_mb, device=device, **shown, **options)
     gradient = couplings.diagnostics.get("largest_scaled_gradient", "none")

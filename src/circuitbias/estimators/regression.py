@@ -18,7 +18,6 @@ import torch
 from torch.nn.functional import softplus
 
 from circuitbias.estimators.couplings import NotConvergedWarning
-from circuitbias.progress import report_line
 
 Blocks = Callable[[], Iterator[torch.Tensor]]
 """Goes over the data once: blocks of rows of the design matrix, whose last column is 1."""
@@ -114,11 +113,6 @@ def shared_preconditioner(second_moment, curvatures, free, ridge):
         return step * free / curvatures
 
     return apply
-
-
-def report_pass(passes: int, worst: float, left: int) -> None:
-    """Report a pass over the data, as `minimise` asks for."""
-    report_line(f"pass {passes}, largest scaled gradient {worst:.1e}, {left} neurons left")
 
 
 def warn_not_converged(neurons, solution, tolerance, max_passes, passes) -> None:

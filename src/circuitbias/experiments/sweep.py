@@ -7,6 +7,8 @@ from circuitbias.errors.tables import errors_of, sum_of_counts
 from circuitbias.estimators import Couplings, estimate
 from circuitbias.estimators.couplings import EstimationWarning
 from circuitbias.estimators.registry import complete_options
+from circuitbias.files import DamagedFileError
+from circuitbias.memory import MemoryLimitError
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeSource
 
@@ -30,12 +32,18 @@ def try_estimate(entry: dict, source: SpikeSource, network: Network, resources: 
         None where the method refuses the data.
     note : str
         What it refused or warned of; empty if nothing.
+
+    Raises
+    ------
+    DamagedFileError, MemoryLimitError
     """
     options = {key: value for key, value in entry.items() if key != "method"}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", EstimationWarning)
         try:
             couplings = estimate(entry["method"], source, weights=network.weights, **resources, **options)
+        except (DamagedFileError, MemoryLimitError):
+            raise  # what the data allow has nothing to do with these
         except ValueError as refusal:
             return None, str(refusal)
     problems = {w.category.__name__ for w in caught if issubclass(w.category, EstimationWarning)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import scipy.sparse
 
-from circuitbias.files import atomic_path
+from circuitbias.files import DamagedFileError, atomic_path, read_arrays
 
 LARGEST_DENSE_MB = 3200
 """A matrix of all pairs of 20 000 neurons."""
@@ -96,13 +96,16 @@ class Network:
             )
         return self.weights.toarray()
 
+    def weight_arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays that W0 is made of, one or, if it is sparse, three, by the names in a file."""
+        if not scipy.sparse.issparse(self.weights):
+            return {"weights": self.weights}
+        return {f"weights_{name}": getattr(self.weights, name) for name in _COMPRESSED}
+
     def save(self, path: str | os.PathLike) -> None:
         """Write the network to `path` in .npz format, aside and then renamed."""
-        parts = {field.name: getattr(self, field.name) for field in fields(self)}
-        parts["provenance"] = json.dumps(self.provenance)
-        if scipy.sparse.issparse(self.weights):
-            matrix = parts.pop("weights")
-            parts |= {f"weights_{name}": getattr(matrix, name) for name in _COMPRESSED}
+        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "weights"}
+        parts |= self.weight_arrays() | {"provenance": json.dumps(self.provenance)}
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **parts)
 
@@ -114,13 +117,11 @@ class Network:
         ------
         FileNotFoundError
             If there is no such file.
-        ValueError
+        DamagedFileError
             If the file is something else, or damaged.
         """
         try:
-            # The handle is ours: np.load would leave its own open on a file that is no archive.
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as parts:
-                parts = dict(parts)
+            parts = read_arrays(path, "network file")
             if "weights" not in parts:
                 data, indices, starts = (parts.pop(f"weights_{name}") for name in _COMPRESSED)
                 shape = (len(starts) - 1,) * 2
@@ -130,10 +131,11 @@ class Network:
                 parts[key] = parts[key].item()
             parts["provenance"] = json.loads(parts["provenance"])
             return cls(**parts)
-        except OSError:
-            raise  # missing or unreadable: the system's own message is the clear one
-        except Exception as error:  # a foreign file can fail in any way zip, zlib or numpy know
-            raise ValueError(f"{path}: is no complete network file ({error})") from error
+        except (KeyError, ValueError) as error:  # damaged, or the arrays of another kind of file
+            reason = error.__cause__ or error
+            raise DamagedFileError(
+                f"{path}: is no complete network file ({reason}). Delete it to have it made again"
+            ) from error
 
 
 def checked_weights(values, name: str = "weights"):

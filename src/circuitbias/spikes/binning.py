@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from circuitbias.memory import MemoryLimitError
 from circuitbias.spikes.segments import SpikeSource
 
 _CACHED_BINS = 2048  # more rows of a hundred float64 columns do not stay in a core's cache
@@ -88,7 +89,7 @@ class BinnedCounts:
         # A pass holds a handful of float64 arrays of the block's size beside the counts.
         self.block_bins = int(self.memory_mb * 1e6 / 2 / (8 * 8 * self.n_neurons))
         if self.block_bins < 64:
-            raise ValueError(
+            raise MemoryLimitError(
                 f"memory_mb={self.memory_mb:g} is too small for {self.n_neurons} neurons: "
                 f"at least {math.ceil(64 * 2 * 64 * self.n_neurons / 1e6)} are needed"
             )

@@ -17,12 +17,13 @@ length, since those of variable length lie in a heap that has none.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from circuitbias.files import atomic_path
+from circuitbias.files import DamagedFileError, atomic_path
 from circuitbias.spikes.segments import Segment, total_steps
 
 FORMAT, VERSION = np.bytes_("circuitbias-spikes"), 1
@@ -34,7 +35,7 @@ _CHECKED = {"shuffle": True, "compression": "gzip", "compression_opts": 1, "flet
 _DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError)
 
 
-class SpikeFileError(ValueError):
+class SpikeFileError(DamagedFileError):
     """The file is not a whole spike file of this format; says which file and what is wrong."""
 
 
@@ -64,7 +65,7 @@ def write_spikes(
     index = []
     n_spikes = 0
     pending = []  # spikes not yet written: whole blocks compress best
-    with atomic_path(path) as aside, h5py.File(aside, "w", libver="v110") as file:
+    with atomic_path(path) as aside, _Sink(aside) as sink, h5py.File(sink, "w", libver="v110") as file:
         file.attrs.update(
             format=FORMAT,
             version=VERSION,
@@ -82,6 +83,7 @@ def write_spikes(
                 dataset.resize(len(dataset) + len(values), axis=0)
                 dataset[-len(values) :] = values
             pending.clear()
+            sink.check()
 
         for segment in _split(segments):
             size = segment.steps.size
@@ -98,6 +100,46 @@ def write_spikes(
         rows = np.array(index, dtype=np.int64).reshape(-1, 5)
         layout = {"maxshape": (None, 5), "chunks": (1024, 5)}  # chunks, as only they have checksums
         file.create_dataset("segments", data=rows, **layout, **_CHECKED)
+
+
+class _Sink(FileIO):
+    """A file that HDF5 writes to and that never fails it: HDF5 crashes if what it has begun cannot be ended.
+
+    After an error, such as a full disk, nothing more is written; `check` raises it, and so does the end of a
+    with block.
+    """
+
+    def __init__(self, path: Path):
+        super().__init__(path, "w+")
+        self._error = None
+
+    def write(self, content) -> int:
+        """Write all of it, or keep the error."""
+        left = memoryview(content).cast("B")
+        while left and self._error is None:
+            left = left[self._try(super().write, left) :]
+        return len(content)
+
+    def truncate(self, size=None) -> int:
+        """Change the size, or keep the error."""
+        return self._try(super().truncate, size)
+
+    def _try(self, action, argument) -> int:
+        try:
+            return action(argument) if self._error is None else 0
+        except OSError as error:
+            self._error = error
+            return 0
+
+    def check(self) -> None:
+        """Raise the error if there was one."""
+        if self._error:
+            raise self._error
+
+    def __exit__(self, kind, error, traceback):
+        super().__exit__(kind, error, traceback)
+        if kind is None:
+            self.check()
 
 
 def _split(segments: Iterable[Segment]) -> Iterator[Segment]:

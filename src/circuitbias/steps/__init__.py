@@ -17,6 +17,7 @@ STEPS = (
     "compare",
     "figure",
     "reproduction",
+    "check",
 )
 
 

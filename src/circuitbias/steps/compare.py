@@ -1,6 +1,5 @@
 """Set our errors, pattern strengths and experiments beside the published ones, and say which agree."""
 
-import numpy as np
 import pandas as pd
 
 from circuitbias.comparison import published_network, summary
@@ -17,8 +16,9 @@ from circuitbias.comparison.experiments import (
     compare_volume_curves,
     compare_volume_laws,
 )
-from circuitbias.files import atomic_path
+from circuitbias.files import atomic_path, read_arrays
 from circuitbias.networks.network import Network
+from circuitbias.tables import read_table
 
 
 def add_arguments(parser):
@@ -41,7 +41,7 @@ def run(arguments):
             f"--network {arguments.network}: {network.name!r} is not a network of the published numbers, "
             "the ring of 100 neurons with equal drive, or with one neuron silenced"
         )
-    parts = [compare_errors(pd.read_csv(arguments.errors), which), *_experiments(arguments, which)]
+    parts = [compare_errors(read_table(arguments.errors), which), *_experiments(arguments, which)]
     if which == "ring":
         parts.insert(1, compare_patterns(_patterns(arguments.activity)))
     # An empty table would make columns of text of all others.
@@ -59,31 +59,31 @@ def run(arguments):
 def _experiments(arguments, which):
     """Comparisons of the experiments that there are, and that the paper did on this network."""
     if arguments.data_volume_summary:
-        laws = pd.read_csv(arguments.data_volume_summary)
+        laws = read_table(arguments.data_volume_summary)
         yield compare_volume_laws(laws) if which == "ring" else compare_data_demand(laws)
     if arguments.data_volume and which == "ring_pinned":
-        yield compare_volume_curves(pd.read_csv(arguments.data_volume), which)
+        yield compare_volume_curves(read_table(arguments.data_volume), which)
     if arguments.bin_width and which == "ring":
-        yield compare_bin_widths(pd.read_csv(arguments.bin_width))
+        yield compare_bin_widths(read_table(arguments.bin_width))
     if arguments.patterns:
         compare = compare_diffusivities if which == "ring" else compare_noise_correlations
-        yield compare(pd.read_csv(arguments.patterns))
+        yield compare(read_table(arguments.patterns))
     if arguments.synchrony and which == "ring":
-        yield compare_synchrony(pd.read_csv(arguments.synchrony))
+        yield compare_synchrony(read_table(arguments.synchrony))
 
 
 def _patterns(paths) -> pd.DataFrame:
     """Pattern strengths of all windows of all activity files."""
     tables = []
     for path in paths:
-        with np.load(path) as file:
-            tables.append(
-                pd.DataFrame(
-                    {
-                        "r": float(file["r"]),
-                        "n_spikes": file["pattern_window_spikes"],
-                        "pattern_strength": file["pattern_strength"],
-                    }
-                )
+        part = read_arrays(path, "activity file")
+        tables.append(
+            pd.DataFrame(
+                {
+                    "r": float(part["r"]),
+                    "n_spikes": part["pattern_window_spikes"],
+                    "pattern_strength": part["pattern_strength"],
+                }
             )
+        )
     return pd.concat(tables)

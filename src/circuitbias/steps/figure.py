@@ -10,7 +10,9 @@ from circuitbias.comparison import published_network
 from circuitbias.errors.tables import run_of
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.figures import FIGURES
+from circuitbias.files import read_arrays
 from circuitbias.networks.network import Network
+from circuitbias.tables import read_table
 
 
 def add_arguments(parser):
@@ -53,8 +55,7 @@ def _read_figure1(module, arguments) -> dict:
     network = Network.load(arguments.network)
     runs, patterns, seeds = [], [], []
     for path in arguments.activity:
-        with np.load(path) as file:
-            part = {name: file[name] for name in file.files}
+        part = read_arrays(path, "activity file")
         fields = {name: part[name] for name in module.Activity._fields}
         runs.append(module.Activity(**fields | {"r": float(part["r"])}))
         seeds.append(int(part["seed"]))
@@ -79,7 +80,7 @@ def _read_figure1(module, arguments) -> dict:
 
 
 def _read_figure2(module, arguments) -> dict:
-    errors = pd.read_csv(arguments.errors)
+    errors = read_table(arguments.errors)
     _check_examples(arguments.examples, set(errors.r))
     couplings: dict[float, dict] = {r: {} for r in arguments.examples}
     first_seed = errors.seed.min()
@@ -95,19 +96,18 @@ def _read_figure2(module, arguments) -> dict:
     return {
         "weights": Network.load(arguments.network).weights,
         "errors": errors,
-        "profiles": pd.read_csv(arguments.profiles),
+        "profiles": read_table(arguments.profiles),
         "couplings": couplings,
-        "comparison": pd.read_csv(arguments.comparison) if arguments.comparison else None,
+        "comparison": read_table(arguments.comparison) if arguments.comparison else None,
     }
 
 
 def _read_tables(module, arguments) -> dict:
     tables = ("table", "summary", "comparison")
     paths = {name: path for name in tables if (path := getattr(arguments, name))}
-    inputs = {name: pd.read_csv(path) for name, path in paths.items()}
+    inputs = {name: read_table(path) for name, path in paths.items()}
     if arguments.arrays:
-        with np.load(arguments.arrays) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = read_arrays(arguments.arrays)
         inputs |= {"weights": Network.load(arguments.network).weights, "arrays": arrays}
     if examples := getattr(arguments, "examples", None):
         if len(inputs["table"]):  # networks without a ring have no profiles

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from circuitbias.files import atomic_path
+from circuitbias.tables import read_table
 
 
 def add_arguments(parser):
@@ -13,6 +14,6 @@ def add_arguments(parser):
 
 def run(arguments):
     """Do the step."""
-    table = pd.concat([pd.read_csv(path) for path in arguments.tables], ignore_index=True)
+    table = pd.concat([read_table(path) for path in arguments.tables], ignore_index=True)
     with atomic_path(arguments.output) as aside:
         table.to_csv(aside, index=False, float_format="%.8g")

@@ -7,6 +7,7 @@ import yaml
 
 from circuitbias.comparison.page import reproduction_page
 from circuitbias.files import atomic_path
+from circuitbias.tables import read_table
 
 
 def add_arguments(parser):
@@ -18,7 +19,7 @@ def add_arguments(parser):
 
 def run(arguments):
     """Do the step."""
-    comparison = pd.concat([pd.read_csv(path) for path in arguments.comparisons], ignore_index=True)
+    comparison = pd.concat([read_table(path) for path in arguments.comparisons], ignore_index=True)
     texts = yaml.safe_load(Path(arguments.texts).read_text(encoding="utf-8"))
     if not isinstance(texts, dict) or set(texts) != {"introduction", "explanations"}:
         raise ValueError(f"--texts {arguments.texts}: must have the keys introduction and explanations")

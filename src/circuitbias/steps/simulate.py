@@ -1,7 +1,8 @@
 """Simulate the threshold model on a network and write its spikes."""
 
+from circuitbias.dynamics.checkpoint import Checkpoint, fingerprint, folder_of
 from circuitbias.dynamics.parameters import ThresholdParameters
-from circuitbias.dynamics.simulate import FIRST_SPIKE, simulate
+from circuitbias.dynamics.simulate import FIRST_SPIKE, Simulation
 from circuitbias.networks.network import Network
 from circuitbias.progress import Countdown
 from circuitbias.provenance import describe
@@ -32,18 +33,22 @@ def run(arguments):
     network = Network.load(arguments.network)
     parameters = ThresholdParameters.from_dict(json_object("--parameters", arguments.parameters))
     recording = {name: getattr(arguments, name) for name in ("seed", "n_spikes", "trials", "burn_in")}
-    segments = simulate(
+    simulation = Simulation(
         network,
         parameters,
         **recording,
         max_silent_steps=arguments.max_silent_steps,
         threads=arguments.threads,
     )
+    metadata = describe(network=network.provenance, model=parameters.to_dict(), **recording)
+    checkpoint = Checkpoint(folder_of(arguments.output), fingerprint(network, metadata))
+    progress = Countdown(arguments.n_spikes, "spikes", resumed=checkpoint.n_spikes)
     write_spikes(
         arguments.output,
-        segments,
+        checkpoint.run(simulation),
         network.n_neurons,
         parameters.dt_ms,
-        describe(network=network.provenance, model=parameters.to_dict(), **recording),
-        progress=Countdown(arguments.n_spikes, "spikes").add,
+        metadata,
+        progress=progress.add,
     )
+    checkpoint.remove()

@@ -2,11 +2,10 @@
 
 import importlib
 
-import pandas as pd
-
 from circuitbias.experiments import SUMMARISED
 from circuitbias.files import atomic_path
 from circuitbias.steps import json_object
+from circuitbias.tables import read_table
 
 
 def add_arguments(parser):
@@ -21,6 +20,6 @@ def run(arguments):
     """Do the step."""
     module = importlib.import_module(f"circuitbias.experiments.{arguments.experiment}")
     options = json_object("--options", arguments.options)
-    summary = module.summarise(pd.read_csv(arguments.table), **options)
+    summary = module.summarise(read_table(arguments.table), **options)
     with atomic_path(arguments.output) as aside:
         summary.to_csv(aside, index=False, float_format="%.8g")

@@ -1,0 +1,48 @@
+"""The bound of memory: work that cannot keep it is refused before it begins."""
+
+import math
+
+_NOT_WORTH_REFUSING = 20e6  # bytes: the program itself takes hundreds of millions
+
+
+class MemoryLimitError(ValueError):
+    """The work needs more memory than it was allowed; says how much."""
+
+
+def require_memory(memory_mb: float, needed: float, what: str) -> None:
+    """Refuse work whose matrices would take more than half of the bound; the rest is for counts and blocks.
+
+    Parameters
+    ----------
+    memory_mb : float
+        The bound, in 1e6 bytes.
+    needed : float
+        Largest size of the matrices, in bytes.
+    what : str
+        The work, for the message.
+
+    Raises
+    ------
+    MemoryLimitError
+        Naming the work, the bound and the least bound that would do.
+    """
+    if 2 * needed > max(memory_mb * 1e6, _NOT_WORTH_REFUSING):
+        raise MemoryLimitError(
+            f"memory_mb={memory_mb:g} is too small for {what}: its matrices alone take about "
+            f"{needed / 1e6:.3g} MB. Raise it to {math.ceil(2 * needed / 1e6)}, or use fewer neurons"
+        )
+
+
+def regression_bytes(n_targets: int, n_columns: int, n_rows: float) -> float:
+    """Largest size of the matrices of regressions that are led by the Hessian of each target.
+
+    The factors are measured: peak of the resident memory of fits of 100 to 250 neurons, rounded up.
+
+    Parameters
+    ----------
+    n_targets, n_columns : int
+        Of the regressions; the last column is the constant one.
+    n_rows : float
+        Bins of the recording: the sample has a hundred a column, but no more than these.
+    """
+    return 30 * n_targets * n_columns**2 + 12 * n_columns * min(100 * n_columns, n_rows)

@@ -1,0 +1,228 @@
+"""A simulation that is cut short goes on as if nobody had disturbed it."""
+
+import shutil
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from circuitbias.cli import main
+from circuitbias.dynamics import checkpoint as module
+from circuitbias.dynamics.checkpoint import Checkpoint, fingerprint
+from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.dynamics.simulate import Simulation, simulate
+from circuitbias.networks.ring import ring_network
+from circuitbias.progress import Countdown
+
+NETWORK = ring_network(20, 1.39, 1.4)
+PARAMETERS = ThresholdParameters(0.025, 0.00115)  # about 0.01 spikes per neuron and step
+RUN = {"seed": 3, "n_spikes": 4000, "trials": 3, "chunk_steps": 50}
+MADE_FROM = "0" * 64
+
+
+class Cut(Exception):
+    """Stands for whatever ends a run; tests/faults kills real processes."""
+
+
+def run(folder, stop_after=None, spikes_a_part=700, made_from=MADE_FROM, **options):
+    """Run with checkpoints; return the segments, those of before the cut if it is cut."""
+    checkpoint = Checkpoint(folder, made_from, spikes_a_part)
+    segments = []
+    for segment in checkpoint.run(Simulation(NETWORK, PARAMETERS, **RUN | options)):
+        segments.append(segment)
+        if stop_after is not None and sum(s.steps.size for s in segments) >= stop_after:
+            return segments
+    checkpoint.remove()
+    return segments
+
+
+def same(first, second):
+    """Whether two lists of segments are the same, to the bit and in types."""
+    return len(first) == len(second) and all(
+        one[:3] == other[:3]
+        and all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in zip(one[3:], other[3:], strict=True))
+        for one, other in zip(first, second, strict=True)
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "parts"
+
+
+@pytest.mark.parametrize("stop_after", [100, 1500, 3900])
+@pytest.mark.parametrize("trials", [1, 3, 40])
+def test_a_cut_run_goes_on_with_the_same_segments(folder, stop_after, trials):
+    whole = list(simulate(NETWORK, PARAMETERS, **RUN | {"trials": trials}))
+    run(folder, stop_after, trials=trials)
+    assert folder.exists() == (stop_after > 1000)
+    # The number of threads is free to change; other segments must not come of it.
+    assert same(run(folder, trials=trials, threads=2), whole)
+    assert not folder.exists()
+
+
+def test_it_may_be_cut_again_and_again(folder):
+    parts = 0
+    for stop_after in (900, 1000, 1700, 2500, 2500, 3500):
+        run(folder, stop_after)
+        assert len(list(folder.iterdir())) >= parts
+        parts = len(list(folder.iterdir()))
+    assert parts >= 4
+    assert same(run(folder), list(simulate(NETWORK, PARAMETERS, **RUN)))
+
+
+def test_what_was_recorded_is_not_simulated_again(folder, monkeypatch):
+    run(folder, 3000)
+    kept = Checkpoint(folder, MADE_FROM).n_spikes
+    assert 2000 < kept <= 3000
+    advanced = []
+    advance_round = Simulation.advance_round
+
+    def counting(simulation):
+        segments = advance_round(simulation)
+        advanced.extend(segment.steps.size for segment in segments)
+        return segments
+
+    monkeypatch.setattr(Simulation, "advance_round", counting)
+    assert sum(segment.steps.size for segment in run(folder)) == kept + sum(advanced)
+
+
+@pytest.mark.parametrize("first_damaged", [0, 2])
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "foreign"])
+def test_a_damaged_part_is_dropped_with_all_after_it(folder, capsys, first_damaged, damage):
+    run(folder, 3500)
+    before = sorted(path.name for path in folder.iterdir())
+    part = folder / f"part_{first_damaged:04d}.npz"
+    content = bytearray(part.read_bytes())
+    if damage == "flipped":
+        content[len(content) // 2] ^= 1
+    part.write_bytes({"truncated": content[:-100], "foreign": b"something else"}.get(damage, content))
+    checkpoint = Checkpoint(folder, MADE_FROM)
+    assert f"part_{first_damaged:04d}.npz: damaged (" in capsys.readouterr().err
+    assert sorted(path.name for path in folder.iterdir()) == before[:first_damaged]
+    assert (checkpoint.n_spikes > 0) == (first_damaged > 0)
+    assert same(run(folder), list(simulate(NETWORK, PARAMETERS, **RUN)))
+
+
+def test_every_bit_of_a_part_is_guarded(folder):
+    """Flip bits one at a time: the part is refused, or what is read is what was written."""
+    run(folder, 1000)
+    path = folder / "part_0000.npz"
+    whole, good = path.read_bytes(), Checkpoint(folder, MADE_FROM)._load(0)
+    refused = 0
+    for position in range(0, len(whole), 7):
+        damaged = bytearray(whole)
+        damaged[position] ^= 1 << position % 8
+        path.write_bytes(damaged)
+        checkpoint = Checkpoint(folder, MADE_FROM)
+        if checkpoint._n_parts == 0:
+            refused += 1
+            continue
+        read = checkpoint._load(0)
+        for name in good:
+            assert np.array_equal(read[name], good[name]), f"byte {position} changed {name}"
+    assert refused > 100
+
+
+def test_parts_of_other_settings_are_not_used(folder, capsys):
+    run(folder, 3000)
+    assert Checkpoint(folder, "1" * 64).n_spikes == 0
+    assert "part_0000.npz: made from other settings" in capsys.readouterr().err
+    assert not list(folder.iterdir())
+
+
+def test_the_fingerprint_sees_everything_that_the_spikes_depend_on(monkeypatch):
+    description = {"parameters": {"seed": 1, "model": PARAMETERS.to_dict()}}
+    weights = NETWORK.weights.copy()
+    weights[0, 1] = np.nextafter(weights[0, 1], 1)
+    drive = np.ones(20)
+    drive[3] = 0
+    others = [
+        fingerprint(NETWORK, description),
+        fingerprint(NETWORK, {"parameters": {"seed": 2, "model": PARAMETERS.to_dict()}}),
+        fingerprint(replace(NETWORK, weights=weights, circulant=False), description),
+        fingerprint(replace(NETWORK, drive_scale=drive), description),
+    ]
+    monkeypatch.setattr(module, "code_hash", lambda name: "other code")
+    others.append(fingerprint(NETWORK, description))
+    assert len(set(others)) == 5
+    assert fingerprint(NETWORK, description) == others[-1]
+
+
+def test_a_part_that_cannot_be_written_does_not_stop_the_run(folder, capsys):
+    folder.parent.mkdir(exist_ok=True)
+    folder.write_text("a file where the folder should be")
+    assert same(run(folder), list(simulate(NETWORK, PARAMETERS, **RUN)))
+    assert capsys.readouterr().err.count("no checkpoint from here on") == 1
+
+
+def test_slow_spikes_make_parts_too(folder):
+    checkpoint = Checkpoint(folder, MADE_FROM, seconds_a_part=0.0)
+    segments = checkpoint.run(Simulation(NETWORK, PARAMETERS, **RUN))
+    while not folder.exists():
+        next(segments)
+    assert 0 < Checkpoint(folder, MADE_FROM).n_spikes < 1000
+
+
+def test_short_runs_leave_no_parts(folder, monkeypatch):
+    monkeypatch.setattr(Checkpoint, "_write", None)  # would be an error
+    run(folder, spikes_a_part=module.SPIKES_A_PART)
+
+
+def test_the_step_resumes_to_the_same_file_and_says_so(tmp_path, monkeypatch, capsys):
+    NETWORK.save(tmp_path / "network.npz")
+    parameters = '{"r": 0.025, "theta": 0.00115}'
+    arguments = ["simulate", "--network", str(tmp_path / "network.npz"), "--parameters", parameters]
+    arguments += ["--seed", "1", "--n-spikes", "60000", "--trials", "2", "--output"]
+    assert main([*arguments, str(tmp_path / "whole.h5")]) == 0
+
+    monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (10_000, 1000.0))
+    cut = tmp_path / "cut.h5"
+    written = Checkpoint._write
+
+    def cut_short(self, *arguments):
+        written(self, *arguments)
+        raise Cut
+
+    monkeypatch.setattr(Checkpoint, "_write", cut_short)
+    with pytest.raises(Cut):
+        main([*arguments, str(cut)])
+    monkeypatch.setattr(Checkpoint, "_write", written)
+    assert not cut.exists() and (tmp_path / ".cut.h5.parts" / "part_0000.npz").exists()
+    capsys.readouterr()
+    assert main([*arguments, str(cut)]) == 0
+    lines = capsys.readouterr().err
+    assert "simulate cut: goes on from 1 parts with" in lines
+    assert cut.read_bytes() == (tmp_path / "whole.h5").read_bytes()
+    assert {path.name for path in tmp_path.iterdir()} == {"network.npz", "cut.h5", "whole.h5"}
+
+
+def test_time_left_goes_by_what_is_new(monkeypatch, capsys):
+    now = 1000.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    countdown = Countdown(100, "spikes", resumed=60)
+    for _ in range(6):  # read back, one a second
+        now += 1
+        countdown.add(10)
+    assert capsys.readouterr().err == ""
+    now += 10
+    countdown.add(20)
+    assert "80 of 100 spikes (80%), 10 s gone, about 10 s left" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_checkpoint_costs_little(tmp_path):
+    """Less than a tenth of the simulation, with parts far smaller than by default."""
+    options = {"seed": 1, "n_spikes": 4_000_000}
+    ring = ring_network()
+    list(simulate(ring, PARAMETERS, seed=1, n_spikes=100))
+    seconds = {}
+    for name, spikes_a_part in (("with", 500_000), ("without", 10**9), ("with ", 500_000)):
+        checkpoint = Checkpoint(tmp_path / "parts", MADE_FROM, spikes_a_part)
+        started = time.perf_counter()
+        for _ in checkpoint.run(Simulation(ring, ThresholdParameters(0.01, 0.001033), **options)):
+            pass
+        seconds[name] = time.perf_counter() - started
+        shutil.rmtree(tmp_path / "parts", ignore_errors=True)
+    assert min(seconds["with"], seconds["with "]) < 1.1 * seconds["without"], seconds
