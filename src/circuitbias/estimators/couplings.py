@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from circuitbias.files import atomic_path
+from circuitbias.reading import read_npz
 
 
 class EstimationWarning(UserWarning):
@@ -82,22 +83,24 @@ class Couplings:
 
         Raises
         ------
+        OSError
+            If the file is missing or cannot be opened.
         ValueError
-            If the file is damaged or of another kind.
+            If the file is damaged, of another kind, or too large.
         """
         try:
-            with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
-                return cls(
-                    values=file["values"],
-                    diagnostics=json.loads(str(file["diagnostics"])),
-                    arrays={
-                        name.removeprefix("array_"): file[name]
-                        for name in file.files
-                        if name.startswith("array_")
-                    },
-                    provenance=json.loads(str(file["provenance"])),
-                )
+            parts = read_npz(path)
+            return cls(
+                values=parts["values"],
+                diagnostics=json.loads(parts["diagnostics"].item()),
+                arrays={
+                    name.removeprefix("array_"): array
+                    for name, array in parts.items()
+                    if name.startswith("array_")
+                },
+                provenance=json.loads(parts["provenance"].item()),
+            )
         except OSError:
             raise  # missing or unreadable: the system's own message is the clear one
-        except Exception as error:  # a foreign file can fail in any way zip, zlib or numpy know
+        except Exception as error:  # json and numpy fail in many ways, too
             raise ValueError(f"{path}: not a whole file of couplings ({error})") from error

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 import numpy as np
 
 from circuitbias.files import atomic_path
+from circuitbias.reading import read_npz
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,21 +84,19 @@ class Network:
         Raises
         ------
         FileNotFoundError
-            If there is no such file.
+            If there is no such file; another OSError if it cannot be opened.
         ValueError
-            If the file is something else, or damaged.
+            If the file is something else, damaged, or too large.
         """
         try:
-            # The handle is ours: np.load would leave its own open on a file that is no archive.
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as parts:
-                parts = {field.name: parts[field.name] for field in fields(cls)}
+            parts = read_npz(path, lambda names: [field.name for field in fields(cls)])
             for key in ("name", "circulant", "provenance"):
                 parts[key] = parts[key].item()
             parts["provenance"] = json.loads(parts["provenance"])
             return cls(**parts)
         except OSError:
             raise  # missing or unreadable: the system's own message is the clear one
-        except Exception as error:  # a foreign file can fail in any way zip, zlib or numpy know
+        except Exception as error:  # json and numpy fail in many ways, too
             raise ValueError(f"{path}: is no complete network file ({error})") from error
 
 
@@ -121,7 +120,8 @@ def checked_weights(values, name: str = "weights") -> np.ndarray:
         raise ValueError(f"{name}: dtype is {values.dtype}; allowed are real numbers")
     if values.ndim != 2 or values.shape[0] != values.shape[1] or len(values) < 2:
         raise ValueError(f"{name}: shape is {values.shape}; allowed is a square matrix of at least 2 neurons")
-    values = np.array(values, dtype=np.float64, order="C")
+    with np.errstate(all="ignore"):  # what float64 cannot hold becomes infinite, and is named below
+        values = np.array(values, dtype=np.float64, order="C")
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         i, j = bad[0]
