@@ -27,11 +27,12 @@ __all__ = [
 _MOST_CHARACTERS = 100_000
 _MOST_VALUES = 20_000
 _DEEPEST = 20
+_MOST_LISTED = 100
 _MOST_BITS = 10_000  # Python itself prints no number with many more
 
 
 class ConfigError(ValueError):
-    """Names the full key, its value and what is allowed; one line for every problem."""
+    """Names the full key, its value and what is allowed; one line for every problem, up to a hundred."""
 
 
 def read_config(path: str | Path) -> dict:
@@ -79,14 +80,16 @@ def load_config(source) -> dict:
     Raises
     ------
     ConfigError
-        Lists every problem that was found.
+        Lists the problems that were found, up to a hundred.
     """
     config = _plain(read_config(source) if isinstance(source, str | Path) else source)
     problems = complete(config)
     for path, line in _cross_checks(config, problems):
         problems.setdefault(path, line)
     if problems:
-        raise ConfigError("\n  ".join(["the config cannot be used:", *problems.values()]))
+        lines = list(problems.values())
+        more = [f"... and {len(lines) - _MOST_LISTED} more"] if len(lines) > _MOST_LISTED else []
+        raise ConfigError("\n  ".join(["the config cannot be used:", *lines[:_MOST_LISTED], *more]))
     return config
 
 
@@ -197,7 +200,7 @@ def _plain(config):
         if isinstance(value, list):
             return [plain(item, depth + 1) for item in value]
         if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-            return math.copysign(math.inf, value)  # no number either, but one that can be shown
+            return math.inf if value > 0 else -math.inf  # no number either, but one that can be shown
         return value
 
     return plain(config, 0)
@@ -230,9 +233,9 @@ def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:
         if not set(config["figures"].setdefault("example_strengths", typical)) <= set(known):
             yield examples, problem(config, examples, f"must be among strengths = {known}")
     for name, experiment in config["experiments"].items() if sound(("experiments",)) else ():
-        for key, known in (("estimators", list(config["estimators"])), ("strengths", config["strengths"])):
+        for key in ("estimators", "strengths"):
             path = ("experiments", name, key)
-            if sound((key,)) and not set(experiment.get(key) or ()) <= set(known):
+            if sound((key,)) and not set(experiment.get(key) or ()) <= set(known := list(config[key])):
                 yield path, problem(config, path, f"must be among {key} = {known}")
     if sound(strengths, thresholds, ("network",)):
         given, n = config["thresholds"], len(config["strengths"])

@@ -103,8 +103,13 @@ def _validator():
         if validator.is_type(instance, "string") and not re.fullmatch(regex, instance):
             yield ValidationError(f"{instance!r} does not match {regex}")
 
+    def unique(validator, wanted, instance, parent):  # the standard's takes quadratic time with mappings
+        entries = instance if wanted and validator.is_type(instance, "array") else []
+        if len({repr(item) for item in entries}) < len(entries):
+            yield ValidationError("some entries are equal")
+
     checker = _STANDARD.TYPE_CHECKER.redefine_many({kind: finite(kind) for kind in ("number", "integer")})
-    checks = {"properties": properties, "items": items, "pattern": pattern}
+    checks = {"properties": properties, "items": items, "pattern": pattern, "uniqueItems": unique}
     return extend(_STANDARD, checks, type_checker=checker)(schema())
 
 

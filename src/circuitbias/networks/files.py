@@ -1,19 +1,15 @@
 """Weights from a file of the user's own: .npy, .npz, .csv or .mat (any version)."""
 
 import hashlib
-import math
 import os
 import warnings
 from pathlib import Path
 
-import h5py
 import numpy as np
-import scipy.io
-import scipy.sparse
 
-from circuitbias.networks.mat_files import are_numbers
+from circuitbias.networks.mat_files import read_mat
 from circuitbias.networks.network import Network, checked_weights, is_circulant
-from circuitbias.reading import check_hdf5_storage, check_size, hdf5_item, read_npy, read_npz
+from circuitbias.reading import check_size, read_npy, read_npz
 
 
 def read_weights(path: str | os.PathLike, variable: str | None = None) -> np.ndarray:
@@ -118,71 +114,7 @@ def _read_csv(path: Path, variable: str | None) -> dict:
 
 
 def _read_mat(path: Path, variable: str | None) -> dict:
-    if h5py.is_hdf5(path):
-        return _read_mat73(path, variable)
-    are_matrices = are_numbers(path)  # comes first: scipy is not safe with files that fail here
-    listed = scipy.io.whosmat(path)
-    arrays, wanted, n_bytes = {}, [], 0
-    for (name, shape, _), is_matrix in zip(listed, are_matrices, strict=True):
-        if name in arrays:
-            raise ValueError(f"it holds {name} twice")
-        if not name.startswith("__"):
-            arrays[name] = _stand_in(shape, object)
-            if is_matrix and name in _wanted([name for name, *_ in listed], variable):
-                wanted.append(name)
-                n_bytes += 8 * math.prod(shape)
-    check_size("what it holds", n_bytes)
-    content = scipy.io.loadmat(path, variable_names=wanted)
-    return arrays | {name: _dense(content[name]) for name in wanted}
-
-
-def _read_mat73(path: Path, variable: str | None) -> dict:
-    """Read a MATLAB v7.3 file, which is HDF5 with the axes reversed (column-major)."""
-    with h5py.File(path, "r") as file:
-        items = {name: hdf5_item(file, name) for name in _wanted(list(file), variable)}
-        parts = {name: _parts(item) for name, item in items.items()}
-        every_part = [part for several in parts.values() for part in several.values()]
-        check_size("what it holds", sum(part.nbytes for part in every_part))
-        for part in every_part:
-            check_hdf5_storage(part)
-        arrays = {}
-        for name, item in items.items():
-            if "MATLAB_sparse" in item.attrs:  # compressed columns; the attribute is the row count
-                # an all-zero matrix has jc only
-                data, ir = (parts[name][k][()] if k in item else np.zeros(0, int) for k in ("data", "ir"))
-                jc = parts[name]["jc"][()]
-                shape = (int(item.attrs["MATLAB_sparse"]), len(jc) - 1)
-                arrays[name] = _dense(scipy.sparse.csc_array((data, ir, jc), shape=shape))
-            elif "MATLAB_empty" in item.attrs and parts[name]:  # then the numbers stored are the shape
-                arrays[name] = _stand_in(item[()].astype(int), float)
-            elif parts[name]:
-                arrays[name] = item[()].T
-            elif isinstance(item, h5py.Dataset) and item.attrs.get("MATLAB_class") != b"char":
-                arrays[name] = _stand_in(item.shape[::-1], item.dtype)
-        return arrays
-
-
-def _parts(item: h5py.Dataset | h5py.Group) -> dict[str, h5py.Dataset]:
-    """Datasets of numbers that a variable of a v7.3 file is read from; none if it is no matrix."""
-    if "MATLAB_sparse" in item.attrs:
-        return {key: hdf5_item(item, key) for key in ("data", "ir", "jc") if key in item}
-    is_matrix = isinstance(item, h5py.Dataset) and item.attrs.get("MATLAB_class") != b"char"
-    return {"": item} if is_matrix and item.dtype.kind in "biufc" else {}
-
-
-def _dense(matrix) -> np.ndarray:
-    """Make a sparse matrix dense, once its indices are known to lie within: scipy would not look."""
-    if not scipy.sparse.issparse(matrix):
-        return np.asarray(matrix)
-    check_size("a sparse matrix", math.prod(matrix.shape) * matrix.dtype.itemsize)
-    if matrix.format == "csc":
-        matrix.check_format(full_check=True)
-    return matrix.toarray()
-
-
-def _stand_in(shape, dtype) -> np.ndarray:
-    """Take the place, in listings, of an array that is not read; one entry's memory, whatever its shape."""
-    return np.broadcast_to(np.empty((), dtype), shape)
+    return read_mat(path, lambda names: _wanted(names, variable))
 
 
 _READERS = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv, ".mat": _read_mat}
