@@ -220,7 +220,7 @@ def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:
         ordered += [(("estimators", name), "far_ms", "window_ms") for name in config["estimators"]]
     for section, low, high in ordered:
         path = (*section, low)
-        if sound(path, (*section, high)):
+        if sound(path, (*section, high), (*section, "method")):
             values = reduce(getitem, section, config)
             if values.get(low) is not None and not values[low] < values[high]:
                 yield path, problem(config, path, f"must be < {high} = {values[high]}")

@@ -46,9 +46,7 @@ def read_npy(file, n_bytes: int) -> np.ndarray:
     shape, _, dtype = _NPY_HEADERS[version](file)
     claimed, held = math.prod(shape) * dtype.itemsize, n_bytes - file.tell()
     if claimed > held and not dtype.hasobject:
-        raise ValueError(
-            f"the header claims shape {shape} of {dtype}, {claimed} bytes; the file holds {held}"
-        )
+        raise ValueError(f"it claims shape {shape} of {dtype}, {claimed} bytes; there are {held}")
     check_size(f"an array of shape {shape}", claimed)
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)

@@ -15,8 +15,6 @@ import h5py
 import numpy as np
 import readers
 
-from circuitbias.config import read_config
-
 SIZES = [0, 1, 2, 3, 10, 255, 65536, 2**31 - 1, 2**31, 2**32 - 1, 2**32, 2**40, 10**15, 2**62, 2**63 - 1]
 SIZES += [-1, -2, -20, -(2**31), -(2**63)]
 DTYPES = [
@@ -105,7 +103,7 @@ class Choices:
 
 def config(choices: Choices) -> dict:
     """A valid config, with values, keys and whole branches replaced."""
-    tree = copy.deepcopy(_config())
+    tree = copy.deepcopy(readers.CONFIG)
     for _ in range(1 + choices.below(4)):
         node = tree
         while True:
@@ -127,12 +125,6 @@ def config(choices: Choices) -> dict:
                 del node[key]
             break
     return tree
-
-
-def _config():
-    if not hasattr(_config, "kept"):
-        _config.kept = read_config(readers.CONFIGS / "config.yaml")
-    return _config.kept
 
 
 def npz(choices: Choices, seed: bytes) -> bytes:
@@ -207,11 +199,11 @@ def mat5_cell(variable: bytes, flags: int = 0) -> bytes:
     return struct.pack("<2I", 14, len(parts)) + parts
 
 
-def hdf5_spikes(choices: Choices) -> bytes:
+def hdf5_spikes(choices: Choices, seed: bytes) -> bytes:
     """A spike file that other hands have written."""
 
     def write(path):
-        readers.spikes(path)
+        path.write_bytes(seed)
         with h5py.File(path, "r+") as file:
             for part in ("segments", "neuron", "gap", "attributes"):
                 if choices.chance(128):
@@ -304,5 +296,5 @@ def build(target: str, content: bytes, starts: list[bytes]):
             return readers.written("mat", lambda path: mat73(path, choices))
         return mat(choices, seed)
     if target == "spikes" and not choices.chance(64):
-        return hdf5_spikes(choices)
+        return hdf5_spikes(choices, seed)
     return words(choices, seed)

@@ -7,7 +7,7 @@ import copy
 import io
 import os
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +23,30 @@ from circuitbias.spikes.storage import SpikeFile, SpikeFileError, write_spikes
 from circuitbias.steps import json_object
 
 CONFIGS = Path(__file__).parents[2] / "config"
+CONFIG = {
+    "name": "tiny",
+    "seeds": [1, 2],
+    "network": {"family": "file", "path": "w.mat", "variable": "W"},
+    "strengths": [0.01, "2e-2"],
+    "thresholds": [0.0013, 0.0012],
+    "simulation": {"n_spikes": 5000},
+    "estimators": {
+        "glm": {"method": "glm", "lags": [0, 1]},
+        "penalised": {"method": "logistic", "l1": "cross_validation", "l1_grid": [1, 2]},
+        "graph": {"method": "cross_correlation", "far_ms": 5},
+    },
+    "experiments": {"data_volume": {"estimators": ["glm"], "strengths": [0.01]}, "patterns": {}},
+    "figures": {"example_strengths": [0.01]},
+}
 WEIGHTS = np.array([[0.0, 1.0, -2.5], [3.0, 0.5, 4.0], [5.0, -6.0, 0.0]])
 
 
 @cache
 def folder() -> Path:
     """A folder of this process alone, removed at its end."""
-    folder.keep = tempfile.TemporaryDirectory(prefix="circuitbias_hostile_")
+    in_memory = Path("/dev/shm")  # where there is one: writing is most of the work otherwise
+    parent = in_memory if os.access(in_memory, os.W_OK) else None
+    folder.keep = tempfile.TemporaryDirectory(prefix="circuitbias_hostile_", dir=parent)
     return Path(folder.keep.name)
 
 
@@ -78,6 +95,7 @@ def seeds() -> dict[str, list[bytes]]:
     texts = [path.read_bytes() for path in sorted(CONFIGS.glob("*.yaml"))]
     sparse = scipy.sparse.csc_array(WEIGHTS)
     return {
+        "config": [],
         "config_text": [*texts, b"a: &a [1]\nb: [*a, *a]\nc: {<<: {d: 1:1}, ? [e]\n: !!set {}}"],
         "npy": [npy(WEIGHTS), npy(np.asfortranarray(WEIGHTS.astype(">f4"))), npy(WEIGHTS.astype(np.int8))],
         "npz": [written("npz", lambda path: np.savez_compressed(path, W=WEIGHTS, r=[1.0, 2.0]))],
@@ -176,9 +194,9 @@ def feed_json(content: bytes) -> None:
 
 
 FEED = {
+    "config": feed_config,
     "config_text": feed_config_text,
-    **{suffix: (lambda content, suffix=suffix: feed_weights(suffix, content)) for suffix in ("npy", "npz")},
-    **{suffix: (lambda content, suffix=suffix: feed_weights(suffix, content)) for suffix in ("csv", "mat")},
+    **{suffix: partial(feed_weights, suffix) for suffix in ("npy", "npz", "csv", "mat")},
     "network": feed_network,
     "couplings": feed_couplings,
     "spikes": feed_spikes,

@@ -138,7 +138,7 @@ def _content5(file: BinaryIO, place: int, n_bytes: int, kind: int, most: int) ->
     """Read the beginning of a variable, at least `most` bytes if it has so many."""
     file.seek(place)
     content = file.read(min(n_bytes, most))
-    return zlib.decompressobj().decompress(content, most)[8:] if kind == _COMPRESSED else content
+    return zlib.decompressobj().decompress(content, most + 8)[8:] if kind == _COMPRESSED else content
 
 
 def _elements5(content: bytes, order: str) -> Iterator[tuple[int, bytes]]:
