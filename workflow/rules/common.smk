@@ -32,7 +32,7 @@ COMPARISON = [f"{RESULTS}/paper_comparison.csv"] if compares_with_paper(config) 
 
 
 wildcard_constraints:
-    r="[0-9.e-]+",
+    r="[0-9.e+-]+",
     seed="[0-9]+",
     estimator="[a-z][a-z0-9_]*",
     experiment="|".join(config["experiments"]) or "none",

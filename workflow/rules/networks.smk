@@ -8,7 +8,8 @@ rule network:
     conda:
         "../envs/circuitbias.yml"
     params:
-        options=json.dumps(config["network"]),
+        # A function: what looks like a wildcard in a name of the user's is none.
+        options=lambda wildcards: json.dumps(config["network"]),
         code=step_code("network"),
     shell:
         "circuitbias network --options {params.options:q} --output {output:q} 2>&1 | tee {log:q}"

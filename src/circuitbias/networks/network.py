@@ -131,7 +131,9 @@ class Network:
                 parts[key] = parts[key].item()
             parts["provenance"] = json.loads(parts["provenance"])
             return cls(**parts)
-        except (KeyError, ValueError) as error:  # damaged, or the arrays of another kind of file
+        except OSError:
+            raise  # missing or unreadable: the system's own message is the clear one
+        except Exception as error:  # damaged, or another kind of file: json and numpy fail in many ways
             reason = error.__cause__ or error
             raise DamagedFileError(
                 f"{path}: is no complete network file ({reason}). Delete it to have it made again"
@@ -171,7 +173,8 @@ def checked_weights(values, name: str = "weights"):
         bad = np.argwhere(~np.isfinite(values.data))[:, 0]
         bad = [(int(np.searchsorted(values.indptr, k, "right")) - 1, int(values.indices[k])) for k in bad]
     else:
-        values = np.array(values, dtype=np.float64, order="C")
+        with np.errstate(all="ignore"):  # what float64 cannot hold becomes infinite, and is named below
+            values = np.array(values, dtype=np.float64, order="C")
         bad = np.argwhere(~np.isfinite(values)).tolist()
     if bad:
         i, j = bad[0]
