@@ -4,7 +4,8 @@ One block of threads runs one trial, one thread one neuron, and the loop over ti
 and the constants of a neuron stay in registers. In a step each thread decides whether its neuron fires and,
 if so, sets its bit in a mask in shared memory. After the one barrier of the step all threads read the mask
 and so know who fired: each adds the rows of those neurons to its h, in ascending order, and a neuron that
-fired finds the place of its event. So the events of a trial come out sorted, and every sum has the order of the CPU's.
+fired finds the place of its event. So the events of a trial come out sorted, and every sum has the order of
+the CPU's.
 
 The arithmetic is that of the CPU, operation by operation: Philox and the table of tails are the same Python
 functions, compiled twice. Two things could still differ.
@@ -46,8 +47,11 @@ _tail_bracket = cuda.jit(device=True)(tail_bracket.py_func)
 # in which the simulator computes, fuses nothing.
 _product = operator.mul if config.ENABLE_CUDASIM else cuda.libdevice.dmul_rn
 
+# Without it a thread may take more registers than there are for a full block. The simulator does not know it.
+_OPTIONS = {} if config.ENABLE_CUDASIM else {"launch_bounds": MOST_NEURONS}
 
-@cuda.jit
+
+@cuda.jit(**_OPTIONS)
 def run_trials(
     h, next_step, owner, number, row_weights, margin, noise_sd, scalars, gates, seeds, tasks, outcomes, events
 ):
