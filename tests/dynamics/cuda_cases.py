@@ -156,18 +156,18 @@ def device_trials(n, margin, n_trials=1, rho=RHO_PAPER, noise_sd=0.0, most_steps
 
 
 def test_a_trial_stops_when_its_buffer_has_no_room_for_a_step_of_all():
-    # 5 + 8 places; everybody fires: after two steps 10 are full, and less than 5 are left
-    device = device_trials(5, -1.0, n_trials=2)
+    # 4 + 8 places; everybody fires: after two steps there are 4 left, after three none
+    device = device_trials(4, -1.0, n_trials=2)
     device.launch([1, 0], [1, 8])
     device.launch([1], [3])
     outcomes, events = device.collect()
-    assert outcomes.tolist() == [[1, 5, 0], [2, 10, 0]]
-    assert events[1].tolist() == [step << NEURON_BITS | i for step in range(2) for i in range(5)]
+    assert outcomes.tolist() == [[1, 4, 0], [3, 12, 0]]
+    assert events[1].tolist() == [step << NEURON_BITS | i for step in range(3) for i in range(4)]
     outcomes, events = device.collect()
-    assert outcomes.tolist() == [[2, 10, 0]]
+    assert outcomes.tolist() == [[3, 12, 0]]
     assert device.n_under_way == 0
     device.launch([0], [1])
-    assert device.collect()[0].tolist() == [[1, 5, 0]]
+    assert device.collect()[0].tolist() == [[1, 4, 0]]
 
 
 def test_decisions_that_hang_on_the_last_bits_are_counted():
