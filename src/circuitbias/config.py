@@ -146,6 +146,8 @@ def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:
         )
 
     ordered = [(("model",), "dt_ms", "tau_ms"), (("simulation",), "trials", "n_spikes")]
+    if sound(("network",)) and config["network"]["family"] == "sparse":
+        ordered.append((("network",), "n_inputs", "n_neurons"))
     if () not in wrong and ("estimators",) not in wrong:
         ordered += [(("estimators", name), "far_ms", "window_ms") for name in config["estimators"]]
     for section, low, high in ordered:

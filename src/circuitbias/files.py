@@ -5,7 +5,7 @@ import os
 import platform
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -45,7 +45,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     for left_over in left_overs(path.parent, path.name):
-        left_over.unlink(missing_ok=True)
+        _remove(left_over)
     # A plain unused name: tempfile.mkstemp would leave the result readable by its owner only.
     mark = f"{_machine()}-{os.getpid()}-{uuid4().hex[:8]}"
     temporary = path.with_name(f".{path.stem}.{mark}.tmp{path.suffix}")
@@ -55,11 +55,16 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
             os.fsync(file.fileno())  # the contents reach the disk before the name does
         os.replace(temporary, path)
     except BaseException as error:  # an interrupt must not leave litter either
-        temporary.unlink(missing_ok=True)
-        ours = isinstance(error, OSError) and error.filename in (None, os.fspath(temporary))
-        if ours and error.errno and temporary.parent.exists():
+        _remove(temporary)
+        system = isinstance(error, OSError) and error.errno
+        if system and temporary.parent.exists() and error.filename in (None, temporary, str(temporary)):
             raise OSError(error.errno, os.strerror(error.errno), os.fspath(path)) from error
         raise
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):  # a disk that cannot be written to: there is a better error to come
+        path.unlink()
 
 
 def left_overs(folder: str | os.PathLike, name: str | None = None) -> list[Path]:

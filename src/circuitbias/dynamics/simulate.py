@@ -9,6 +9,7 @@ import numpy as np
 from circuitbias.dynamics.device import simulation_device
 from circuitbias.dynamics.engines.cpu import advance
 from circuitbias.dynamics.engines.philox import STREAM_INITIAL_STATE, uniforms
+from circuitbias.dynamics.engines.rows import SynapticRows
 from circuitbias.dynamics.parameters import ThresholdParameters, require
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment
@@ -30,15 +31,14 @@ class Trial:
 
     _COUNTERS = ("_step", "_start", "_last_spike", "_spikes_left", "_steps_left")
 
-    def __init__(self, number, drive, row_weights, parameters, seed, n_spikes, n_steps, max_silent_steps):
+    def __init__(self, number, drive, rows, parameters, seed, n_spikes, n_steps, max_silent_steps):
         self.number = number
         self.parameters = parameters
-        self.row_weights = row_weights
+        self.rows = rows
         self.margin = parameters.theta - drive
         self.noise_sd = parameters.sigma * np.abs(drive)  # the noise is symmetric
         activation = uniforms(seed, number, 0, 1, len(drive), STREAM_INITIAL_STATE)[0]
-        # A plain sum over rows has one order of additions everywhere; a matrix product has not.
-        self.h = (activation[:, None] * self.row_weights).sum(axis=0)
+        self.h = rows.summed(activation)
         self.seed = np.uint64(seed)
         self._step = 0
         self._start = 0  # step at which recording starts
@@ -68,7 +68,7 @@ class Trial:
         steps, neurons = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int32)
         done, n_events = advance(
             self.h,
-            self.row_weights,
+            *self.rows,
             self.parameters.decay,
             self.margin,
             self.noise_sd,
@@ -175,10 +175,10 @@ class Simulation:
             quotas = [n_spikes // trials + (trial < n_spikes % trials) for trial in range(trials)]
 
         drive = parameters.b * network.drive_scale
-        row_weights = np.ascontiguousarray(parameters.r * network.weights)  # shared: they may be large
+        rows = SynapticRows.of(network.weights, parameters.r)  # shared: they may be large
 
         def trial(number):
-            shared = drive, row_weights, parameters, seed
+            shared = drive, rows, parameters, seed
             return self._trial_type(number, *shared, quotas[number], n_steps, max_silent_steps)
 
         self._trial, self._n_trials, self._threads = trial, trials, threads

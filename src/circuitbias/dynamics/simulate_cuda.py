@@ -19,7 +19,6 @@ from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment
 
 _EVENTS_A_LAUNCH = 2**25  # of all trials together: 128 MB a buffer
-_CONSTANTS = ("row_weights", "margin", "noise_sd")
 
 
 class LastBitWarning(UserWarning):
@@ -161,7 +160,9 @@ class _Launches:
             np.array([trial.h for trial in self.trials]),
             [index for index, simulation in enumerate(simulations) for _ in simulation.trials],
             [trial.number for trial in self.trials],
-            *(np.array([getattr(trial, name) for trial in firsts]) for name in _CONSTANTS),
+            np.array([trial.rows.dense() for trial in firsts]),
+            np.array([trial.margin for trial in firsts]),
+            np.array([trial.noise_sd for trial in firsts]),
             [trial.parameters.decay for trial in firsts],
             [trial.parameters.rho for trial in firsts],
             [trial.seed for trial in firsts],

@@ -116,12 +116,20 @@ class _Sink(FileIO):
     def write(self, content) -> int:
         """Write all of it, or keep the error."""
         left = memoryview(content).cast("B")
+        while left and self._error is None:
+            left = left[self._try(super().write, left) :]
+        return len(content)
+
+    def truncate(self, size=None) -> int:
+        """Change the size, or keep the error."""
+        return self._try(super().truncate, size)
+
+    def _try(self, action, argument) -> int:
         try:
-            while self._error is None and left:
-                left = left[super().write(left) :]
+            return action(argument) if self._error is None else 0
         except OSError as error:
             self._error = error
-        return len(content)
+            return 0
 
     def check(self) -> None:
         """Raise the error if there was one."""

@@ -1,6 +1,6 @@
 """Simulate the threshold model on a network and write its spikes."""
 
-from circuitbias.dynamics.checkpoint import Checkpoint, fingerprint, folder_of, remove_parts
+from circuitbias.dynamics.checkpoint import Checkpoint, fingerprint, folder_of
 from circuitbias.dynamics.device import simulation_device
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import FIRST_SPIKE, Simulation, simulate
@@ -37,14 +37,13 @@ def run(arguments):
     recording = {name: getattr(arguments, name) for name in ("seed", "n_spikes", "trials", "burn_in")}
     options = recording | {"max_silent_steps": arguments.max_silent_steps, "threads": arguments.threads}
     metadata = describe(network=network.provenance, model=parameters.to_dict(), **recording)
-    folder, resumed = folder_of(arguments.output), 0
-    device = simulation_device(arguments.device, network.n_neurons, arguments.trials)
-    if device == "cpu":
-        checkpoint = Checkpoint(folder, fingerprint(network, metadata))
-        resumed = checkpoint.n_spikes
+    checkpoint = None
+    if simulation_device(arguments.device, network.n_neurons, arguments.trials) == "cpu":
+        checkpoint = Checkpoint(folder_of(arguments.output), fingerprint(network, metadata))
         segments = checkpoint.run(Simulation(network, parameters, **options))
     else:  # without checkpoints: the device is ahead of what has been recorded
-        segments = simulate(network, parameters, **options, device=device)
+        segments = simulate(network, parameters, **options, device="cuda")
+    resumed = checkpoint.n_spikes if checkpoint else 0
     write_spikes(
         arguments.output,
         segments,
@@ -53,4 +52,5 @@ def run(arguments):
         metadata,
         progress=Countdown(arguments.n_spikes, "spikes", resumed=resumed).add,
     )
-    remove_parts(folder)
+    if checkpoint:
+        checkpoint.remove()

@@ -26,7 +26,7 @@ from numba import cuda, int32, uint32, uint64
 from numba.core import config
 
 from circuitbias.dynamics.engines.cpu import SQRT_HALF, UNDECIDED, tail_bracket
-from circuitbias.dynamics.engines.philox import STREAM_NOISE, philox4x32
+from circuitbias.dynamics.engines.philox import STREAM_NOISE, philox_rounds
 
 MOST_NEURONS = 1024
 """A block has no more threads."""
@@ -40,7 +40,7 @@ _DOUBT = 2.0**-46  # relative; both libraries state errors of erfc of a few 2**-
 _WORDS = MOST_NEURONS // 32
 _MASKS = 4  # three would do; a power of two turns faster
 
-_philox4x32 = cuda.jit(device=True)(philox4x32.py_func)
+_philox_rounds = cuda.jit(device=True)(philox_rounds.py_func)
 _tail_bracket = cuda.jit(device=True)(tail_bracket.py_func)
 
 # A product rounded by this function is never fused with the sum that follows, which one by `*` may be; NumPy,
@@ -112,7 +112,8 @@ def run_trials(
         step = first_step + done
         k = step & 3
         if k == 0 or done == 0:
-            w0, w1, w2, w3 = _philox4x32(uint64(i), uint64(step >> 2), c2, uint64(STREAM_NOISE), k0, k1)
+            c0, c1, c3 = uint64(i), uint64(step >> 2), uint64(STREAM_NOISE)
+            w0, w1, w2, w3 = _philox_rounds(c0, c1, c2, c3, k0, k1, 10)
         random = w0 if k == 0 else w1 if k == 1 else w2 if k == 2 else w3
         fires = own > own_margin
         if random < gate:

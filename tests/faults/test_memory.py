@@ -1,0 +1,115 @@
+"""Work that needs more memory than it may take is refused before it begins, with the size it needs."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from circuitbias.estimators import METHODS, estimate
+from circuitbias.estimators.registry import module_of
+from circuitbias.experiments.sweep import try_estimate
+from circuitbias.memory import MemoryLimitError, require_memory
+from circuitbias.networks.network import Network
+from circuitbias.spikes.segments import SpikeRecord
+
+
+class Untouched(SpikeRecord):
+    """A recording that must not be read."""
+
+    def segments(self, trial=None):
+        raise AssertionError("the work has begun")
+
+
+def recording(n_neurons, n_bins=100_000, kind=Untouched):
+    """As good as empty: what is refused is refused by its size."""
+    return kind.from_events([0, 5], [0, 1], n_neurons, n_bins * 100)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_thousands_of_neurons_in_little_memory(method):
+    with pytest.raises(MemoryLimitError, match=r"memory_mb=100 is too small for .*5000 neurons.* MB"):
+        estimate(method, recording(5000), memory_mb=100)
+
+
+def test_the_size_is_named_and_would_do():
+    with pytest.raises(MemoryLimitError) as error:
+        estimate("glm", recording(600), memory_mb=1500)
+    text = str(error.value)
+    assert "memory_mb=1500 is too small for a GLM of 600 neurons at 1 lags" in text
+    enough = int(text.split("Raise it to ")[1].split(",")[0])
+    with pytest.raises(AssertionError, match="the work has begun"):
+        estimate("glm", recording(600), memory_mb=enough)
+    with pytest.raises(MemoryLimitError):
+        estimate("glm", recording(600), memory_mb=enough - 1)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_paper_fits_into_the_default(method):
+    with pytest.raises(AssertionError, match="the work has begun"):
+        estimate(method, recording(100))
+
+
+def test_an_experiment_is_refused_and_does_not_note_it_as_a_result():
+    network = Network(np.eye(3000, k=1), np.arange(3000), np.ones(3000), "chain", False, {})
+    resources = {"memory_mb": 100, "device": "cpu"}
+    with pytest.raises(MemoryLimitError):
+        try_estimate({"method": "glm"}, recording(3000), network, resources)
+
+
+def test_the_least_bound_is_the_twofold():
+    require_memory(100, 50e6, "this")
+    with pytest.raises(
+        MemoryLimitError, match=r"memory_mb=100 is too small for this: .* 51 MB\. Raise it to 102"
+    ):
+        require_memory(100, 51e6, "this")
+    require_memory(1, 10e6, "what is less than the program itself")
+
+
+MEASURE = """
+import json, resource, sys, warnings
+import numpy as np
+from circuitbias.estimators import estimate
+from circuitbias.spikes.segments import SpikeRecord
+method, n_neurons, options = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
+warnings.simplefilter("ignore")
+def recording(n_neurons, n_bins):
+    rng = np.random.default_rng(0)
+    bins, neurons = np.nonzero(rng.random((n_bins, n_neurons)) < 0.3)
+    steps = bins * 100 + rng.integers(0, 100, len(bins))
+    return SpikeRecord.from_events(steps, neurons, n_neurons, n_bins * 100)
+estimate(method, recording(4, 3000), **options)  # libraries and compiled code take their share first
+big = recording(n_neurons, max(6000, 40 * n_neurons))
+now = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+estimate(method, big, memory_mb=4000, **options)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - now) / 1e6)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("method", "n_neurons", "options"),
+    [
+        ("glm", 200, {}),
+        ("glm", 80, {"lags": [0, 1, 2]}),
+        ("glm_history", 150, {}),
+        ("glm_spatiotemporal", 120, {}),
+        ("logistic", 200, {}),
+        ("logistic", 150, {"l1": 30.0}),
+        ("mpf", 200, {}),
+    ],
+)
+def test_the_predicted_size_is_that_which_is_measured(method, n_neurons, options, monkeypatch):
+    predicted = []
+    monkeypatch.setattr(
+        f"{module_of(method)}.require_memory", lambda bound, needed, what: predicted.append(needed / 1e6)
+    )
+    with pytest.raises(AssertionError, match="the work has begun"):
+        estimate(method, recording(n_neurons, max(6000, 40 * n_neurons)), memory_mb=4000, **options)
+    command = [sys.executable, "-c", MEASURE, method, str(n_neurons), json.dumps(options)]
+    measured = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    blocks = 2048 * n_neurons * 128 / 1e6 + 30  # of counts and events, and what the allocator keeps
+    sample = 1000 if method == "glm_spatiotemporal" else 0  # a quarter of the bound, as it is the larger
+    assert measured < predicted[0] + blocks + sample
+    assert measured > predicted[0] / 4
