@@ -5,10 +5,12 @@ everywhere and on a GPU where there is one.
 """
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numba.core import config
+from scipy.sparse import csr_array
 from scipy.special import ndtr, ndtri
 
 from circuitbias.dynamics import RHO_PAPER, ThresholdParameters, simulate_cuda
@@ -39,6 +41,10 @@ def unconnected(n):
     return Network(np.zeros((n, n)), np.arange(n), np.ones(n), "none", False, {})
 
 
+SPARSE = mixed(8)
+SPARSE = replace(SPARSE, weights=csr_array(np.where(np.eye(8, k=1) + np.eye(8, k=-3), SPARSE.weights, 0)))
+
+
 def by_trial(segments):
     return sorted(segments, key=lambda segment: (segment.trial, segment.first_step))
 
@@ -53,7 +59,7 @@ def assert_same(segments, others):
 
 # Network; r, theta and noise; what is recorded; between which limits spikes a neuron and step lie.
 CASES = {
-    "ring": (SMALL, {"r": 0.025, "theta": 0.00115}, {"n_steps": 250, "trials": 2}, (0.003, 0.1)),
+    "ring": (SMALL, {"r": 0.025, "theta": 0.00115}, {"n_steps": 150, "trials": 2}, (0.003, 0.1)),
     "pinned": (PINNED, {"r": 0.025, "theta": 0.0011}, {"n_steps": 100}, (0.005, 0.1)),
     "drive above theta": (SMALL, {"r": 0.001, "theta": 0.0009}, {"n_steps": 60}, (0.02, 0.98)),
     "always noisy": (
@@ -65,6 +71,7 @@ CASES = {
     "never noisy": (mixed(7), {"r": 0.02, "theta": 0.00095, "rho": 0.0}, {"n_steps": 200}, (0.02, 0.98)),
     "no amplitude": (mixed(5), {"r": 0.02, "theta": 0.00101, "sigma": 0.0}, {"n_steps": 40}, (0.02, 0.98)),
     "two words": (mixed(33), {"r": 0.01, "theta": 0.0011, "rho": 0.7}, {"n_steps": 120}, (0.05, 0.95)),
+    "sparse": (SPARSE, {"r": 0.02, "theta": 0.0012, "rho": 0.5}, {"n_steps": 80}, (0.01, 0.9)),
     "everybody": (unconnected(33), {"r": 0.0, "theta": 0.0}, {"n_steps": 12}, (1.0, 1.0)),
 }
 
@@ -114,7 +121,7 @@ def test_recordings_of_a_batch_are_those_made_alone():
         ThresholdParameters(0.0, 0.0012, sigma=0.5, tau_ms=5.0),
         ThresholdParameters(0.03, 0.0013),
     ]
-    seeds, options = [5, 2**63 + 1, 5], {"n_spikes": 30, "trials": 2, "chunk_steps": 32}
+    seeds, options = [5, 2**63 + 1, 5], {"n_spikes": 20, "trials": 2, "chunk_steps": 24}
     segments = [[], [], []]
     for index, segment in simulate_cuda.simulate_batch(networks, parameters, seeds, **options):
         segments[index].append(segment)
