@@ -1,7 +1,10 @@
 """A disk that is full, and one that cannot be written to at all."""
 
+import os
 import shutil
 import subprocess
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from conftest import NAMES, Steps
@@ -80,3 +83,20 @@ def test_a_disk_that_cannot_be_written_to(disk, finished, step, capfd):
     )
     assert "tmp" not in errors[0].rpartition("/")[2]
     assert contents(disk.outputs[step]) == finished.expected[step]
+
+
+@pytest.mark.parametrize("step", NAMES)
+def test_a_folder_that_one_may_not_write_to(finished, step, capfd):
+    """Permissions do not bind root: then the step runs as nobody, to whom pytest keeps its folders shut."""
+    with TemporaryDirectory() as name:
+        steps = Steps(Path(name))
+        for path in finished.folder.iterdir():
+            shutil.copy(path, steps.folder)
+        steps.folder.chmod(0o555)
+        assert run_in_child(steps.command(step), lambda: os.geteuid() or os.setuid(65534)) == 1
+        steps.folder.chmod(0o755)
+        errors = error_lines(capfd)
+        assert len(errors) == 1, errors
+        assert errors[0].startswith(f"circuitbias {step}: error: [Errno 13] Permission denied: '{name}/")
+        assert "tmp" not in errors[0].rpartition("/")[2]
+        assert contents(steps.outputs[step]) == finished.expected[step]

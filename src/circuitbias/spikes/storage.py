@@ -243,13 +243,15 @@ class SpikeFile:
         first, last = index[:, 3], index[:, 3] + index[:, 4]
         row = 0
         with self._open() as file:
+            # Open once: HDF5 forgets the blocks it has unpacked when a dataset is closed.
+            gap, neuron = file["gap"], file["neuron"]
             while row < len(index):
                 # As many segments as follow each other in the file, up to a bound.
                 end = row + 1
                 while end < len(index) and first[end] == last[end - 1] and last[end] - first[row] <= _AT_ONCE:
                     end += 1
                 spikes = slice(int(first[row]), int(last[end - 1]))
-                gaps, neurons = file["gap"][spikes], file["neuron"][spikes]
+                gaps, neurons = gap[spikes], neuron[spikes]
                 for which, first_step, n_steps, start, size in index[row:end].tolist():
                     span = slice(start - int(first[row]), start - int(first[row]) + size)
                     steps = np.cumsum(gaps[span], dtype=np.int64) + first_step
