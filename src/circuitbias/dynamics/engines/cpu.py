@@ -37,7 +37,21 @@ _TAIL_CELLS_PER_UNIT = 64
 _TAIL_TABLE = ndtr(
     -(np.arange(2 * int(_TAIL_REACH) * _TAIL_CELLS_PER_UNIT + 1) / _TAIL_CELLS_PER_UNIT - _TAIL_REACH)
 )
-_SQRT_HALF = math.sqrt(0.5)
+SQRT_HALF = math.sqrt(0.5)
+UNDECIDED = -1
+
+
+@njit(inline="always")
+def tail_bracket(u, v):
+    """Whether Q(u) > v, 1 or 0, by the bracket of the table's cell; `UNDECIDED` where that is not enough."""
+    if -_TAIL_REACH <= u < _TAIL_REACH:
+        cell = int((u + _TAIL_REACH) * _TAIL_CELLS_PER_UNIT)
+        if v >= _TAIL_TABLE[cell]:
+            return 0
+        if v < _TAIL_TABLE[cell + 1]:
+            return 1
+    return UNDECIDED
+
 
 _STEPS_PER_BOUND = 4 * STEPS_PER_BLOCK  # a bound is renewed after so many steps
 _ALL_WORDS = 2.0**32 - 1.0
@@ -45,14 +59,10 @@ _ALL_WORDS = 2.0**32 - 1.0
 
 @njit(inline="always")
 def _tail_exceeds(u, v):
-    """Whether Q(u) > v, by the bracket of the table's cell where that is enough."""
-    if -_TAIL_REACH <= u < _TAIL_REACH:
-        cell = int((u + _TAIL_REACH) * _TAIL_CELLS_PER_UNIT)
-        if v >= _TAIL_TABLE[cell]:
-            return False
-        if v < _TAIL_TABLE[cell + 1]:
-            return True
-    return 0.5 * math.erfc(u * _SQRT_HALF) > v
+    decided = tail_bracket(u, v)
+    if decided == UNDECIDED:
+        return 0.5 * math.erfc(u * SQRT_HALF) > v
+    return decided == 1
 
 
 @njit(inline="always")

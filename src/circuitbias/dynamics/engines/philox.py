@@ -30,11 +30,12 @@ def philox4x32(c0, c1, c2, c3, k0, k1):
     All words are uint64 holding 32-bit values: products then need no widening, which lets the compiler
     vectorise a loop over counters. Returns four such words.
     """
-    return _rounds(c0, c1, c2, c3, k0, k1, 10)
+    return philox_rounds(c0, c1, c2, c3, k0, k1, 10)
 
 
 @njit(inline="always")
-def _rounds(c0, c1, c2, c3, k0, k1, n_rounds):
+def philox_rounds(c0, c1, c2, c3, k0, k1, n_rounds):
+    """Some rounds of Philox; a plain function of Python, which any compiler of numba's can take."""
     for _ in range(n_rounds):
         product0, product1 = _M0 * c0, _M1 * c2
         c0, c2 = (product1 >> _SHIFT) ^ c1 ^ k0, (product0 >> _SHIFT) ^ c3 ^ k1
@@ -120,7 +121,7 @@ def draw_block(words, terms, seed, trial, block):
         product = _M1 * (high ^ terms[0, neuron])  # third round, c2
         c0, c1 = (product >> _SHIFT) ^ terms[1, neuron], product & _LOW
         c2, c3 = low ^ terms[2, neuron], terms[3, neuron]
-        w0, w1, w2, w3 = _rounds(c0, c1, c2, c3, k0, k1, 7)
+        w0, w1, w2, w3 = philox_rounds(c0, c1, c2, c3, k0, k1, 7)
         words[0, neuron] = uint32(w0)
         words[1, neuron] = uint32(w1)
         words[2, neuron] = uint32(w2)

@@ -34,6 +34,13 @@ class SynapticRows(NamedTuple):
         positive = np.concatenate([[0], np.cumsum(values > 0)])
         return cls((starts, weights.indices, values), np.diff(positive[starts]) > 0)
 
+    def dense(self) -> np.ndarray:
+        """Return the rows as an ordinary matrix, (n, n)."""
+        if isinstance(self.weights, np.ndarray):
+            return self.weights
+        starts, targets, values = self.weights
+        return scipy.sparse.csr_array((values, targets, starts), shape=(len(starts) - 1,) * 2).toarray()
+
     def summed(self, activation: np.ndarray) -> np.ndarray:
         """Input of every neuron: ``sum_j activation[j] r W0[j, i]``, added in the order of j.
 
