@@ -194,6 +194,36 @@ def test_weights_of_ones_own(checkout):
     assert (checkout.folder / "results" / "mine" / "figures" / "figure2.png").exists()
 
 
+def test_names_are_never_more_than_names(tmp_path):
+    """To a shell, to Snakemake and to the command line: what they hold is not run, filled in or split."""
+    checkout = Checkout(tmp_path)
+    path = "-o a; touch pwned #'\"$(touch pwned)`touch pwned`&|>pwned\\*?[0]é.npz"
+    variable = "{seed} {params.code} $(touch pwned) '\"; touch pwned"
+    weights = -0.002 * np.random.default_rng(1).random((20, 20))
+    np.savez(checkout.folder / path, **{variable: weights, "other": 2 * weights})
+    checkout.configure(
+        name="mine",
+        network={"family": "file", "path": path, "variable": variable},
+        strengths=[1e20],  # its label, 1e+20, is part of the names of files
+        thresholds=[1],
+        experiments={},
+        figures={},
+    )
+    before = {file.name for file in checkout.folder.iterdir()}
+    assert checkout.planned()["network"] == 1
+    checkout.snakemake("results/mine/network.npz")
+    with np.load(checkout.folder / "results" / "mine" / "network.npz") as network:
+        assert np.array_equal(network["weights"], weights)
+    assert {file.name for file in checkout.folder.iterdir()} - before == {"results", ".snakemake"}
+
+
+def test_a_key_given_twice_stops_before_the_first_job(tmp_path):
+    checkout = Checkout(tmp_path)
+    with open(checkout.folder / "config.yaml", "a") as file:
+        file.write("name: another\n")
+    assert "the key 'name' is there twice" in checkout.snakemake("--dry-run", code=1)
+
+
 def test_a_failed_run_goes_on_where_it_stopped(checkout):
     glm = checkout.package / "estimators" / "glm.py"
     whole = glm.read_text()
