@@ -1,9 +1,9 @@
 """Writing files so that a reader never meets a half-written one, and reading them so that damage is named."""
 
-import glob
 import os
 import platform
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +12,8 @@ from uuid import uuid4
 import numpy as np
 
 from circuitbias.reading import read_npz
+
+_LONG_SILENT_S = 24 * 3600
 
 
 class DamagedFileError(ValueError):
@@ -25,7 +27,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     The temporary name lies in the same folder (so that the rename is atomic) and keeps the suffix
     (some writers choose the format by it). Missing parent folders are made. If the body fails, the
     temporary file is removed and whatever was at `path` stays as it was. Of a process that was killed
-    the temporary file stays, until the next writer of the same `path` on the same machine removes it.
+    the temporary file stays, until the next writer of the same `path` removes it (see `left_overs`).
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     except BaseException as error:  # an interrupt must not leave litter either
         _remove(temporary)
         system = isinstance(error, OSError) and error.errno
-        if system and temporary.parent.exists() and error.filename in (None, temporary, str(temporary)):
+        if system and error.filename in (None, temporary, str(temporary)):
             raise OSError(error.errno, os.strerror(error.errno), os.fspath(path)) from error
         raise
 
@@ -81,28 +83,29 @@ def left_overs(folder: str | os.PathLike, name: str | None = None) -> list[Path]
     Returns
     -------
     list of Path
-        Sorted. Those of a writer on another machine are not among them: nobody knows if it lives.
+        Sorted. Whether a writer on another machine lives nobody can ask: it is taken for dead after a day
+        in which it has written nothing.
     """
-    stem, suffix = ("*", "*") if name is None else (glob.escape(Path(name).stem), Path(name).suffix)
-    found = Path(folder).glob(f".{stem}.{_machine()}-*-*.tmp{suffix}")
-    return sorted(path for path in found if not _writer_lives(path))
+    stem, suffix = (".*", ".*") if name is None else map(re.escape, (Path(name).stem, Path(name).suffix))
+    ours = re.compile(rf"\.{stem}\.(?P<machine>\w*)-(?P<process>\d+)-[0-9a-f]{{8}}\.tmp{suffix}")
+    found = ((path, ours.fullmatch(path.name)) for path in Path(folder).glob(".*.tmp*"))
+    return sorted(path for path, mark in found if mark and _writer_is_dead(path, **mark.groupdict()))
 
 
 def _machine() -> str:
     return re.sub(r"[^A-Za-z0-9]", "_", platform.node())
 
 
-def _writer_lives(temporary: Path) -> bool:
-    number = re.search(r"-(\d+)-[0-9a-f]{8}\.tmp", temporary.name)
-    if not number:
-        return True  # not one of ours
+def _writer_is_dead(temporary: Path, machine: str, process: str) -> bool:
     try:
-        os.kill(int(number[1]), 0)  # asks, and sends nothing
-    except ProcessLookupError:
-        return False
+        if machine != _machine():
+            return time.time() - temporary.stat().st_mtime > _LONG_SILENT_S
+        os.kill(int(process), 0)  # asks, and sends nothing
+    except (ProcessLookupError, FileNotFoundError):
+        return True
     except PermissionError:  # somebody else's
         pass
-    return True
+    return False
 
 
 def read_arrays(path: str | os.PathLike, kind: str = "file of arrays") -> dict[str, np.ndarray]:

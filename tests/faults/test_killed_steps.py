@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import pytest
 from every_step import NAMES
@@ -88,6 +89,18 @@ def test_only_what_a_dead_writer_of_the_same_file_left_is_removed(tmp_path):
         aside.write_text("whole\n")
     assert len(left_overs(tmp_path)) == 2
     assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_the_temporary_file_of_another_machine_is_removed_when_it_is_old(tmp_path):
+    other = tmp_path / ".result.elsewhere-1-0123abcd.tmp.csv"
+    other.write_text("perhaps it is being written")
+    assert left_overs(tmp_path) == []
+    two_days_ago = time.time() - 2 * 24 * 3600
+    os.utime(other, (two_days_ago, two_days_ago))
+    assert left_overs(tmp_path) == [other]
+    with atomic_path(tmp_path / "result.csv") as aside:
+        aside.write_text("whole\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["result.csv"]
 
 
 def test_a_long_simulation_that_is_killed_goes_on(steps, finished, capfd):
