@@ -10,6 +10,9 @@ rule simulate:
     conda:
         "../envs/circuitbias.yml"
     threads: config["simulation"]["trials"]
+    resources:
+        mem_mb=memory("simulate"),
+        runtime=minutes("simulate"),
     params:
         parameters=lambda wildcards: json.dumps(
             {"r": float(wildcards.r), "theta": THETA[wildcards.r], **config["model"]}
@@ -35,6 +38,9 @@ rule activity:
         f"{LOGS}/activity/r{{r}}_seed{{seed}}.log",
     conda:
         "../envs/circuitbias.yml"
+    resources:
+        mem_mb=memory("activity"),
+        runtime=minutes("activity"),
     params:
         code=step_code("activity"),
     shell:
