@@ -60,10 +60,8 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory):
-    """Contents of the results of a local run."""
-    if reason := why_not():
-        pytest.skip(reason)
+def expected(cluster, tmp_path_factory):
+    """Contents of the results of a local run; it needs no cluster, but is of no use without one."""
     checkout = Checkout(tmp_path_factory.mktemp("local"))
     checkout.snakemake()
     return contents(checkout.results)
