@@ -13,6 +13,8 @@ rule simulate:
     threads: 1 if config["device"] == "cuda" else config["simulation"]["trials"]
     resources:
         gpu=int(config["device"] == "cuda"),
+        mem_mb=memory("simulate"),
+        runtime=minutes("simulate"),
     params:
         parameters=lambda wildcards: json.dumps(
             {"r": float(wildcards.r), "theta": THETA[wildcards.r], **config["model"]}
@@ -39,6 +41,9 @@ rule activity:
         f"{LOGS}/activity/r{{r}}_seed{{seed}}.log",
     conda:
         "../envs/circuitbias.yml"
+    resources:
+        mem_mb=memory("activity"),
+        runtime=minutes("activity"),
     params:
         code=step_code("activity"),
     shell:

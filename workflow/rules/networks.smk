@@ -5,6 +5,7 @@ rule network:
         NETWORK,
     log:
         f"{LOGS}/network.log",
+    localrule: True
     conda:
         "../envs/circuitbias.yml"
     params:
