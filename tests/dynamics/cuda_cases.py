@@ -13,6 +13,7 @@ from numba.core import config
 from scipy.sparse import csr_array
 from scipy.special import ndtr, ndtri
 
+from circuitbias.cli import main
 from circuitbias.dynamics import RHO_PAPER, ThresholdParameters, simulate_cuda
 from circuitbias.dynamics import simulate as simulate_module
 from circuitbias.dynamics.engines.cuda import NEURON_BITS, DeviceTrials
@@ -140,6 +141,16 @@ def test_networks_of_a_batch_have_one_size():
     parameters = [ThresholdParameters(0.0, 1.0)] * 2
     with pytest.raises(ValueError, match=r"n_neurons = \[3, 4\] .* same"):
         list(simulate_cuda.simulate_batch([unconnected(3), unconnected(4)], parameters, [1, 2], n_steps=1))
+
+
+def test_the_step_writes_the_file_of_the_cpu(tmp_path, monkeypatch):
+    monkeypatch.setattr(simulate_cuda, "_EVENTS_A_LAUNCH", 80)
+    SMALL.save(tmp_path / "network.npz")
+    for device in ("cpu", "cuda"):
+        options = ["--parameters", '{"r": 0.025, "theta": 0.00113}', "--n-spikes", "20", "--trials", "2"]
+        files = ["--network", str(tmp_path / "network.npz"), "--output", str(tmp_path / f"{device}.h5")]
+        main(["simulate", *options, *files, "--seed", "1", "--device", device])
+    assert (tmp_path / "cuda.h5").read_bytes() == (tmp_path / "cpu.h5").read_bytes()
 
 
 # --- the kernel ---------------------------------------------------------------------------------

@@ -8,13 +8,13 @@ from circuitbias.progress import report_line
 LEAST_TRIALS = 64
 """With fewer trials, ``auto`` stays on the CPU.
 
-A trial is one block of threads whose steps follow one another: alone on a GPU it is not much faster than on
-one core of a CPU. A GPU runs about a thousand blocks at once; some dozens are what it takes to win.
+A trial is one block of threads whose steps follow one another: alone on a GPU it is no faster than on one
+core of a CPU. A GPU runs about a thousand blocks at once; some dozens are what it takes to win.
 """
 
 
 def simulation_device(device: str, n_neurons: int, trials: int) -> str:
-    """Resolve ``auto``, and say what it has come to and why.
+    """Resolve ``auto``; with so many trials that a GPU is of use, say what it has come to and why.
 
     Parameters
     ----------
@@ -34,25 +34,21 @@ def simulation_device(device: str, n_neurons: int, trials: int) -> str:
         If the device is unknown, or ``cuda`` cannot be had.
     """
     require(device in ("auto", "cpu", "cuda"), "device", device, "auto, cpu or cuda")
-    if device == "cpu":
+    if device == "cpu" or (device == "auto" and trials < LEAST_TRIALS):
         return "cpu"
-    if device == "auto" and trials < LEAST_TRIALS:
-        obstacle = f"trials={trials}, and fewer than {LEAST_TRIALS} would leave a GPU idle"
-    else:
-        obstacle = _obstacle(n_neurons)
-    if device == "cuda":
-        if obstacle:
-            raise ValueError(f"device='cuda' was asked for, but {obstacle}; allowed: auto, cpu")
-        return "cuda"
-    chosen = f"cpu ({obstacle})" if obstacle else f"cuda ({trials} trials)"
-    report_line(f"device=auto: simulates on {chosen}", always=True)
+    obstacle = _obstacle(n_neurons)
+    if device == "auto":
+        chosen = f"cpu ({obstacle})" if obstacle else "cuda"
+        report_line(f"device=auto: {trials} trials are simulated on {chosen}", always=True)
+    elif obstacle:
+        raise ValueError(f"device='cuda' was asked for, but {obstacle}; allowed: auto, cpu")
     return "cpu" if obstacle else "cuda"
 
 
 def _obstacle(n_neurons) -> str:
     """Why there can be no simulation on a GPU; empty if there can."""
     if find_spec("numba_cuda") is None:
-        return "numba-cuda is not installed (pip install 'circuitbias[gpu]')"
+        return "numba-cuda is not installed (extra gpu: pip install -e '.[gpu]')"
     from numba import cuda
 
     if not cuda.is_available():

@@ -148,26 +148,40 @@ class CudaSimulation(Simulation):
         return nullcontext(SimpleNamespace(map=map))  # one thread waits for the device
 
 
+def on_device(simulations: Sequence[CudaSimulation], most_steps: int) -> DeviceTrials:
+    """Put the trials of some simulations on the device, one simulation after the other.
+
+    Parameters
+    ----------
+    simulations : sequence of CudaSimulation
+        Not yet begun.
+    most_steps : int
+        Most steps of a launch.
+    """
+    firsts = [simulation.trials[0] for simulation in simulations]
+    trials = [(index, trial) for index, simulation in enumerate(simulations) for trial in simulation.trials]
+    return DeviceTrials(
+        np.array([trial.h for _, trial in trials]),
+        [index for index, _ in trials],
+        [trial.number for _, trial in trials],
+        np.array([trial.rows.dense() for trial in firsts]),
+        np.array([trial.margin for trial in firsts]),
+        np.array([trial.noise_sd for trial in firsts]),
+        [trial.parameters.decay for trial in firsts],
+        [trial.parameters.rho for trial in firsts],
+        [trial.seed for trial in firsts],
+        most_steps,
+    )
+
+
 class _Launches:
     """Runs the device ahead of all trials of some simulations, never by much more than a segment."""
 
     def __init__(self, simulations, chunk_steps):
         self.trials = [trial for simulation in simulations for trial in simulation.trials]
-        firsts = [simulation.trials[0] for simulation in simulations]
         self._most_steps = max(1, min(chunk_steps, MOST_STEPS, _EVENTS_A_LAUNCH // len(self.trials)))
         self._lead = chunk_steps + self._most_steps
-        self._device = DeviceTrials(
-            np.array([trial.h for trial in self.trials]),
-            [index for index, simulation in enumerate(simulations) for _ in simulation.trials],
-            [trial.number for trial in self.trials],
-            np.array([trial.rows.dense() for trial in firsts]),
-            np.array([trial.margin for trial in firsts]),
-            np.array([trial.noise_sd for trial in firsts]),
-            [trial.parameters.decay for trial in firsts],
-            [trial.parameters.rho for trial in firsts],
-            [trial.seed for trial in firsts],
-            self._most_steps,
-        )
+        self._device = on_device(simulations, self._most_steps)
         self._launched = deque()
 
     def advance(self) -> None:
