@@ -14,7 +14,7 @@ CONDA_NAMES = {"torch": "pytorch", "snakemake": "snakemake-minimal"}
 
 project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 required = [Requirement(line) for line in project["dependencies"]]
-optional = [Requirement(line) for line in project["optional-dependencies"]["test"]]
+optional = [Requirement(line) for extra in project["optional-dependencies"].values() for line in extra]
 constraints = (ROOT / "constraints.txt").read_text().split("\n")
 pinned = [Requirement(line) for line in constraints if line and not line.startswith("#")]
 
