@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config g
 # Rules call `python -m circuitbias`: let them find the environment's own python.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run paper pinned reproduction test test-slow test-gpu lint format bench bench-gpu report clean
+.PHONY: run paper pinned reproduction test test-slow test-gpu fuzz lint format bench bench-gpu report clean
 
 run: $(VENV)/.ok         ## the main job: networks, spikes, estimates, errors, figures
 	$(BIN)/snakemake --cores $(CORES)
@@ -32,6 +32,9 @@ test-slow: $(VENV)/.ok   ## the tests that take minutes
 
 test-gpu: $(VENV)/.ok-gpu  ## the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu
+
+fuzz: $(VENV)/.fuzz      ## the readers of files and configs, fed with 120 000 broken ones
+	OMP_NUM_THREADS=1 $(BIN)/python tests/hostile/fuzz.py
 
 lint: $(VENV)/.ok        ## style of the package and of the workflow
 	$(BIN)/ruff check .
@@ -63,6 +66,10 @@ $(VENV)/.ok: pyproject.toml constraints.txt
 
 $(VENV)/.ok-gpu: $(VENV)/.ok
 	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[test,gpu]'
+	touch $@
+
+$(VENV)/.fuzz: $(VENV)/.ok
+	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[fuzz]'
 	touch $@
 
 clean:                   ## remove results and environment

@@ -13,50 +13,52 @@ import tempfile
 import time
 from pathlib import Path
 
-import atheris
-
 _INSTRUMENTED = [
     "circuitbias." + name for name in ("config", "config_schema", "networks", "reading", "steps")
 ]
 _INSTRUMENTED += ["circuitbias.spikes.storage", "circuitbias.estimators.couplings", "yaml", "zipfile"]
-
-with atheris.instrument_imports(include=_INSTRUMENTED):
-    import building
-    import readers
-
 RUNS = {"config": 8000, "config_text": 12000, "csv": 12000, "json": 12000, "npy": 12000, "npz": 12000}
 RUNS |= {"mat": 20000, "network": 8000, "couplings": 8000, "spikes": 16000}
 LIMITS = ["-seed=1", "-timeout=20", "-rss_limit_mb=2048", "-max_len=20000", "-print_final_stats=1"]
 
 
-def feed(reader: str, starts: list[bytes], content: bytes) -> int:
-    """Feed bytes as they are, or what is built from them."""
-    if content[:1] == b"R" and reader != "config":
-        readers.FEED[reader](content[1:])
-        return 0
-    try:
-        built = building.build(reader, content[1:], starts)
-    except Exception:  # a choice that cannot be built is not interesting
-        return -1
-    readers.FEED[reader](built)
-    return 0
-
-
 def fuzz(reader: str, options: list[str]) -> None:
+    """Fuzz one reader until libFuzzer ends the process; `options` are its own."""
+    import atheris
+
+    with atheris.instrument_imports(include=_INSTRUMENTED):
+        import building
+        import readers
+
     starts = readers.seeds()[reader]
-    atheris.Setup([sys.argv[0], *options], lambda content: feed(reader, starts, content))
+
+    def feed(content: bytes) -> int:
+        """Feed bytes as they are, or what is built from them."""
+        if content[:1] == b"R" and reader != "config":
+            readers.FEED[reader](content[1:])
+            return 0
+        try:
+            built = building.build(reader, content[1:], starts)
+        except Exception:  # choices that nothing can be built from are not worth keeping
+            return -1
+        readers.FEED[reader](built)
+        return 0
+
+    atheris.Setup([sys.argv[0], *options], feed)
     atheris.Fuzz()
 
 
 def fuzz_all(share: float, kept: Path) -> int:
     """Fuzz every reader; return how many failed."""
+    from readers import seeds
+
     kept.mkdir(parents=True, exist_ok=True)
     failed = 0
     print(f"{'reader':12} {'inputs':>8} {'seconds':>8} {'branches':>9}  outcome")
     for reader, runs in RUNS.items():
         with tempfile.TemporaryDirectory() as corpus:
             choose = random.Random(reader)
-            starts = [b"R" + seed for seed in readers.seeds()[reader]]
+            starts = [b"R" + seed for seed in seeds()[reader]]
             starts += [b"B" + choose.randbytes(60) for _ in range(50)]
             for number, start in enumerate(starts):
                 Path(corpus, str(number)).write_bytes(start)
@@ -88,7 +90,5 @@ if __name__ == "__main__":
     else:
         parser = argparse.ArgumentParser(description=__doc__)
         parser.add_argument("--share", type=float, default=1.0, help="of the usual number of inputs")
-        parser.add_argument(
-            "--kept", type=Path, default=Path("results/fuzz"), help="folder of failing inputs"
-        )
+        parser.add_argument("--kept", type=Path, default=Path(".fuzz"), help="folder of failing inputs")
         sys.exit(min(fuzz_all(**vars(parser.parse_args())), 1))

@@ -166,7 +166,7 @@ HOSTILE_WEIGHTS = {
     ),
     # Back to the start, for ever:
     "sizes below zero.mat": (
-        mat4(rows=-2, columns=11, length=0),
+        mat4(rows=-1, columns=3, length=4),
         "out of range",
     ),
     "sizes of nowhere.mat": (mat4(rows=2**31 - 1, columns=2**31 - 1), "claims to end at byte"),
