@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config g
 # Rules call `python -m circuitbias`: let them find the environment's own python.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run paper pinned reproduction test test-slow test-gpu fuzz lint format bench bench-gpu report clean
+.PHONY: run paper pinned reproduction test test-slow test-gpu test-slurm fuzz lint format bench bench-gpu report clean
 
 run: $(VENV)/.ok         ## the main job: networks, spikes, estimates, errors, figures
 	$(BIN)/snakemake --cores $(CORES)
@@ -35,6 +35,11 @@ test-gpu: $(VENV)/.ok-gpu  ## the tests that need a CUDA device
 
 fuzz: $(VENV)/.fuzz      ## the readers of files and configs, fed with 120 000 broken ones
 	OMP_NUM_THREADS=1 $(BIN)/python tests/hostile/fuzz.py
+
+test-slurm: $(VENV)/.ok  ## the workflow on a SLURM cluster of one node, made for it (needs root and apt-get, else skips)
+	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[test,slurm]'
+	tests/slurm/one_node_cluster.sh install || echo "SLURM cannot be installed here: its tests will skip themselves"
+	$(BIN)/python -m pytest tests/slurm -m slurm
 
 lint: $(VENV)/.ok        ## style of the package and of the workflow
 	$(BIN)/ruff check .

@@ -32,6 +32,13 @@ def test_the_conda_environment_has_the_bounds_of_pyproject():
     assert bounds == {CONDA_NAMES.get(r.name, r.name): r.specifier for r in required}
 
 
+def test_the_conda_environment_says_how_to_add_what_a_cluster_needs():
+    lines = (ROOT / "environment.yml").read_text().splitlines()
+    (told,) = [line.split("`")[1] for line in lines if line.startswith("#") and "SLURM" in line]
+    (plugin,) = map(Requirement, project["optional-dependencies"]["slurm"])
+    assert Requirement(told) == plugin
+
+
 @pytest.mark.parametrize("requirement", required + optional, ids=str)
 def test_the_constraints_pin_within_the_bounds_of_pyproject(requirement):
     pins = [pin for pin in pinned if pin.name == requirement.name]

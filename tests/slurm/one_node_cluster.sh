@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # A SLURM cluster of one node, this machine, for tests: from Debian's packages slurm-wlm and munge, without systemd.
 #
+#   one_node_cluster.sh install         get the packages, unless they are there
 #   one_node_cluster.sh start FOLDER    bring it up; state, logs and configuration lie in FOLDER
 #   one_node_cluster.sh stop FOLDER     take it down
 #
@@ -8,16 +9,28 @@
 # on 127.0.0.1 alone. Jobs that take more memory than they asked for are killed within a second or two.
 set -euo pipefail
 
-usage() { sed -n '2,5s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+usage() { sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 fail() { echo "one_node_cluster: $*" >&2; exit 1; }
 
-[ $# -eq 2 ] || usage
+[ $# -eq 2 ] || [ "$*" = install ] || usage
 action=$1
-mkdir -p "$2"
-folder=$(realpath "$2")
+folder=$(realpath -m "${2:-.}")
 host=$(hostname -s)
 # Job steps are started with SLURM's variables taken away, SLURM_CONF among them: only the usual place is found.
 usual=/etc/slurm
+
+installed() { command -v munged slurmctld slurmd > /dev/null; }
+
+install() {
+  ! installed || return 0
+  [ "$(id -u)" = 0 ] || fail "packages can be installed by root only"
+  command -v apt-get > /dev/null || fail "there is no apt-get: not a Debian machine"
+  echo "installing slurm-wlm and munge"
+  export DEBIAN_FRONTEND=noninteractive
+  apt-get update -q > /dev/null || fail "apt-get update failed"
+  apt-get install -y -q -o DPkg::Lock::Timeout=60 --no-install-recommends slurm-wlm munge > /dev/null || fail "apt-get install failed"
+  installed || fail "the packages came without munged, slurmctld or slurmd"
+}
 
 free_port() {
   python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
@@ -66,9 +79,7 @@ END
 
 start() {
   [ "$(id -u)" = 0 ] || fail "must be run as root"
-  for program in munged slurmctld slurmd; do
-    command -v "$program" > /dev/null || fail "$program is not installed (packages slurm-wlm, munge)"
-  done
+  installed || fail "munged, slurmctld and slurmd must be installed first"
   getent hosts "$host" > /dev/null || fail "the name of this machine, $host, does not resolve"
   [ ! -e "$usual/slurm.conf" ] || fail "$usual/slurm.conf is there: SLURM is in use on this machine"
   mkdir -p "$folder/state" "$folder/spool" "$usual"
@@ -113,6 +124,6 @@ stop() {
 }
 
 case $action in
-  start | stop) "$action" ;;
+  install | start | stop) "$action" ;;
   *) usage ;;
 esac

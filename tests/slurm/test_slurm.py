@@ -172,7 +172,10 @@ def test_a_job_killed_for_its_memory_comes_again_and_asks_for_more(submitted, ex
     name = "couplings/mean_field/r0.01_seed1.npz"
     asked = job_memory_mb(load_config(CONFIG), "estimate", "mean_field")
     module = checkout.package / "estimators" / "mean_field.py"
-    module.write_text(module.read_text() + f"import time\n\n_ = bytes({asked} * 2**20)\ntime.sleep(5)\n")
+    more = (
+        f"import time\n\n_ = b'x' * ({asked} * 2**20)\ntime.sleep(5)\n"  # by itself as much as is asked for
+    )
+    module.write_text(module.read_text() + more)
     with new_jobs() as jobs:
         output = checkout.snakemake(f"results/{CONFIG['name']}/{name}", where=SUBMIT)
     first, second = sorted(jobs, key=lambda line: number_of(line, "JobId"))
