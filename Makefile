@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config g
 # Rules call `python -m circuitbias`: let them find the environment's own python.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run paper pinned reproduction test test-slow test-gpu lint format bench report clean
+.PHONY: run paper pinned reproduction test test-slow test-gpu test-slurm fuzz lint format bench bench-gpu report clean
 
 run: $(VENV)/.ok         ## the main job: networks, spikes, estimates, errors, figures
 	$(BIN)/snakemake --cores $(CORES)
@@ -30,8 +30,16 @@ test: $(VENV)/.ok        ## the fast tests
 test-slow: $(VENV)/.ok   ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-test-gpu: $(VENV)/.ok    ## the tests that need a CUDA device
+test-gpu: $(VENV)/.ok-gpu  ## the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu
+
+fuzz: $(VENV)/.fuzz      ## the readers of files and configs, fed with 120 000 broken ones
+	OMP_NUM_THREADS=1 $(BIN)/python tests/hostile/fuzz.py
+
+test-slurm: $(VENV)/.ok  ## the workflow on a SLURM cluster of one node, made for it (needs root and apt-get, else skips)
+	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[test,slurm]'
+	tests/slurm/one_node_cluster.sh install || echo "SLURM cannot be installed here: its tests will skip themselves"
+	$(BIN)/python -m pytest tests/slurm -m slurm
 
 lint: $(VENV)/.ok        ## style of the package and of the workflow
 	$(BIN)/ruff check .
@@ -45,7 +53,10 @@ format: $(VENV)/.ok
 	$(BIN)/snakefmt Snakefile workflow
 
 bench: $(VENV)/.ok       ## timings, side by side with the libraries that do the same
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -m '' --benchmark-only --benchmark-group-by=group
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -m 'not gpu' --benchmark-only --benchmark-group-by=group
+
+bench-gpu: $(VENV)/.ok-gpu  ## timings on a CUDA device, beside the CPU's
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks/test_gpu.py -m gpu --benchmark-only --benchmark-group-by=group
 
 report: $(VENV)/.ok      ## one self-contained HTML page of the finished run
 	$(BIN)/snakemake --report results/report.html
@@ -56,6 +67,14 @@ $(VENV)/.ok: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q uv==0.13.9
 	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[test]'
+	touch $@
+
+$(VENV)/.ok-gpu: $(VENV)/.ok
+	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[test,gpu]'
+	touch $@
+
+$(VENV)/.fuzz: $(VENV)/.ok
+	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[fuzz]'
 	touch $@
 
 clean:                   ## remove results and environment

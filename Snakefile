@@ -3,7 +3,7 @@
 
 from snakemake.utils import min_version
 
-from circuitbias.config import load_config
+from circuitbias.config import load_config, read_config
 
 min_version("9.8")
 
@@ -13,6 +13,11 @@ if not workflow.configfiles:
 
     configfile: "config/config.yaml"
 
+
+for (
+    file
+) in workflow.configfiles:  # Snakemake takes the last of two equal keys without a word
+    read_config(file)
 
 config = load_config(config)
 

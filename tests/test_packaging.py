@@ -14,7 +14,7 @@ CONDA_NAMES = {"torch": "pytorch", "snakemake": "snakemake-minimal"}
 
 project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 required = [Requirement(line) for line in project["dependencies"]]
-optional = [Requirement(line) for line in project["optional-dependencies"]["test"]]
+optional = [Requirement(line) for lines in project["optional-dependencies"].values() for line in lines]
 constraints = (ROOT / "constraints.txt").read_text().split("\n")
 pinned = [Requirement(line) for line in constraints if line and not line.startswith("#")]
 
@@ -30,6 +30,13 @@ def test_the_conda_environment_has_the_bounds_of_pyproject():
     assert "3.11" in python
     assert "3.10" not in python
     assert bounds == {CONDA_NAMES.get(r.name, r.name): r.specifier for r in required}
+
+
+def test_the_conda_environment_says_how_to_add_what_a_cluster_needs():
+    lines = (ROOT / "environment.yml").read_text().splitlines()
+    (told,) = [line.split("`")[1] for line in lines if line.startswith("#") and "SLURM" in line]
+    (plugin,) = map(Requirement, project["optional-dependencies"]["slurm"])
+    assert Requirement(told) == plugin
 
 
 @pytest.mark.parametrize("requirement", required + optional, ids=str)

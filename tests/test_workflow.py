@@ -5,83 +5,15 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from checkout import CONFIG, ROOT, Checkout
 
-ROOT = Path(__file__).parents[1]
-CONFIG = {
-    "name": "tiny",
-    "network": {"family": "ring", "n_neurons": 20, "sigma1": 1.4, "sigma2": 1.41},
-    "strengths": [0.01, 0.02],
-    "thresholds": [0.0013, 0.0012],
-    "simulation": {"n_spikes": 5000},
-    "estimators": {
-        "glm": {"method": "glm", "bin_steps": 100},
-        "mean_field": {"method": "mean_field", "bin_steps": 100},
-    },
-    "experiments": {
-        "data_volume": {"estimators": ["mean_field"], "strengths": [0.01], "decades": 0.5},
-        "patterns": {},
-    },
-    "figures": {"example_strengths": [0.01]},
-}
 ERRORS = {"errors": 1, "figure2": 1, "methods": 1, "profiles": 1}
 """What follows when an estimate is made again."""
-
-
-class Checkout:
-    """A copy of the workflow and the package that a test may edit and run."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.package = folder / "src" / "circuitbias"
-        self.results = folder / "results" / CONFIG["name"]
-        for part in ("Snakefile", "workflow", "config", "profiles", "src"):
-            source, target = ROOT / part, folder / part
-            if source.is_dir():
-                shutil.copytree(source, target)  # with the cache of compiled kernels
-            else:
-                shutil.copy(source, target)
-        self.configure()
-
-    def configure(self, **changes):
-        (self.folder / "config.yaml").write_text(yaml.safe_dump(CONFIG | changes))
-
-    def command(self, *arguments) -> dict:
-        """What `subprocess` needs to run Snakemake on the checkout's own package."""
-        return {
-            "args": [
-                sys.executable,
-                "-m",
-                "snakemake",
-                "--configfile",
-                "config.yaml",
-                "--cores",
-                "2",
-                *arguments,
-            ],
-            "cwd": self.folder,
-            "env": os.environ | {"PYTHONPATH": str(self.folder / "src")},
-        }
-
-    def snakemake(self, *arguments, code=0) -> str:
-        result = subprocess.run(capture_output=True, text=True, **self.command(*arguments))
-        output = result.stdout + result.stderr
-        assert result.returncode == code, output
-        return output
-
-    def planned(self) -> dict[str, int]:
-        """Rules that a run would run now, and how often."""
-        output = self.snakemake("--dry-run", "--quiet", "rules")
-        table = re.search(r"^job +count\n-+ +-+\n((?:\w+ +\d+\n)+)", output, re.MULTILINE)
-        jobs = dict(line.split() for line in table[1].splitlines()) if table else {}
-        return {rule: int(count) for rule, count in jobs.items() if rule not in ("all", "total")}
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +124,36 @@ def test_weights_of_ones_own(checkout):
     assert errors.total.between(0, 1).all()
     assert errors.bias.isna().all()  # one recording of one network tells bias and variance not apart
     assert (checkout.folder / "results" / "mine" / "figures" / "figure2.png").exists()
+
+
+def test_names_are_never_more_than_names(tmp_path):
+    """To a shell, to Snakemake and to the command line: what they hold is not run, filled in or split."""
+    checkout = Checkout(tmp_path)
+    path = "-o a; touch pwned #'\"$(touch pwned)`touch pwned`&|>pwned\\*?[0]é.npz"
+    variable = "{seed} {params.code} $(touch pwned) '\"; touch pwned"
+    weights = -0.002 * np.random.default_rng(1).random((20, 20))
+    np.savez(checkout.folder / path, **{variable: weights, "other": 2 * weights})
+    checkout.configure(
+        name="mine",
+        network={"family": "file", "path": path, "variable": variable},
+        strengths=[1e20],  # its label, 1e+20, is part of the names of files
+        thresholds=[1],
+        experiments={},
+        figures={},
+    )
+    before = {file.name for file in checkout.folder.iterdir()}
+    assert checkout.planned()["network"] == 1
+    checkout.snakemake("results/mine/network.npz")
+    with np.load(checkout.folder / "results" / "mine" / "network.npz") as network:
+        assert np.array_equal(network["weights"], weights)
+    assert {file.name for file in checkout.folder.iterdir()} - before == {"results", ".snakemake"}
+
+
+def test_a_key_given_twice_stops_before_the_first_job(tmp_path):
+    checkout = Checkout(tmp_path)
+    with open(checkout.folder / "config.yaml", "a") as file:
+        file.write("name: another\n")
+    assert "the key 'name' is there twice" in checkout.snakemake("--dry-run", code=1)
 
 
 def test_a_failed_run_goes_on_where_it_stopped(checkout):

@@ -1,5 +1,7 @@
 """Read a config: fill the defaults, check every key, and say all that is wrong at once."""
 
+import math
+import os
 from collections.abc import Iterator
 from functools import reduce
 from operator import getitem
@@ -16,13 +18,49 @@ __all__ = [
     "label_strength",
     "load_config",
     "network_files",
+    "read_config",
     "resolve_thresholds",
     "strength_label",
 ]
 
+# Far beyond what a config needs, and far below what takes long to look at.
+_MOST_CHARACTERS = 100_000
+_MOST_VALUES = 20_000
+_DEEPEST = 20
+_MOST_LISTED = 100
+_MOST_BITS = 10_000  # Python itself prints no number with many more
+
 
 class ConfigError(ValueError):
-    """Names the full key, its value and what is allowed; one line for every problem."""
+    """Names the full key, its value and what is allowed; one line for every problem, up to a hundred."""
+
+
+def read_config(path: str | Path) -> dict:
+    """Read a YAML file, as it is.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file, if it is not valid YAML, if a key is there twice, or if it is too large.
+    """
+    try:
+        if Path(path).exists() and not Path(path).is_file():
+            raise ValueError("it is no regular file")  # it might never end
+        with open(path, encoding="utf-8") as file:
+            text = file.read(_MOST_CHARACTERS + 1)
+        if len(text) > _MOST_CHARACTERS:
+            raise ValueError(f"it has more than {_MOST_CHARACTERS} characters")
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        if node is None:
+            return {}
+        _checked_size(node, {})
+        config = loader.construct_document(node)
+    except OSError as error:
+        raise ConfigError(f"config file {path}: {error.strerror}; must be a YAML file") from error
+    except Exception as error:  # beside its own errors, yaml lets through those of int, float, dates ...
+        raise ConfigError(f"config file {path}: must be valid YAML: {error}") from error
+    return {} if config is None else config
 
 
 def load_config(source) -> dict:
@@ -42,14 +80,16 @@ def load_config(source) -> dict:
     Raises
     ------
     ConfigError
-        Lists every problem that was found.
+        Lists the problems that were found, up to a hundred.
     """
-    config = _plain(_read(source) if isinstance(source, str | Path) else source)
+    config = _plain(read_config(source) if isinstance(source, str | Path) else source)
     problems = complete(config)
     for path, line in _cross_checks(config, problems):
         problems.setdefault(path, line)
     if problems:
-        raise ConfigError("\n  ".join(["the config cannot be used:", *problems.values()]))
+        lines = list(problems.values())
+        more = [f"... and {len(lines) - _MOST_LISTED} more"] if len(lines) > _MOST_LISTED else []
+        raise ConfigError("\n  ".join(["the config cannot be used:", *lines[:_MOST_LISTED], *more]))
     return config
 
 
@@ -97,7 +137,7 @@ def network_files(config) -> list[str]:
     if config["network"]["family"] != "file":
         return []
     path = config["network"]["path"]
-    if not Path(path).is_file():
+    if not os.path.isfile(path):  # and not Path.is_file: names can be too long for it
         raise ConfigError(problem(config, ("network", "path"), "no such file; must be a file of weights"))
     return [path]
 
@@ -119,21 +159,51 @@ def label_strength(label: str) -> float:
     return float(label)
 
 
-def _read(path):
-    try:
-        config = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"config file {path}: {error.strerror}; must be a YAML file") from error
-    except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"config file {path}: must be valid YAML: {error}") from error
-    return {} if config is None else config
+def _checked_size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
+    """Count the values below a YAML node, those behind aliases each time; refuse keys that are there twice.
+
+    A few lines of aliases of aliases stand for more values than fit into memory, so this comes first.
+    """
+    if id(node) not in sizes:
+        sizes[id(node)] = _MOST_VALUES + 1  # for an alias of what it lies in
+        inner = node.value if isinstance(node, yaml.CollectionNode) else []
+        if isinstance(node, yaml.MappingNode):
+            keys = set()
+            for key, _ in inner:
+                if isinstance(key, yaml.ScalarNode):
+                    if key.value in keys:
+                        raise ValueError(
+                            f"line {key.start_mark.line + 1}: the key {key.value!r} is there twice"
+                        )
+                    keys.add(key.value)
+            inner = [part for pair in inner for part in pair]
+        sizes[id(node)] = 1 + sum(_checked_size(part, sizes) for part in inner)
+    if sizes[id(node)] > _MOST_VALUES:
+        raise ValueError(f"it has more than {_MOST_VALUES} values, those behind aliases each time")
+    return sizes[id(node)]
 
 
-def _plain(value):
-    """Copy a config into plain dicts and lists, whatever mappings it came in."""
-    if hasattr(value, "items"):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
+def _plain(config):
+    """Copy a config into plain dicts and lists, whatever mappings it came in, as far as sense goes."""
+    n_values = 0
+
+    def plain(value, depth):
+        nonlocal n_values
+        n_values += 1
+        if n_values > _MOST_VALUES or depth > _DEEPEST:
+            raise ConfigError(
+                f"the config cannot be used:\n  config: it must have at most {_MOST_VALUES} values, "
+                f"nested at most {_DEEPEST} deep"
+            )
+        if hasattr(value, "items"):
+            return {plain(key, depth + 1): plain(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, list):
+            return [plain(item, depth + 1) for item in value]
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            return math.inf if value > 0 else -math.inf  # no number either, but one that can be shown
+        return value
+
+    return plain(config, 0)
 
 
 def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:
@@ -146,11 +216,13 @@ def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:
         )
 
     ordered = [(("model",), "dt_ms", "tau_ms"), (("simulation",), "trials", "n_spikes")]
+    if sound(("network",)) and config["network"]["family"] == "sparse":
+        ordered.append((("network",), "n_inputs", "n_neurons"))
     if () not in wrong and ("estimators",) not in wrong:
         ordered += [(("estimators", name), "far_ms", "window_ms") for name in config["estimators"]]
     for section, low, high in ordered:
         path = (*section, low)
-        if sound(path, (*section, high)):
+        if sound(path, (*section, high), (*section, "method")):
             values = reduce(getitem, section, config)
             if values.get(low) is not None and not values[low] < values[high]:
                 yield path, problem(config, path, f"must be < {high} = {values[high]}")
@@ -163,9 +235,9 @@ def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:
         if not set(config["figures"].setdefault("example_strengths", typical)) <= set(known):
             yield examples, problem(config, examples, f"must be among strengths = {known}")
     for name, experiment in config["experiments"].items() if sound(("experiments",)) else ():
-        for key, known in (("estimators", list(config["estimators"])), ("strengths", config["strengths"])):
+        for key in ("estimators", "strengths"):
             path = ("experiments", name, key)
-            if sound((key,)) and not set(experiment.get(key) or ()) <= set(known):
+            if sound((key,)) and not set(experiment.get(key) or ()) <= set(known := list(config[key])):
                 yield path, problem(config, path, f"must be among {key} = {known}")
     if sound(strengths, thresholds, ("network",)):
         given, n = config["thresholds"], len(config["strengths"])

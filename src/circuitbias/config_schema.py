@@ -18,6 +18,7 @@ from jsonschema.validators import extend
 _STANDARD = Draft202012Validator
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 _LARGEST = sys.float_info.max
+_LONGEST_SHOWN = 500
 _KINDS = {
     "number": "a finite number",
     "integer": "a whole number",
@@ -51,10 +52,20 @@ def complete(config) -> dict[tuple, str]:
 
 def problem(config, path: tuple, rule: str) -> str:
     """Word one problem: the full key, its value (if it has one) and what is allowed."""
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    # Keys are foreign text, too: one that is no name is quoted, so that a problem stays on its line.
+    key = "".join(f".{part}" if _is_name(part) else f"[{_shown(part)}]" for part in path)
     with suppress(KeyError):
-        key += f" = {reduce(getitem, path, config)!r}"
+        key += f" = {_shown(reduce(getitem, path, config))}"
     return f"{key.removeprefix('.') if path else f'config{key}'}: {rule}"
+
+
+def _is_name(part) -> bool:
+    return isinstance(part, str) and part.isprintable() and 0 < len(part) <= _LONGEST_SHOWN
+
+
+def _shown(value) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 def config_reference() -> str:
@@ -92,8 +103,13 @@ def _validator():
         if validator.is_type(instance, "string") and not re.fullmatch(regex, instance):
             yield ValidationError(f"{instance!r} does not match {regex}")
 
+    def unique(validator, wanted, instance, parent):  # the standard's takes quadratic time with mappings
+        entries = instance if wanted and validator.is_type(instance, "array") else []
+        if len({repr(item) for item in entries}) < len(entries):
+            yield ValidationError("some entries are equal")
+
     checker = _STANDARD.TYPE_CHECKER.redefine_many({kind: finite(kind) for kind in ("number", "integer")})
-    checks = {"properties": properties, "items": items, "pattern": pattern}
+    checks = {"properties": properties, "items": items, "pattern": pattern, "uniqueItems": unique}
     return extend(_STANDARD, checks, type_checker=checker)(schema())
 
 
@@ -141,6 +157,7 @@ def _allowed(sub):
     limits = [f"{sign} {sub[bound]}" for bound, sign in _BOUNDS.items() if bound in sub]
     limits += [f"matching `{sub['pattern']}`"] if "pattern" in sub else []
     limits += ["that is not empty"] if "minLength" in sub else []
+    limits += [f"of at most {sub['maxLength']} characters"] if "maxLength" in sub else []
     return " or ".join([f"{_KINDS[kind]} {' and '.join(limits)}".strip(), *map(_KINDS.get, others)])
 
 

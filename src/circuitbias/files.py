@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import numpy as np
 
+from circuitbias.reading import read_npz
+
 _LONG_SILENT_S = 24 * 3600
 
 
@@ -121,13 +123,10 @@ def read_arrays(path: str | os.PathLike, kind: str = "file of arrays") -> dict[s
         If it is missing or unreadable.
     DamagedFileError
     """
-    # The handle is ours: np.load would leave its own open on a file that is no archive.
-    with open(path, "rb") as file:
-        try:
-            with np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        except Exception as error:  # a foreign file can fail in any way zip, zlib or numpy know
-            raise damaged(path, kind, error) from error
+    try:
+        return read_npz(path)
+    except ValueError as error:
+        raise damaged(path, kind, error.__cause__ or error) from error
 
 
 def damaged(path: str | os.PathLike, kind: str, reason) -> DamagedFileError:

@@ -1,12 +1,18 @@
 """The compiled engine against the readable model: spike by spike, and in distribution."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from numba import njit
+from scipy.sparse import csr_array
 from scipy.special import ndtr
 
 from circuitbias.dynamics import RHO_PAPER, ThresholdParameters
+from circuitbias.dynamics.engines.bits import WIDTH, lowest_bit, mask_not_above
 from circuitbias.dynamics.engines.cpu import _tail_exceeds
 from circuitbias.dynamics.engines.philox import STREAM_INITIAL_STATE, uniforms
 from circuitbias.dynamics.simulate import simulate
@@ -66,6 +72,35 @@ def test_spikes_equal_those_of_the_reference(case, raster):
     engine, reference = engine_and_reference(*CASES[case], raster)
     assert engine.any() and not engine.all()
     assert np.array_equal(engine, reference)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_compressed_rows_give_the_same_spikes(case):
+    net, parameters = CASES[case]
+    compressed = dataclasses.replace(net, weights=csr_array(net.weights))
+    runs = [simulate(each, parameters, seed=2, n_steps=3000, burn_in=0) for each in (net, compressed)]
+    for dense, sparse in zip(*runs, strict=True):
+        assert np.array_equal(dense.steps, sparse.steps) and np.array_equal(dense.neurons, sparse.neurons)
+    assert len(dense.steps)
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), min_size=WIDTH, max_size=3 * WIDTH), st.integers(0, 2**32 - 1))
+def test_words_are_compared_sixteen_at_once(words, bound):
+    words, first = np.array(words, dtype=np.uint32), len(words) - WIDTH
+    mask = masked(words, np.full(len(words), bound, dtype=np.uint32), first)
+    assert [mask >> k & 1 for k in range(WIDTH)] == (words[first:] <= bound).tolist()
+    if mask:
+        assert lowest(mask) == (words[first:] <= bound).argmax()
+
+
+@njit
+def masked(words, bounds, first):
+    return mask_not_above(words, bounds, first)
+
+
+@njit
+def lowest(mask):
+    return lowest_bit(np.uint64(mask))
 
 
 def test_cases_reach_every_branch(raster):

@@ -8,7 +8,9 @@ from scipy.stats import chisquare, kstest
 from circuitbias.dynamics.engines.philox import (
     STEPS_PER_BLOCK,
     STREAM_INITIAL_STATE,
+    draw_block,
     fill_words,
+    neuron_terms,
     philox4x32,
     uniforms,
 )
@@ -52,6 +54,19 @@ def test_where_each_number_goes():
     first_step = STEPS_PER_BLOCK * block
     drawn = uniforms(seed, trial, first_step, STEPS_PER_BLOCK, 6, STREAM_INITIAL_STATE)
     assert np.array_equal(drawn, expected)
+
+
+WORD, KEY = st.integers(0, 2**32 - 1), st.integers(0, 2**64 - 1)
+
+
+@given(KEY, WORD, WORD, st.integers(1, 20), st.sampled_from([0, 1]))
+def test_what_is_worked_out_beforehand_changes_nothing(seed, trial, block, n_neurons, stream):
+    plain = np.empty((STEPS_PER_BLOCK, n_neurons), dtype=np.uint32)
+    fill_words(plain, np.uint64(seed), trial, block, stream)
+    terms = neuron_terms(n_neurons, np.uint64(seed), trial, stream)
+    fast = np.empty((STEPS_PER_BLOCK, terms.shape[1]), dtype=np.uint32)
+    draw_block(fast, terms, np.uint64(seed), trial, block)
+    assert np.array_equal(fast[:, :n_neurons], plain)
 
 
 @given(st.integers(0, 50), st.integers(1, 30), st.integers(1, 9))

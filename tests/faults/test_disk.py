@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from conftest import NAMES, Steps
+from every_step import NAMES, Steps
 from faulty import contents, file_system, run_in_child
 
 from circuitbias.cli import main

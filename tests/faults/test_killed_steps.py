@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from conftest import NAMES
+from every_step import NAMES
 from faulty import contents, die_after, die_before_the_rename, limit_files, run_in_child
 
 from circuitbias.cli import main

@@ -3,8 +3,9 @@ import pickle
 
 import numpy as np
 import pytest
+from scipy.sparse import coo_array, csr_array
 
-from circuitbias.networks import Network, ring_network
+from circuitbias.networks import Network, is_circulant, ring_network
 
 
 def make(**changes):
@@ -40,6 +41,36 @@ def test_round_trip(network, tmp_path):
         old, new = getattr(network, field.name), getattr(again, field.name)
         assert type(old) is type(new)
         assert np.array_equal(old, new)
+
+
+def test_sparse_weights_stay_sparse(tmp_path):
+    entries = [0.5, -1.0, 2.0], ([2, 0, 0], [1, 1, 2])
+    network = make(weights=coo_array(entries, shape=(3, 3)), positions=[0, 1, 2], drive_scale=[1, 1, 1])
+    network.save(tmp_path / "network.npz")
+    for each in (network, Network.load(tmp_path / "network.npz")):
+        assert isinstance(each.weights, csr_array) and each.n_neurons == 3
+        assert each.dense_weights().tolist() == [[0, -1, 2], [0, 0, 0], [0, 0.5, 0]]
+    many = make(weights=csr_array((30_000, 30_000)), positions=np.zeros(30_000), drive_scale=np.ones(30_000))
+    with pytest.raises(ValueError, match=r"30000 neurons takes 7200 MB; allowed are 3200 MB, 20000 neurons"):
+        many.dense_weights()
+
+
+@pytest.mark.parametrize("change", [(0, 1, 0.0), (2, 3, -0.5), (4, 0, np.nextafter(0.5, 1))])
+def test_sparse_weights_are_circulant_where_dense_ones_are(change):
+    weights = np.roll(np.diag([0.5] * 5), 1, axis=1)
+    np.fill_diagonal(weights, np.arange(5))
+    assert is_circulant(weights) and is_circulant(csr_array(weights))
+    i, j, value = change
+    weights[i, j] = value
+    assert is_circulant(weights) == is_circulant(csr_array(weights)) == (abs(value - 0.5) < 1e-9)
+
+
+@pytest.mark.parametrize("indices", [[0, 3], [0, -1]])
+def test_indices_out_of_range_are_refused(indices):
+    weights = csr_array((3, 3))
+    weights.data, weights.indices, weights.indptr = np.ones(2), np.array(indices), np.array([0, 1, 2, 2])
+    with pytest.raises(ValueError, match="indices"):
+        make(weights=weights, positions=[0, 1, 2], drive_scale=[1, 1, 1])
 
 
 def test_saving_twice_gives_the_same_bytes(tmp_path):

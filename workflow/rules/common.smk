@@ -12,6 +12,7 @@ from circuitbias.config import (
 )
 from circuitbias.estimators.registry import module_of
 from circuitbias.experiments import SUMMARISED
+from circuitbias.job_sizes import job_memory_mb, job_minutes
 from circuitbias.provenance import code_hash
 
 RESULTS = f"results/{config['name']}"
@@ -32,7 +33,7 @@ COMPARISON = [f"{RESULTS}/paper_comparison.csv"] if compares_with_paper(config) 
 
 
 wildcard_constraints:
-    r="[0-9.e-]+",
+    r="[0-9.e+-]+",
     seed="[0-9]+",
     estimator="[a-z][a-z0-9_]*",
     experiment="|".join(config["experiments"]) or "none",
@@ -140,6 +141,24 @@ def estimator_options(wildcards):
     """Options of a method as JSON: all its keys but the name of the method."""
     entry = config["estimators"][wildcards.estimator]
     return json.dumps({key: value for key, value in entry.items() if key != "method"})
+
+
+def minutes(step):
+    """Time that a cluster is asked for; on one's own machine nothing is done with it."""
+    return lambda wildcards, attempt: job_minutes(
+        config, step, estimator_or_experiment(wildcards), attempt
+    )
+
+
+def memory(step):
+    """Memory that a cluster is asked for, in MB."""
+    return lambda wildcards, attempt: job_memory_mb(
+        config, step, estimator_or_experiment(wildcards), attempt
+    )
+
+
+def estimator_or_experiment(wildcards):
+    return wildcards.get("estimator") or wildcards.get("experiment")
 
 
 @cache

@@ -9,7 +9,12 @@ rule simulate:
         f"{BENCHMARKS}/simulate/r{{r}}_seed{{seed}}.tsv"
     conda:
         "../envs/circuitbias.yml"
-    threads: config["simulation"]["trials"]
+    # On a GPU trials are not threads.
+    threads: 1 if config["device"] == "cuda" else config["simulation"]["trials"]
+    resources:
+        gpu=int(config["device"] == "cuda"),
+        mem_mb=memory("simulate"),
+        runtime=minutes("simulate"),
     params:
         parameters=lambda wildcards: json.dumps(
             {"r": float(wildcards.r), "theta": THETA[wildcards.r], **config["model"]}
@@ -18,10 +23,11 @@ rule simulate:
             f"--{key.replace('_', '-')} {value}"
             for key, value in config["simulation"].items()
         ),
+        device=config["device"],
         code=step_code("simulate"),
     shell:
         "circuitbias simulate --network {input.network:q} --parameters {params.parameters:q}"
-        " --seed {wildcards.seed} {params.recording} --threads {threads}"
+        " --seed {wildcards.seed} {params.recording} --threads {threads} --device {params.device}"
         " --output {output:q} 2>&1 | tee {log:q}"
 
 
@@ -35,6 +41,9 @@ rule activity:
         f"{LOGS}/activity/r{{r}}_seed{{seed}}.log",
     conda:
         "../envs/circuitbias.yml"
+    resources:
+        mem_mb=memory("activity"),
+        runtime=minutes("activity"),
     params:
         code=step_code("activity"),
     shell:

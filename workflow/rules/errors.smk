@@ -10,6 +10,7 @@ rule errors:
         repetitions=f"{RESULTS}/errors_over_seeds.csv",
     log:
         f"{LOGS}/errors.log",
+    localrule: True
     conda:
         "../envs/circuitbias.yml"
     params:
@@ -35,6 +36,7 @@ rule compare:
         summary=f"{RESULTS}/paper_comparison.txt",
     log:
         f"{LOGS}/compare.log",
+    localrule: True
     conda:
         "../envs/circuitbias.yml"
     params:

@@ -11,7 +11,8 @@ rule estimate:
     conda:
         "../envs/circuitbias.yml"
     resources:
-        mem_mb=config["memory_mb"] + 1000,
+        mem_mb=memory("estimate"),
+        runtime=minutes("estimate"),
         memory_mb=config["memory_mb"],
         gpu=int(config["device"] == "cuda"),
     params:

@@ -14,7 +14,8 @@ rule experiment:
     conda:
         "../envs/circuitbias.yml"
     resources:
-        mem_mb=config["memory_mb"] + 1000,
+        mem_mb=memory("experiment"),
+        runtime=minutes("experiment"),
         memory_mb=config["memory_mb"],
         gpu=int(config["device"] == "cuda"),
     params:
@@ -53,6 +54,7 @@ rule gather:
         ),
     log:
         f"{LOGS}/experiments/{{experiment}}.log",
+    localrule: True
     conda:
         "../envs/circuitbias.yml"
     params:
@@ -68,6 +70,7 @@ rule summarise:
         f"{EXPERIMENTS}/{{experiment}}_summary.csv",
     log:
         f"{LOGS}/experiments/{{experiment}}_summary.log",
+    localrule: True
     conda:
         "../envs/circuitbias.yml"
     params:

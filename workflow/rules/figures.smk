@@ -10,6 +10,7 @@ rule figure1:
         ),
     log:
         f"{LOGS}/figure1.log",
+    localrule: True
     conda:
         "../envs/circuitbias.yml"
     params:
@@ -36,6 +37,7 @@ rule figure2:
         ),
     log:
         f"{LOGS}/figure2.log",
+    localrule: True
     conda:
         "../envs/circuitbias.yml"
     params:
@@ -68,6 +70,7 @@ for figure, tables in FIGURE_TABLES.items():
             ),
         log:
             f"{LOGS}/{figure}.log",
+        localrule: True
         conda:
             "../envs/circuitbias.yml"
         params:

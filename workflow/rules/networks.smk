@@ -5,10 +5,12 @@ rule network:
         NETWORK,
     log:
         f"{LOGS}/network.log",
+    localrule: True
     conda:
         "../envs/circuitbias.yml"
     params:
-        options=json.dumps(config["network"]),
+        # A function: what looks like a wildcard in a name of the user's is none.
+        options=lambda wildcards: json.dumps(config["network"]),
         code=step_code("network"),
     shell:
         "circuitbias network --options {params.options:q} --output {output:q} 2>&1 | tee {log:q}"

@@ -115,7 +115,8 @@ def _error_table(rows) -> list[str]:
     for quantity in quantities:
         head += [f"{quantity.removesuffix('_l1')}: published", "expected", "ours", "ratio"]
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
-    for (r, condition), line in rows.groupby(["r", "condition"], sort=False):
+    in_order = rows.sort_values("r", kind="stable")
+    for (r, condition), line in in_order.groupby(["r", "condition"], sort=False):
         cells = [f"{r:g}", *([condition] if conditioned else [])]
         by_quantity = line.set_index("quantity")
         for quantity in quantities:
@@ -136,7 +137,7 @@ def _value_table(rows) -> list[str]:
         "| estimator | r | spikes | condition | published | expected | ours | z | verdict |",
         "|---" * 9 + "|",
     ]
-    for row in rows.itertuples():
+    for row in rows.sort_values("r", kind="stable").itertuples():
         spikes = "" if np.isnan(row.n_spikes) else f"{row.n_spikes:.3g}"
         error = "" if np.isnan(row.standard_error) else f" ± {row.standard_error:.2g}"
         cells = [row.estimator, f"{row.r:g}", spikes, row.condition, f"{row.published:.4g}"]

@@ -45,7 +45,7 @@ def fingerprint(network: Network, description: dict) -> str:
     """
     code = {"code": code_hash("circuitbias.dynamics.simulate"), "numba": numba.__version__}
     digest = hashlib.sha256(json.dumps(description | code, sort_keys=True).encode())
-    for values in (network.weights, network.drive_scale):
+    for values in (*network.weight_arrays().values(), network.drive_scale):
         digest.update(values.tobytes())
     return digest.hexdigest()
 

@@ -6,13 +6,18 @@ from numbers import Integral
 
 import numpy as np
 
+from circuitbias.dynamics.device import simulation_device
 from circuitbias.dynamics.engines.cpu import advance
 from circuitbias.dynamics.engines.philox import STREAM_INITIAL_STATE, uniforms
+from circuitbias.dynamics.engines.rows import SynapticRows
 from circuitbias.dynamics.parameters import ThresholdParameters, require
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment
 
 FIRST_SPIKE = "first_spike"
+EVENTS_A_SEGMENT = 2**18
+"""A segment also ends with the step in which it gets more events than this."""
+
 _NEVER = 2**62
 _SIDE_BY_SIDE = 32  # trials under way at a time: their segments alternate, whatever the number of threads
 
@@ -21,21 +26,20 @@ class SilentNetworkError(RuntimeError):
     """Nobody has fired for longer than allowed: the run would never reach its number of spikes."""
 
 
-class _Trial:
+class Trial:
     """One trial: the engine's state, and how much is still to be recorded."""
 
     _COUNTERS = ("_step", "_start", "_last_spike", "_spikes_left", "_steps_left")
 
-    def __init__(self, number, drive, row_weights, parameters, seed, n_spikes, n_steps, max_silent_steps):
+    def __init__(self, number, drive, rows, parameters, seed, n_spikes, n_steps, max_silent_steps):
         self.number = number
-        self._parameters = parameters
-        self._row_weights = row_weights
-        self._margin = parameters.theta - drive
-        self._noise_sd = parameters.sigma * np.abs(drive)  # the noise is symmetric
+        self.parameters = parameters
+        self.rows = rows
+        self.margin = parameters.theta - drive
+        self.noise_sd = parameters.sigma * np.abs(drive)  # the noise is symmetric
         activation = uniforms(seed, number, 0, 1, len(drive), STREAM_INITIAL_STATE)[0]
-        # A plain sum over rows has one order of additions everywhere; a matrix product has not.
-        self.h = (activation[:, None] * self._row_weights).sum(axis=0)
-        self._seed = np.uint64(seed)
+        self.h = rows.summed(activation)
+        self.seed = np.uint64(seed)
         self._step = 0
         self._start = 0  # step at which recording starts
         self._last_spike = -1
@@ -45,6 +49,7 @@ class _Trial:
 
     @property
     def finished(self) -> bool:
+        """Whether all of it has been recorded."""
         return self._spikes_left <= 0 or self._steps_left <= 0
 
     def counters(self) -> list[int]:
@@ -57,18 +62,18 @@ class _Trial:
             setattr(self, name, int(value))
         self.h[:] = h
 
-    def _advance(self, n_steps, stop_after=_NEVER):
-        """Run the engine; return the events, sorted by step and neuron."""
-        capacity = len(self.h) + min(n_steps * len(self.h), 2**18)
+    def _run(self, n_steps, stop_after):
+        """Run the engine; return how many steps it did, and the events, sorted by step and neuron."""
+        capacity = len(self.h) + min(n_steps * len(self.h), EVENTS_A_SEGMENT)
         steps, neurons = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int32)
         done, n_events = advance(
             self.h,
-            self._row_weights,
-            self._parameters.decay,
-            self._margin,
-            self._noise_sd,
-            self._parameters.rho,
-            self._seed,
+            *self.rows,
+            self.parameters.decay,
+            self.margin,
+            self.noise_sd,
+            self.parameters.rho,
+            self.seed,
             self.number,
             self._step,
             n_steps,
@@ -76,15 +81,20 @@ class _Trial:
             steps,
             neurons,
         )
+        return done, steps[:n_events].copy(), neurons[:n_events].copy()
+
+    def _advance(self, n_steps, stop_after=_NEVER):
+        """Run and look for silences; return the events."""
+        done, steps, neurons = self._run(n_steps, stop_after)
         self._step += done
         # Silences within the chunk count too: how the steps are cut must make no difference.
-        fired = np.concatenate(([self._last_spike], steps[:n_events], [self._step]))
+        fired = np.concatenate(([self._last_spike], steps, [self._step]))
         silences = np.diff(fired) - 1
         longest = silences.argmax()
         if silences[longest] >= self._max_silent_steps:
             raise SilentNetworkError(self._silence(fired[longest] + 1, silences[longest]))
         self._last_spike = fired[-2]
-        return steps[:n_events].copy(), neurons[:n_events].copy()
+        return steps, neurons
 
     def burn_in(self, burn_in, chunk_steps) -> Segment | None:
         """Run up to the start of recording; the segment of the first spike's step, if it starts there."""
@@ -111,7 +121,7 @@ class _Trial:
         return Segment(self.number, first_step - self._start, n_steps, steps - self._start, neurons)
 
     def _silence(self, first_step, n_steps) -> str:
-        p = self._parameters
+        p = self.parameters
         return (
             f"no neuron has fired for {n_steps} steps ({n_steps * p.dt_ms / 1000:g} s) from step "
             f"{first_step} of trial {self.number} on: theta={p.theta:g} is out of reach of the drive "
@@ -131,6 +141,9 @@ class Simulation:
     Takes the arguments of `simulate`, and raises what it raises. Where to cut (``chunk_steps``) is part of
     what an interrupted simulation must be given again; ``threads`` is not.
     """
+
+    _trial_type = Trial
+    _side_by_side = _SIDE_BY_SIDE
 
     def __init__(
         self,
@@ -162,16 +175,16 @@ class Simulation:
             quotas = [n_spikes // trials + (trial < n_spikes % trials) for trial in range(trials)]
 
         drive = parameters.b * network.drive_scale
-        row_weights = np.ascontiguousarray(parameters.r * network.weights)  # shared: they may be large
+        rows = SynapticRows.of(network.weights, parameters.r)  # shared: they may be large
 
         def trial(number):
-            shared = drive, row_weights, parameters, seed
-            return _Trial(number, *shared, quotas[number], n_steps, max_silent_steps)
+            shared = drive, rows, parameters, seed
+            return self._trial_type(number, *shared, quotas[number], n_steps, max_silent_steps)
 
         self._trial, self._n_trials, self._threads = trial, trials, threads
         self._burn_in, self._chunk_steps = burn_in, chunk_steps
         self._n_started = 0
-        self._running: list[_Trial] = []
+        self._running: list[Trial] = []
 
     @property
     def finished(self) -> bool:
@@ -180,9 +193,9 @@ class Simulation:
 
     def advance_round(self) -> list[Segment]:
         """Record one more segment of each trial that is under way, having started those that come next."""
-        end = min(self._n_started + _SIDE_BY_SIDE - len(self._running), self._n_trials)
+        end = min(self._n_started + self._side_by_side - len(self._running), self._n_trials)
         newcomers = range(self._n_started, end)
-        with ThreadPoolExecutor(self._threads) as pool:
+        with self._workers() as pool:
             started = list(pool.map(self._start, newcomers))
             self._n_started = end
             self._running += [trial for trial, _ in started]
@@ -191,6 +204,9 @@ class Simulation:
             segments += pool.map(lambda trial: trial.next_segment(self._chunk_steps), self._running)
         self._drop_finished()
         return segments
+
+    def _workers(self):
+        return ThreadPoolExecutor(self._threads)
 
     def _start(self, number):
         trial = self._trial(number)
@@ -235,11 +251,12 @@ def simulate(
     max_silent_steps: int = 1_000_000,
     threads: int = 1,
     chunk_steps: int = 2**16,
+    device: str = "cpu",
 ) -> Iterator[Segment]:
     """Simulate the threshold model and record its spikes.
 
     Exact: see `circuitbias.dynamics.engines.cpu` for the equations. The spikes depend on the network, the
-    parameters, the seed and the number of the trial alone, not on ``threads`` or ``chunk_steps``.
+    parameters, the seed and the number of the trial alone, not on ``threads``, ``chunk_steps`` or ``device``.
 
     Parameters
     ----------
@@ -261,6 +278,9 @@ def simulate(
         Trials that run at the same time, up to 32.
     chunk_steps : int, optional
         Most steps in a segment.
+    device : {"cpu", "cuda", "auto"}, optional
+        Where to run; on a GPU all trials run at once, and ``threads`` has no meaning. See
+        `circuitbias.dynamics.device.simulation_device`.
 
     Yields
     ------
@@ -278,17 +298,14 @@ def simulate(
     ----------
     Das & Fiete, Nat. Neurosci. 23:1286 (2020).
     """
-    simulation = Simulation(
-        network,
-        parameters,
-        seed=seed,
-        n_spikes=n_spikes,
-        n_steps=n_steps,
-        trials=trials,
-        burn_in=burn_in,
-        max_silent_steps=max_silent_steps,
-        threads=threads,
-        chunk_steps=chunk_steps,
-    )
+    options = {"n_spikes": n_spikes, "n_steps": n_steps, "trials": trials, "burn_in": burn_in}
+    options |= {"max_silent_steps": max_silent_steps, "threads": threads, "chunk_steps": chunk_steps}
+    if simulation_device(device, network.n_neurons, trials) == "cuda":
+        from circuitbias.dynamics.simulate_cuda import simulate_batch  # needs numba-cuda
+
+        for _, segment in simulate_batch([network], [parameters], [seed], **options):
+            yield segment
+        return
+    simulation = Simulation(network, parameters, seed=seed, **options)
     while not simulation.finished:
         yield from simulation.advance_round()

@@ -64,7 +64,7 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
         [
             run_of(run)
             | errors_of(network, run)
-            | detection_scores(network.weights, run.values)
+            | detection_scores(network.dense_weights(), run.values)
             | {
                 "n_counts": sum_of_counts(run, run_of(run)["n_spikes"]),
                 "run_time_s": run.diagnostics["run_time_s"],
@@ -84,7 +84,7 @@ def errors_of(network: Network, couplings: Couplings) -> dict:
         scale of `fit_profile_scale`; ``n_pairs``. Of a network that is not circulant ``scale`` and ``total``
         alone are not NaN.
     """
-    weights, values = network.weights, couplings.values
+    weights, values = network.dense_weights(), couplings.values
     if network.circulant:
         errors = circulant_errors(weights, values)
         older = circulant_errors(weights, values, fit_profile_scale(weights, values))
@@ -128,7 +128,7 @@ def repetition_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFram
     rows = [
         dict(zip(CONDITION, key, strict=True))
         | {"n_seeds": len(stack)}
-        | vars(seed_errors(network.weights, np.stack(stack)))
+        | vars(seed_errors(network.dense_weights(), np.stack(stack)))
         for key, stack in stacks.items()
         if len(stack) > 1
     ]
@@ -153,11 +153,11 @@ def profile_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
     tables = []
     for run in runs if network.circulant else ():
         key = run_of(run)
-        scaled = fit_scale(network.weights, run.values) * run.values
+        scaled = fit_scale(network.dense_weights(), run.values) * run.values
         profile = pd.DataFrame(
             {
                 "offset": np.arange(network.n_neurons),
-                "weight": offset_profile(network.weights),
+                "weight": offset_profile(network.dense_weights()),
                 "coupling": offset_profile(scaled),
             }
         )

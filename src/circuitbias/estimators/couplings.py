@@ -97,7 +97,7 @@ class Couplings:
                 },
                 provenance=json.loads(str(parts["provenance"])),
             )
-        except DamagedFileError:
+        except (OSError, DamagedFileError):
             raise
-        except (KeyError, ValueError) as error:  # the arrays of another kind of file
+        except Exception as error:  # the arrays of another kind of file: json and numpy fail in many ways
             raise damaged(path, "file of couplings", error) from error

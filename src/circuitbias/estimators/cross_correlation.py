@@ -22,23 +22,55 @@ from circuitbias.spikes.segments import SpikeSource
 MEASURES = ("zero_lag", "peak", "z_score")
 
 
+_EVENTS_AT_ONCE = 2**21  # so many events are gone through neuron by neuron
+
+
 @njit(nogil=True, cache=True)
-def _count_pairs(pairs, bins, neurons, first_new):
+def _count_pairs(pairs, bins, neurons, order, oldest):
     """Add each pair of spikes that ends with a new one: ``pairs[later, earlier, lag]``.
 
-    ``pairs`` has shape (n, n, lags); events come sorted by bin, those before ``first_new`` are past.
+    One neuron's spikes after the other: what they add to is then small enough to stay near the processor.
+
+    Parameters
+    ----------
+    pairs : ndarray of int64, shape (n, n, lags)
+    bins, neurons : ndarray of int
+        Of the events, sorted by bin.
+    order, oldest : ndarray of int
+        Indices of the new events, sorted by neuron; for each, that of the first event within the lags.
     """
-    longest = pairs.shape[2] - 1
-    oldest = 0
-    for event in range(first_new, bins.shape[0]):
-        while bins[event] - bins[oldest] > longest:
-            oldest += 1
-        ending = pairs[neurons[event]]
-        for past in range(oldest, event):
-            lag = bins[event] - bins[past]
-            ending[neurons[past], lag] += 1
-            if lag == 0:  # at lag 0 neither is the earlier one
-                pairs[neurons[past], neurons[event], 0] += 1
+    for event, first in zip(order, oldest):  # noqa: B905 (numba's zip knows no strict)
+        ending, now = pairs[neurons[event]], bins[event]
+        for past in range(first, event):
+            ending[neurons[past], now - bins[past]] += 1
+
+
+def _add_events(pairs, codes, first_new):
+    """Add the pairs that end with one of ``codes[first_new:]``: sorted, each a bin times n plus a neuron."""
+    n, longest = pairs.shape[0], pairs.shape[2] - 1
+    if first_new == len(codes):
+        return
+    bins = codes // n
+    neurons = (codes - bins * n).astype(np.int32)
+    bins = (bins - bins[0]).astype(np.int32 if bins[-1] - bins[0] < 2**31 else np.int64)
+    order = np.argsort(neurons[first_new:], kind="stable") + first_new
+    oldest = np.searchsorted(bins, bins[first_new:] - longest)[order - first_new]
+    _count_pairs(pairs, bins, neurons, order, oldest)
+
+
+def _codes(source, trial, n_bins, bin_steps, progress):
+    """One number per event, its bin times n plus its neuron: sorted as the events are, many at a time."""
+    waiting, n_waiting = [], 0
+    for segment in source.segments(trial):
+        complete = segment.steps < n_bins * bin_steps
+        waiting.append(segment.steps[complete] // bin_steps * source.n_neurons + segment.neurons[complete])
+        n_waiting += len(waiting[-1])
+        progress.add(segment.n_steps)
+        if n_waiting >= _EVENTS_AT_ONCE:
+            yield np.concatenate(waiting)
+            waiting, n_waiting = [], 0
+    if n_waiting:
+        yield np.concatenate(waiting)
 
 
 def correlogram(source: SpikeSource, bin_steps: int, longest_lag: int, binarise: bool = False) -> np.ndarray:
@@ -74,21 +106,16 @@ def correlogram(source: SpikeSource, bin_steps: int, longest_lag: int, binarise:
     pairs = np.zeros((n, n, longest_lag + 1), dtype=np.int64)
     spikes = np.zeros(n, dtype=np.int64)
     progress = Countdown(float(source.trial_steps.sum()), "steps correlated")
-    trial, last_codes = None, np.empty(0, dtype=np.int64)
-    for segment in source.segments():
-        if segment.trial != trial:
-            trial, last_codes = segment.trial, np.empty(0, dtype=np.int64)
-        # One number per event, sorted as the events are: its bin, then its neuron.
-        complete = segment.steps < trial_bins[trial] * bin_steps
-        codes = segment.steps[complete] // bin_steps * n + segment.neurons[complete]
-        codes = np.setdiff1d(codes, last_codes) if binarise else codes
-        spikes += np.bincount(codes % n, minlength=n)
-        first_new = len(last_codes)
-        codes = np.concatenate([last_codes, codes])
-        _count_pairs(pairs, codes // n, codes % n, first_new)
-        last_codes = codes[codes // n >= (codes[-1] // n if len(codes) else 0) - longest_lag]
-        progress.add(segment.n_steps)
+    for trial, n_bins in enumerate(trial_bins):
+        past = np.empty(0, dtype=np.int64)  # codes that the next ones can look back at
+        for codes in _codes(source, trial, n_bins, bin_steps, progress):
+            new = np.setdiff1d(codes, past) if binarise else codes
+            spikes += np.bincount(new % n, minlength=n)
+            codes = np.concatenate([past, new])
+            _add_events(pairs, codes, len(past))
+            past = codes[codes // n >= codes[-1] // n - longest_lag]
 
+    pairs[:, :, 0] += pairs[:, :, 0].T.copy()  # at lag 0 neither is the earlier one
     products = pairs.transpose(2, 1, 0).astype(np.float64)
     products[0] += np.diag(spikes)  # a spike also pairs with itself
     n_bins = trial_bins.sum()

@@ -53,7 +53,7 @@ def run(
     ValueError
         If the weights are not circulant or favour no pattern.
     """
-    period = bump_period(network.weights) if network.circulant else np.nan
+    period = bump_period(network.dense_weights()) if network.circulant else np.nan
     if not np.isfinite(period):
         raise ValueError(
             f"patterns: network {network.name!r} must have circulant weights that favour a pattern"

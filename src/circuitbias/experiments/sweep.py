@@ -38,10 +38,11 @@ def try_estimate(entry: dict, source: SpikeSource, network: Network, resources: 
     DamagedFileError, MemoryLimitError
     """
     options = {key: value for key, value in entry.items() if key != "method"}
+    weights = network.dense_weights()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", EstimationWarning)
         try:
-            couplings = estimate(entry["method"], source, weights=network.weights, **resources, **options)
+            couplings = estimate(entry["method"], source, weights=weights, **resources, **options)
         except (DamagedFileError, MemoryLimitError):
             raise  # what the data allow has nothing to do with these
         except ValueError as refusal:

@@ -77,7 +77,7 @@ def run(
         ]
     )
     arrays = {
-        name: fit_scale(network.weights, couplings.values) * couplings.values
+        name: fit_scale(network.dense_weights(), couplings.values) * couplings.values
         for name, couplings in estimates.items()
     }
     return table, arrays | graph.arrays | _examples(network, source, graph.diagnostics["lag_bins"])

@@ -5,6 +5,7 @@ import inspect
 from circuitbias.networks.files import file_network, read_weights
 from circuitbias.networks.network import Network, is_circulant
 from circuitbias.networks.ring import ring_network, ring_weights
+from circuitbias.networks.sparse import sparse_network
 
 __all__ = [
     "FAMILIES",
@@ -15,9 +16,10 @@ __all__ = [
     "read_weights",
     "ring_network",
     "ring_weights",
+    "sparse_network",
 ]
 
-FAMILIES = {"ring": ring_network, "file": file_network}
+FAMILIES = {"ring": ring_network, "file": file_network, "sparse": sparse_network}
 
 
 def build_network(options: dict) -> Network:
@@ -26,7 +28,7 @@ def build_network(options: dict) -> Network:
     Parameters
     ----------
     options : dict
-        `family` ("ring" or "file") and the arguments of `ring_network` or `file_network`.
+        `family` and the arguments of its function in `FAMILIES`.
 
     Raises
     ------

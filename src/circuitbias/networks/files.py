@@ -5,12 +5,11 @@ import os
 import warnings
 from pathlib import Path
 
-import h5py
 import numpy as np
-import scipy.io
-import scipy.sparse
 
+from circuitbias.networks.mat_files import read_mat
 from circuitbias.networks.network import Network, checked_weights, is_circulant
+from circuitbias.reading import check_size, read_npy, read_npz
 
 
 def read_weights(path: str | os.PathLike, variable: str | None = None) -> np.ndarray:
@@ -33,8 +32,9 @@ def read_weights(path: str | os.PathLike, variable: str | None = None) -> np.nda
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file cannot be read, if it is not clear which variable is meant, or if the matrix is
-        not square, real and finite with at least 2 neurons.
+        If the file cannot be read or is too large (`circuitbias.reading.LARGEST_BYTES`), if it is not
+        clear which variable is meant, or if the matrix is not square, real and finite with at least
+        2 neurons.
     """
     path = Path(path)
     suffix = path.suffix.lower()
@@ -98,52 +98,23 @@ def _wanted(names: list[str], variable: str | None) -> list[str]:
 
 
 def _read_npy(path: Path, variable: str | None) -> dict:
-    with open(path, "rb") as file:
-        # read_array and not np.load, which would take other formats for .npy by their content
-        return {"": np.lib.format.read_array(file, allow_pickle=False)}
+    with open(path, "rb") as file:  # np.load would take other formats for .npy by their content
+        return {"": read_npy(file, path.stat().st_size)}
 
 
 def _read_npz(path: Path, variable: str | None) -> dict:
-    with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-        return {name: archive[name] for name in _wanted(archive.files, variable)}
+    return read_npz(path, lambda names: _wanted(names, variable))
 
 
 def _read_csv(path: Path, variable: str | None) -> dict:
-    with warnings.catch_warnings():
+    check_size("its text", path.stat().st_size)
+    with warnings.catch_warnings(), open(path, encoding="utf-8-sig") as file:
         warnings.filterwarnings("ignore", "loadtxt: input contained no data")  # we say it ourselves
-        return {"": np.loadtxt(path, delimiter=",", ndmin=2, encoding="utf-8-sig")}
+        return {"": np.loadtxt(file, delimiter=",", ndmin=2)}
 
 
 def _read_mat(path: Path, variable: str | None) -> dict:
-    if h5py.is_hdf5(path):
-        return _read_mat73(path, variable)
-    names = [name for name, *_ in scipy.io.whosmat(path)]
-    content = scipy.io.loadmat(path, variable_names=_wanted(names, variable))
-    return {
-        name: a.toarray() if scipy.sparse.issparse(a) else np.asarray(a)
-        for name, a in content.items()
-        if not name.startswith("__")
-    }
-
-
-def _read_mat73(path: Path, variable: str | None) -> dict:
-    """Read a MATLAB v7.3 file, which is HDF5 with the axes reversed (column-major)."""
-    with h5py.File(path, "r") as file:
-        arrays = {}
-        for name in _wanted(list(file), variable):
-            item = file[name]
-            if "MATLAB_sparse" in item.attrs:  # compressed columns; the attribute is the row count
-                # an all-zero matrix has jc only
-                data, ir = (item[k][()] if k in item else np.zeros(0, int) for k in ("data", "ir"))
-                jc = item["jc"][()]
-                shape = (int(item.attrs["MATLAB_sparse"]), len(jc) - 1)
-                arrays[name] = scipy.sparse.csc_array((data, ir, jc), shape=shape).toarray()
-            elif isinstance(item, h5py.Dataset) and item.attrs.get("MATLAB_class") != b"char":
-                if "MATLAB_empty" in item.attrs:  # then the numbers stored are the shape
-                    arrays[name] = np.empty(item[()].astype(int))
-                else:
-                    arrays[name] = item[()].T
-        return arrays
+    return read_mat(path, lambda names: _wanted(names, variable))
 
 
 _READERS = {".npy": _read_npy, ".npz": _read_npz, ".csv": _read_csv, ".mat": _read_mat}

@@ -2,11 +2,17 @@
 
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 
 import numpy as np
+import scipy.sparse
 
 from circuitbias.files import DamagedFileError, atomic_path, read_arrays
+
+LARGEST_DENSE_MB = 3200
+"""A matrix of all pairs of 20 000 neurons."""
+
+_COMPRESSED = ("data", "indices", "indptr")
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,8 +21,9 @@ class Network:
 
     Parameters
     ----------
-    weights : array (n, n)
-        W0; `weights[i, j]` is the weight from neuron i (pre) to neuron j (post), unscaled by r.
+    weights : array (n, n), dense or sparse
+        W0; `weights[i, j]` is the weight from neuron i (pre) to neuron j (post), unscaled by r. A sparse
+        one (any of `scipy.sparse`) is kept as a `scipy.sparse.csr_array`: memory then grows with synapses.
     positions : array (n,)
         Where each neuron lies; for a ring its index.
     drive_scale : array (n,)
@@ -68,11 +75,37 @@ class Network:
     @property
     def n_neurons(self) -> int:
         """Number of neurons n."""
-        return len(self.weights)
+        return self.weights.shape[0]
+
+    def dense_weights(self) -> np.ndarray:
+        """Return W0 as an ordinary matrix, for what compares all pairs of neurons.
+
+        Raises
+        ------
+        ValueError
+            If that would take more than `LARGEST_DENSE_MB`.
+        """
+        if not scipy.sparse.issparse(self.weights):
+            return self.weights
+        size_mb = 8e-6 * self.n_neurons**2
+        if size_mb > LARGEST_DENSE_MB:
+            raise ValueError(
+                f"weights: a matrix of all pairs of {self.n_neurons} neurons takes {size_mb:.0f} MB; "
+                f"allowed are {LARGEST_DENSE_MB} MB, {int((LARGEST_DENSE_MB / 8e-6) ** 0.5)} neurons. Larger "
+                "networks can be simulated, but not be compared with an estimate pair by pair"
+            )
+        return self.weights.toarray()
+
+    def weight_arrays(self) -> dict[str, np.ndarray]:
+        """Return the arrays that W0 is made of, one or, if it is sparse, three, by the names in a file."""
+        if not scipy.sparse.issparse(self.weights):
+            return {"weights": self.weights}
+        return {f"weights_{name}": getattr(self.weights, name) for name in _COMPRESSED}
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the network to `path` in .npz format, aside and then renamed."""
-        parts = asdict(self) | {"provenance": json.dumps(self.provenance)}
+        parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "weights"}
+        parts |= self.weight_arrays() | {"provenance": json.dumps(self.provenance)}
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             np.savez_compressed(file, **parts)
 
@@ -89,41 +122,61 @@ class Network:
         """
         try:
             parts = read_arrays(path, "network file")
+            if "weights" not in parts:
+                data, indices, starts = (parts.pop(f"weights_{name}") for name in _COMPRESSED)
+                shape = (len(starts) - 1,) * 2
+                parts["weights"] = scipy.sparse.csr_array((data, indices, starts), shape=shape)
             parts = {field.name: parts[field.name] for field in fields(cls)}
             for key in ("name", "circulant", "provenance"):
                 parts[key] = parts[key].item()
             parts["provenance"] = json.loads(parts["provenance"])
             return cls(**parts)
-        except (KeyError, ValueError) as error:  # damaged, or the arrays of another kind of file
+        except OSError:
+            raise  # missing or unreadable: the system's own message is the clear one
+        except Exception as error:  # damaged, or another kind of file: json and numpy fail in many ways
             reason = error.__cause__ or error
             raise DamagedFileError(
                 f"{path}: is no complete network file ({reason}). Delete it to have it made again"
             ) from error
 
 
-def checked_weights(values, name: str = "weights") -> np.ndarray:
+def checked_weights(values, name: str = "weights"):
     """Return `values` as a new float64 matrix, once it is sure to be a weight matrix.
 
     Parameters
     ----------
-    values : array-like (n, n)
+    values : array-like (n, n), or sparse
         Real numbers, [pre, post].
     name : str
         What the error messages call it.
+
+    Returns
+    -------
+    array (n, n), or scipy.sparse.csr_array (n, n)
+        As it was given. Of a sparse one, the entries of a row are in the order of the neurons, each once.
 
     Raises
     ------
     ValueError
         Unless it is square with n >= 2, real and finite.
     """
-    values = np.asarray(values)
+    sparse = scipy.sparse.issparse(values)
+    values = values if sparse else np.asarray(values)
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{name}: dtype is {values.dtype}; allowed are real numbers")
-    if values.ndim != 2 or values.shape[0] != values.shape[1] or len(values) < 2:
+    if values.ndim != 2 or values.shape[0] != values.shape[1] or values.shape[0] < 2:
         raise ValueError(f"{name}: shape is {values.shape}; allowed is a square matrix of at least 2 neurons")
-    values = np.array(values, dtype=np.float64, order="C")
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
+    if sparse:
+        values = scipy.sparse.csr_array(values, dtype=np.float64, copy=True)
+        values.check_format()  # compiled code trusts the indices
+        values.sum_duplicates()
+        bad = np.argwhere(~np.isfinite(values.data))[:, 0]
+        bad = [(int(np.searchsorted(values.indptr, k, "right")) - 1, int(values.indices[k])) for k in bad]
+    else:
+        with np.errstate(all="ignore"):  # what float64 cannot hold becomes infinite, and is named below
+            values = np.array(values, dtype=np.float64, order="C")
+        bad = np.argwhere(~np.isfinite(values)).tolist()
+    if bad:
         i, j = bad[0]
         raise ValueError(
             f"{name}: {len(bad)} entries are not finite, the first is [{i}, {j}] = {values[i, j]}"
@@ -131,16 +184,27 @@ def checked_weights(values, name: str = "weights") -> np.ndarray:
     return values
 
 
-def is_circulant(weights: np.ndarray, tolerance: float = 1e-9) -> bool:
+def is_circulant(weights, tolerance: float = 1e-9) -> bool:
     """Whether W0[i, j] depends on (j - i) mod n alone, the diagonal aside.
 
     Parameters
     ----------
-    weights : array (n, n)
+    weights : array (n, n), dense or sparse
     tolerance : float
         Allowed spread within one offset, relative to the largest off-diagonal weight.
     """
-    n = len(weights)
-    pre, offset = np.arange(n)[:, None], np.arange(1, n)
-    aligned = weights[pre, (pre + offset) % n]  # column d - 1 holds all weights at offset d
-    return bool((np.ptp(aligned, axis=0) <= tolerance * np.abs(aligned).max()).all())
+    n = weights.shape[0]
+    if scipy.sparse.issparse(weights):
+        entries = weights.tocoo()
+        offset = (entries.col - entries.row) % n
+        low, high = np.full(n, np.inf), np.full(n, -np.inf)
+        np.minimum.at(low, offset, entries.data)
+        np.maximum.at(high, offset, entries.data)
+        incomplete = np.bincount(offset, minlength=n) < n  # the others of this offset are 0
+        low[incomplete], high[incomplete] = low[incomplete].clip(max=0), high[incomplete].clip(min=0)
+        low, high = low[1:], high[1:]
+    else:
+        pre, offset = np.arange(n)[:, None], np.arange(1, n)
+        aligned = weights[pre, (pre + offset) % n]  # column d - 1 holds all weights at offset d
+        low, high = aligned.min(axis=0), aligned.max(axis=0)
+    return bool((high - low <= tolerance * max(np.abs(low).max(), np.abs(high).max())).all())

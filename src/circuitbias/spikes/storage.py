@@ -24,15 +24,17 @@ import h5py
 import numpy as np
 
 from circuitbias.files import DamagedFileError, atomic_path
+from circuitbias.reading import check_hdf5_storage, check_size, hdf5_item
 from circuitbias.spikes.segments import Segment, total_steps
 
 FORMAT, VERSION = np.bytes_("circuitbias-spikes"), 1
 LONGEST_SEGMENT = 2**16
+MOST_NEURONS = MOST_TRIALS = 2**20
+"""A file that claims more is damaged: couplings, or even the lengths of the trials, would fill the memory."""
 _BLOCK = 2**17  # spikes in a compressed block
 _AT_ONCE = 8 * _BLOCK  # spikes written or read in one go: a block is not unpacked for every segment in it
 _CHECKED = {"shuffle": True, "compression": "gzip", "compression_opts": 1, "fletcher32": True}
-# What h5py and what reads its answers raise for a damaged file, depending on the place of the damage.
-_DAMAGE = (OSError, RuntimeError, LookupError, ValueError, TypeError)
+_SPIKE_BYTES = 16  # most that a spike takes when it is read: gap, neuron and step
 
 
 class SpikeFileError(DamagedFileError):
@@ -201,11 +203,50 @@ class SpikeFile:
             self.n_neurons = int(file.attrs["n_neurons"])
             self.dt_ms = float(file.attrs["dt_ms"])
             self.metadata = json.loads(file.attrs["metadata"])
-            self._index = file["segments"][:]
-            self.n_spikes = len(file["neuron"])
-            if not len(file["gap"]) == self.n_spikes == self._index[:, 4].sum():
-                raise SpikeFileError(f"{self.path}: a damaged spike file, its index and its spikes differ")
+            index, neuron, gap = (hdf5_item(file, name) for name in ("segments", "neuron", "gap"))
+            for dataset in (index, neuron, gap):
+                check_hdf5_storage(dataset)
+            self.n_spikes = len(neuron)
+            self._check_kinds(index, neuron, gap)
+            check_size("its index", index.nbytes)
+            self._index = index[:]
+            self._check_index()
         self.trial_steps = total_steps(zip(self._index[:, 0], self._index[:, 2], strict=True))
+
+    # The kernels that count spikes look at no bounds: what leads out of them must not get through.
+
+    def _check_kinds(self, index: h5py.Dataset, neuron: h5py.Dataset, gap: h5py.Dataset) -> None:
+        if not 1 <= self.n_neurons <= MOST_NEURONS:
+            raise ValueError(f"{self.n_neurons} neurons; allowed are 1 to {MOST_NEURONS}")
+        if not 0 < self.dt_ms < np.inf:
+            raise ValueError(f"steps of {self.dt_ms} ms; allowed are finite numbers > 0")
+        if not isinstance(self.metadata, dict):
+            raise ValueError("its metadata are not a mapping")
+        spikes = (self.n_spikes,)
+        kinds = [(dataset.dtype, dataset.shape) for dataset in (index, neuron, gap)]
+        wanted = [(np.int64, (len(index), 5)), (np.min_scalar_type(self.n_neurons - 1), spikes)]
+        if kinds[:2] != wanted or kinds[2][0] != np.uint16:
+            raise ValueError(f"its parts are {kinds}")
+        if kinds[2][1] != spikes:
+            raise ValueError("its index and its spikes differ")
+
+    def _check_index(self) -> None:
+        trial, first_step, n_steps, start, size = self._index.T
+        checks = {
+            "numbers": self._index.min(initial=0) >= 0 and trial.max(initial=0) < MOST_TRIALS,
+            "lengths": n_steps.max(initial=0) <= LONGEST_SEGMENT and (size <= n_steps * self.n_neurons).all(),
+        }
+        ends = np.append(0, start + size)
+        if not (np.array_equal(start, ends[:-1]) and ends[-1] == self.n_spikes):
+            raise ValueError("its index and its spikes differ")
+        in_time = np.lexsort((first_step, trial))
+        trial, first_step, n_steps = trial[in_time], first_step[in_time], n_steps[in_time]
+        before = np.where(np.diff(trial, prepend=-1) == 0, np.roll(first_step + n_steps, 1), 0)
+        checks["times"] = np.array_equal(first_step, before)
+        if not all(checks.values()):
+            wrong = [what for what, sound in checks.items() if not sound]
+            raise ValueError(f"the {' and '.join(wrong)} of its segments are out of range")
+        check_size("its longest segment", _SPIKE_BYTES * int(size.max(initial=0)))
 
     @contextmanager
     def _open(self) -> Iterator[h5py.File]:
@@ -214,7 +255,7 @@ class SpikeFile:
                 yield file
         except SpikeFileError:
             raise
-        except _DAMAGE as error:
+        except Exception as error:  # h5py, and what reads its answers, can fail in any way
             raise SpikeFileError(
                 f"{self.path}: not a whole spike file: truncated, damaged or of another kind ({error}). "
                 "Delete it to have it made again"
@@ -235,7 +276,7 @@ class SpikeFile:
         Raises
         ------
         SpikeFileError
-            If a block does not match its checksum.
+            If a block does not match its checksum, or a spike lies outside its segment or network.
         """
         index = self._index[np.lexsort((self._index[:, 1], self._index[:, 0]))]
         if trial is not None:
@@ -252,8 +293,12 @@ class SpikeFile:
                     end += 1
                 spikes = slice(int(first[row]), int(last[end - 1]))
                 gaps, neurons = gap[spikes], neuron[spikes]
+                if neurons.max(initial=0) >= self.n_neurons:
+                    raise ValueError(f"neuron {neurons.max()} of {self.n_neurons}")
                 for which, first_step, n_steps, start, size in index[row:end].tolist():
                     span = slice(start - int(first[row]), start - int(first[row]) + size)
                     steps = np.cumsum(gaps[span], dtype=np.int64) + first_step
+                    if size and steps[-1] >= first_step + n_steps:
+                        raise ValueError(f"a spike in step {steps[-1]}, after the end of its segment")
                     yield Segment(which, first_step, n_steps, steps, neurons[span])
                 row = end

@@ -31,8 +31,8 @@ def json_object(argument: str, text: str) -> dict:
     """
     try:
         value = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{argument} {text!r} is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:  # numbers with too many digits; nesting too deep
+        raise ValueError(f"{argument} {text[:500]!r} is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise ValueError(f'{argument} {text!r} must be a JSON object, such as {{"key": 1}}')
+        raise ValueError(f'{argument} {text[:500]!r} must be a JSON object, such as {{"key": 1}}')
     return value

@@ -31,7 +31,7 @@ def run(arguments):
     """Do the step."""
     network, spikes = Network.load(arguments.network), SpikeFile(arguments.spikes)
     parameters = spikes.metadata["parameters"]
-    period = bump_period(network.weights) if network.circulant else np.nan
+    period = bump_period(network.dense_weights()) if network.circulant else np.nan
     patterns = [
         (n_spikes, pattern_strength(correlogram(window, bin_steps=1, longest_lag=0)[0], period))
         for n_spikes in PATTERN_WINDOWS

@@ -30,7 +30,7 @@ def run(arguments):
         spikes,
         memory_mb=arguments.memory_mb,
         device=arguments.device,
-        weights=Network.load(arguments.network).weights if arguments.network else None,
+        weights=Network.load(arguments.network).dense_weights() if arguments.network else None,
         **options,
     )
     couplings.provenance = describe(

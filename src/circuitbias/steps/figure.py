@@ -70,7 +70,7 @@ def _read_figure1(module, arguments) -> dict:
         )
     _check_examples(arguments.examples, {run.r for run in runs})
     return {
-        "weights": network.weights,
+        "weights": network.dense_weights(),
         "circulant": network.circulant,
         "runs": [runs[i] for i in np.argsort(seeds, kind="stable")],
         "examples": arguments.examples,
@@ -94,7 +94,7 @@ def _read_figure2(module, arguments) -> dict:
         if missing := set(errors.estimator) - set(estimates):
             raise ValueError(f"--couplings: no file of {', '.join(sorted(missing))} at r = {r:g}")
     return {
-        "weights": Network.load(arguments.network).weights,
+        "weights": Network.load(arguments.network).dense_weights(),
         "errors": errors,
         "profiles": read_table(arguments.profiles),
         "couplings": couplings,
@@ -108,7 +108,7 @@ def _read_tables(module, arguments) -> dict:
     inputs = {name: read_table(path) for name, path in paths.items()}
     if arguments.arrays:
         arrays = read_arrays(arguments.arrays)
-        inputs |= {"weights": Network.load(arguments.network).weights, "arrays": arrays}
+        inputs |= {"weights": Network.load(arguments.network).dense_weights(), "arrays": arrays}
     if examples := getattr(arguments, "examples", None):
         if len(inputs["table"]):  # networks without a ring have no profiles
             _check_examples(examples, set(inputs["table"].r))

@@ -1,8 +1,9 @@
 """Simulate the threshold model on a network and write its spikes."""
 
 from circuitbias.dynamics.checkpoint import Checkpoint, fingerprint, folder_of
+from circuitbias.dynamics.device import simulation_device
 from circuitbias.dynamics.parameters import ThresholdParameters
-from circuitbias.dynamics.simulate import FIRST_SPIKE, Simulation
+from circuitbias.dynamics.simulate import FIRST_SPIKE, Simulation, simulate
 from circuitbias.networks.network import Network
 from circuitbias.progress import Countdown
 from circuitbias.provenance import describe
@@ -25,6 +26,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--max-silent-steps", type=int, default=1_000_000)
     parser.add_argument("--threads", type=int, default=1, help="trials that run side by side")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda; auto: cuda for many trials")
     parser.add_argument("--output", required=True, help="spike file (.h5)")
 
 
@@ -33,22 +35,22 @@ def run(arguments):
     network = Network.load(arguments.network)
     parameters = ThresholdParameters.from_dict(json_object("--parameters", arguments.parameters))
     recording = {name: getattr(arguments, name) for name in ("seed", "n_spikes", "trials", "burn_in")}
-    simulation = Simulation(
-        network,
-        parameters,
-        **recording,
-        max_silent_steps=arguments.max_silent_steps,
-        threads=arguments.threads,
-    )
+    options = recording | {"max_silent_steps": arguments.max_silent_steps, "threads": arguments.threads}
     metadata = describe(network=network.provenance, model=parameters.to_dict(), **recording)
-    checkpoint = Checkpoint(folder_of(arguments.output), fingerprint(network, metadata))
-    progress = Countdown(arguments.n_spikes, "spikes", resumed=checkpoint.n_spikes)
+    checkpoint = None
+    if simulation_device(arguments.device, network.n_neurons, arguments.trials) == "cpu":
+        checkpoint = Checkpoint(folder_of(arguments.output), fingerprint(network, metadata))
+        segments = checkpoint.run(Simulation(network, parameters, **options))
+    else:  # without checkpoints: the device is ahead of what has been recorded
+        segments = simulate(network, parameters, **options, device="cuda")
+    resumed = checkpoint.n_spikes if checkpoint else 0
     write_spikes(
         arguments.output,
-        checkpoint.run(simulation),
+        segments,
         network.n_neurons,
         parameters.dt_ms,
         metadata,
-        progress=progress.add,
+        progress=Countdown(arguments.n_spikes, "spikes", resumed=resumed).add,
     )
-    checkpoint.remove()
+    if checkpoint:
+        checkpoint.remove()

@@ -1,0 +1,95 @@
+"""The simulator on a CUDA device, from one trial to many, beside the CPU's; estimators on both."""
+
+import os
+
+import numpy as np
+import pytest
+
+from circuitbias.dynamics.simulate import simulate
+from circuitbias.estimators import estimate
+from circuitbias.published import thresholds
+
+pytest.importorskip("numba_cuda", reason="needs numba-cuda, of the extra gpu")
+cuda = pytest.importorskip("numba.cuda")
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not cuda.is_available(), reason="needs a CUDA device, and numba-cuda sees none"),
+]
+
+R = 0.0125
+BATCH_SPIKES = int(float(os.environ.get("BENCH_GPU_SPIKES", "1e8")))  # per strength
+BATCH_TRIALS = 1024
+LAUNCH_STEPS = 2**13
+
+
+def note_rate(benchmark, n_steps):
+    benchmark.extra_info |= {
+        "network_steps": n_steps,
+        "network_steps_per_second": n_steps / benchmark.stats.stats.median,
+    }
+
+
+@pytest.mark.benchmark(group="simulator, r = 0.0125, N = 100")
+def test_cpu(benchmark, ring, parameters):
+    n_steps = 2_000_000
+
+    def run():
+        return sum(s.n_steps for s in simulate(ring, parameters(R), seed=1, n_steps=n_steps))
+
+    assert benchmark.pedantic(run, rounds=3, warmup_rounds=1) == n_steps
+    note_rate(benchmark, n_steps)
+
+
+@pytest.mark.benchmark(group="simulator, r = 0.0125, N = 100")
+@pytest.mark.parametrize("trials", [1, 16, 64, 256, 1024, 4096, 16384])
+def test_kernel_and_copies(benchmark, ring, parameters, trials):
+    """Launches and the copies of their events, two under way; nothing is done with the events."""
+    from circuitbias.dynamics.simulate_cuda import CudaSimulation, on_device
+
+    simulation = CudaSimulation(ring, parameters(R), seed=1, n_steps=1, trials=trials)
+    device, n_launches = on_device([simulation], LAUNCH_STEPS), 8
+
+    def run():
+        n_steps = 0
+        for launch in range(n_launches + 1):
+            if launch < n_launches:
+                device.launch(range(trials), [LAUNCH_STEPS] * trials)
+            if launch:
+                n_steps += device.collect()[0][:, 0].sum()
+        return n_steps
+
+    n_steps = benchmark.pedantic(run, rounds=3, warmup_rounds=1)
+    assert n_steps == n_launches * LAUNCH_STEPS * trials  # no buffer was full before
+    note_rate(benchmark, int(n_steps))
+
+
+@pytest.mark.benchmark(group="eleven strengths at once, all spikes on the host")
+def test_batch(benchmark, ring, parameters):
+    from circuitbias.dynamics.simulate_cuda import simulate_batch
+
+    strengths = thresholds("ring").index
+    models, seeds = [parameters(r) for r in strengths], range(1, len(strengths) + 1)
+    counts = np.zeros((len(strengths), 2), dtype=np.int64)
+
+    def run():
+        counts[:] = 0
+        batch = simulate_batch(
+            [ring] * len(strengths), models, seeds, n_spikes=BATCH_SPIKES, trials=BATCH_TRIALS
+        )
+        for index, segment in batch:
+            counts[index] += segment.n_steps, segment.steps.size
+
+    benchmark.pedantic(run, rounds=1)
+    note_rate(benchmark, int(counts[:, 0].sum()))
+    benchmark.extra_info |= {"n_spikes": int(counts[:, 1].sum()), "trials": BATCH_TRIALS}
+    assert (counts[:, 1] >= BATCH_SPIKES).all()
+
+
+@pytest.mark.benchmark(group="fits of all 100 neurons from the spike file, r = 0.0125")
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("method", ["glm", "logistic", "mpf", "glm_history", "glm_spatiotemporal"])
+def test_fit(benchmark, recording, method, device):
+    source = recording(R)
+    fit = benchmark.pedantic(lambda: estimate(method, source, device=device), rounds=1)
+    benchmark.extra_info |= {"n_spikes": source.n_spikes} | fit.diagnostics
+    assert fit.diagnostics["largest_scaled_gradient"] <= 1e-8

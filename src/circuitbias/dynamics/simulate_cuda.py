@@ -1,0 +1,219 @@
+"""Simulate on a CUDA device: many trials, of one or many recordings, at once.
+
+The device runs ahead of what is recorded, launch by launch, all trials side by side. What is recorded is cut
+into segments on the host, by the code and the rules of the CPU, so that each trial has the same segments.
+"""
+
+import warnings
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from types import SimpleNamespace
+
+import numpy as np
+
+from circuitbias.dynamics.engines.cuda import MOST_STEPS, NEURON_BITS, DeviceTrials
+from circuitbias.dynamics.parameters import ThresholdParameters, require
+from circuitbias.dynamics.simulate import EVENTS_A_SEGMENT, Simulation, Trial
+from circuitbias.networks.network import Network
+from circuitbias.spikes.segments import Segment
+
+_EVENTS_A_LAUNCH = 2**25  # of all trials together: 128 MB a buffer
+
+
+class LastBitWarning(UserWarning):
+    """A spike hung on the last bits of the normal tail, in which GPU and CPU may differ."""
+
+
+def simulate_batch(
+    networks: Sequence[Network],
+    parameters: Sequence[ThresholdParameters],
+    seeds: Sequence[int],
+    *,
+    chunk_steps: int = 2**16,
+    **recording,
+) -> Iterator[tuple[int, Segment]]:
+    """Simulate many recordings at once on a CUDA device.
+
+    Parameters
+    ----------
+    networks : sequence of Network
+        All with the same number of neurons, 1024 at most.
+    parameters : sequence of ThresholdParameters
+    seeds : sequence of int
+        One network, one set of parameters and one seed for each recording.
+    chunk_steps : int, optional
+        Most steps in a segment.
+    **recording
+        As `circuitbias.dynamics.simulate.simulate` takes them, the same for all: ``n_spikes`` or ``n_steps``,
+        ``trials``, ``burn_in``, ``max_silent_steps``.
+
+    Yields
+    ------
+    index, segment : int, Segment
+        Which recording a segment belongs to. Segments of a trial are those of the CPU, bit for bit, and in
+        order; the order in which trials and recordings alternate is another.
+
+    Raises
+    ------
+    SilentNetworkError, ValueError
+        As `circuitbias.dynamics.simulate.simulate` does.
+
+    Warns
+    -----
+    LastBitWarning
+        If spikes of a trial may differ from those of the CPU; to be expected once in about 4e13 spikes.
+    """
+    simulations = [
+        CudaSimulation(network, p, seed=seed, chunk_steps=chunk_steps, **recording)
+        for network, p, seed in zip(networks, parameters, seeds, strict=True)
+    ]
+    sizes = sorted({network.n_neurons for network in networks})
+    require(len(sizes) == 1, "n_neurons", sizes, "the same for all networks, and there must be one")
+    launches = _Launches(simulations, chunk_steps)
+    for trial in launches.trials:
+        trial.attach(launches)
+    while running := [pair for pair in enumerate(simulations) if not pair[1].finished]:
+        for index, simulation in running:
+            for segment in simulation.advance_round():
+                yield index, segment
+
+
+class _CudaTrial(Trial):
+    """A trial whose steps the device runs before they are asked for.
+
+    Events are held as ``step << NEURON_BITS | neuron``, which sorts them as they are to be.
+    """
+
+    def attach(self, launches):
+        """Take the steps from the launches of a device."""
+        self._launches = launches
+        self._events = []  # held, in pieces
+        self._n_events = 0
+        self._end = 0  # steps before this one are held or have been recorded
+        self._under_way = 0  # steps of launches that were not yet collected
+        self._asked = 0
+
+    def wanted(self, lead: int) -> int:
+        """Return how many more steps the device shall run, to have ``lead`` of them in hand."""
+        if self.finished:
+            return 0
+        useful = max(self._asked, min(self._steps_left, lead))
+        return useful - (self._end + self._under_way - self._step)
+
+    def launched(self, n_steps: int) -> None:
+        """Take note of a launch."""
+        self._under_way += n_steps
+
+    def receive(self, n_launched: int, n_done: int, events: np.ndarray) -> None:
+        """Take what a launch has come to: a launch also ends when its buffer is full."""
+        self._under_way -= n_launched
+        if not self.finished:
+            self._events.append(events.astype(np.int64) + (self._end << NEURON_BITS))
+            self._n_events += len(events)
+            self._end += n_done
+
+    def _run(self, n_steps, stop_after):
+        most = min(stop_after, EVENTS_A_SEGMENT + 1)
+        self._asked = n_steps
+        while self._end < self._step + n_steps and self._n_events < most:
+            self._launches.advance()
+        self._asked = 0
+        events = np.concatenate(self._events)
+        end = self._step + n_steps
+        if len(events) >= most:
+            end = min(end, int(events[most - 1] >> NEURON_BITS) + 1)
+        n_taken = np.searchsorted(events, end << NEURON_BITS)
+        self._events, self._n_events = [events[n_taken:]], len(events) - n_taken
+        events = events[:n_taken]
+        neurons = (events & ((1 << NEURON_BITS) - 1)).astype(np.int32)
+        return end - self._step, events >> NEURON_BITS, neurons
+
+    def _silence(self, first_step, n_steps):
+        self.h = self._launches.input_of(self)
+        return super()._silence(first_step, n_steps)
+
+
+class CudaSimulation(Simulation):
+    """A simulation whose trials all run at once, on a device. It has no state that could be kept."""
+
+    _trial_type = _CudaTrial
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.trials = [self._trial(number) for number in range(self._n_trials)]
+        self._trial, self._side_by_side = self.trials.__getitem__, self._n_trials
+
+    def _workers(self):
+        return nullcontext(SimpleNamespace(map=map))  # one thread waits for the device
+
+
+def on_device(simulations: Sequence[CudaSimulation], most_steps: int) -> DeviceTrials:
+    """Put the trials of some simulations on the device, one simulation after the other.
+
+    Parameters
+    ----------
+    simulations : sequence of CudaSimulation
+        Not yet begun.
+    most_steps : int
+        Most steps of a launch.
+    """
+    firsts = [simulation.trials[0] for simulation in simulations]
+    trials = [(index, trial) for index, simulation in enumerate(simulations) for trial in simulation.trials]
+    return DeviceTrials(
+        np.array([trial.h for _, trial in trials]),
+        [index for index, _ in trials],
+        [trial.number for _, trial in trials],
+        np.array([trial.rows.dense() for trial in firsts]),
+        np.array([trial.margin for trial in firsts]),
+        np.array([trial.noise_sd for trial in firsts]),
+        [trial.parameters.decay for trial in firsts],
+        [trial.parameters.rho for trial in firsts],
+        [trial.seed for trial in firsts],
+        most_steps,
+    )
+
+
+class _Launches:
+    """Runs the device ahead of all trials of some simulations, never by much more than a segment."""
+
+    def __init__(self, simulations, chunk_steps):
+        self.trials = [trial for simulation in simulations for trial in simulation.trials]
+        self._most_steps = max(1, min(chunk_steps, MOST_STEPS, _EVENTS_A_LAUNCH // len(self.trials)))
+        self._lead = chunk_steps + self._most_steps
+        self._device = on_device(simulations, self._most_steps)
+        self._launched = deque()
+
+    def advance(self) -> None:
+        """Hand on the events of one launch, with another one under way before and after."""
+        self._launch()
+        launched = self._launched.popleft()
+        outcomes, events = self._device.collect()
+        for (index, n_steps), (n_done, _, n_doubtful), its_events in zip(
+            launched, outcomes.tolist(), events, strict=True
+        ):
+            trial = self.trials[index]
+            if n_doubtful:
+                warnings.warn(
+                    f"trial {trial.number} of seed {trial.seed}: {n_doubtful} decisions on spikes hung on "
+                    "the last bits of the normal tail: from here on it may differ from that on the CPU",
+                    LastBitWarning,
+                    stacklevel=2,
+                )
+            trial.receive(n_steps, n_done, its_events)
+        self._launch()
+
+    def _launch(self):
+        while self._device.n_under_way < 2:
+            wanted = [(index, trial.wanted(self._lead)) for index, trial in enumerate(self.trials)]
+            launched = [(index, min(n_steps, self._most_steps)) for index, n_steps in wanted if n_steps > 0]
+            if not launched:
+                return
+            for index, n_steps in launched:
+                self.trials[index].launched(n_steps)
+            self._device.launch(*zip(*launched, strict=True))
+            self._launched.append(launched)
+
+    def input_of(self, trial) -> np.ndarray:
+        """Recurrent input of a trial as the device has it, (n,)."""
+        return self._device.input_of(self.trials.index(trial))

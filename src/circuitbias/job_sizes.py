@@ -1,0 +1,159 @@
+"""How long a job of the workflow takes and how much memory: what a cluster is asked for.
+
+Measured seconds of one core (docs/clusters.md) are scaled with spikes, neurons and options, with room to
+spare. A job that needs more is killed by the cluster and asks for twice as much at its next attempt.
+"""
+
+import math
+from functools import cache
+
+SECONDS = {
+    "simulate": 8,
+    "activity": 4,
+    "bethe": 7,
+    "correlogram_graph": 15,
+    "cross_correlation": 5,
+    "glm": 7,
+    "glm_history": 39,
+    "glm_masked": 20,
+    "glm_spatiotemporal": 72,
+    "independent_pair": 5,
+    "logistic": 5,
+    "mean_field": 5,
+    "mpf": 14,
+    "partial_correlation": 8,
+    "sessak_monasson": 5,
+    "tap": 5,
+    "transfer_entropy": 5,
+    "patterns": 7,
+    "synchrony": 17,
+}
+"""Measured for 1e7 spikes of 100 neurons, start of the program included: the slowest of eleven strengths."""
+
+MARGIN = 5
+"""Cores may be slower, and shared."""
+
+LEAST_MINUTES = 10
+
+PROCESS_MB = 1000
+"""Programs and libraries of a job, Snakemake's own included, before any data."""
+
+_BIN_STEPS = {"glm_history": 10, "cross_correlation": 10, "correlogram_graph": 3}
+"""Bins that the seconds were measured with, where not 100 steps."""
+
+
+def job_minutes(config: dict, step: str, part: str | None = None, attempt: int = 1) -> int:
+    """Time to ask for.
+
+    Parameters
+    ----------
+    config : dict
+        Complete, as from `circuitbias.config.load_config`.
+    step : str
+        ``simulate``, ``activity``, ``estimate`` or ``experiment``.
+    part : str, optional
+        Name of the estimator or experiment, for the last two.
+    attempt : int, optional
+        1 for the first.
+
+    Returns
+    -------
+    int
+        Minutes, at least `LEAST_MINUTES`; twice as many at each further attempt.
+
+    Raises
+    ------
+    ValueError
+        If there is no such step.
+    """
+    seconds = MARGIN * _seconds(config, step, part) * _volume(config, step, part) * _width(config)
+    return max(LEAST_MINUTES, math.ceil(seconds / 60)) * 2 ** (attempt - 1)
+
+
+def job_memory_mb(config: dict, step: str, part: str | None = None, attempt: int = 1) -> int:
+    """Memory to ask for, in 1e6 bytes; the parameters are those of `job_minutes`.
+
+    The counts and blocks of a fit stay below the config's ``memory_mb``. What grows with the cube of the
+    number of neurons, a Hessian for each of them, comes on top.
+    """
+    n_neurons, n_spikes = _n_neurons(config), 1e7 * _volume(config, step, part)
+    if step == "simulate":
+        data = 50 * config["simulation"]["trials"]  # as many threads, each with its own segments
+    elif step == "activity":
+        data = 200
+    else:
+        blocks = 2.5 * n_neurons + 16e-6 * n_spikes
+        hessians = 3 * 8e-6 * n_neurons**3
+        data = min(config["memory_mb"], blocks) + hessians
+    return math.ceil(PROCESS_MB + data) * 2 ** (attempt - 1)
+
+
+def _seconds(config, step, part) -> float:
+    """Seconds of a job for 1e7 spikes of 100 neurons."""
+    if step in ("simulate", "activity"):
+        return SECONDS[step]
+    if step == "estimate":
+        return _fit_seconds(config["estimators"][part])
+    if step != "experiment":
+        raise ValueError(f"step={step!r} is none; must be simulate, activity, estimate or experiment")
+    if part in SECONDS:
+        return SECONDS[part]
+    section = config["experiments"][part]
+    entries = [config["estimators"][name] for name in section["estimators"] or config["estimators"]]
+    if part == "bin_width":
+        return sum(
+            _fit_seconds(entry | {"bin_steps": bin}) for entry in entries for bin in section["bin_steps"]
+        )
+    return _REPETITIONS[part](section) * sum(map(_fit_seconds, entries))
+
+
+def _fit_seconds(entry) -> float:
+    """Seconds of one estimate from 1e7 spikes of 100 neurons."""
+    method = entry["method"]
+    fits = len(entry.get("lags", "1"))  # as many columns for each neuron
+    if entry.get("l1") in ("cross_validation", "oracle"):
+        fits = len(entry["l1_grid"]) * (entry["folds"] if entry["l1"] == "cross_validation" else 1)
+    measured_with = _BIN_STEPS.get(method, 100)
+    return SECONDS[method] * fits * max(1.0, measured_with / entry.get("bin_steps", measured_with))
+
+
+def _whole_recordings(section) -> float:
+    """Windows of data volume, all fractions of the recording together."""
+    fractions = [10 ** (-power / 4) for power in range(int(4 * section["decades"] + 1e-9) + 1)]
+    return sum(part * (1 + int((1 - part) * section["n_windows"])) for part in fractions)
+
+
+_REPETITIONS = {
+    "data_volume": _whole_recordings,
+    "partial_observation": lambda section: 100.0,  # hundreds of subsets, most of them small
+}
+"""How many estimates from the whole recording an experiment is worth."""
+
+
+def _volume(config, step, part) -> float:
+    """Spikes that a job looks at, in 1e7."""
+    n_spikes = config["simulation"]["n_spikes"]
+    if step == "experiment":
+        n_spikes = min(n_spikes, config["experiments"][part].get("n_spikes") or n_spikes)
+    return n_spikes / 1e7
+
+
+def _width(config) -> float:
+    """Work for a spike, relative to 100 neurons: a spike meets all of them in every product of matrices."""
+    return max(1.0, _n_neurons(config) / 100)
+
+
+def _n_neurons(config) -> int:
+    network = config["network"]
+    return (
+        network["n_neurons"]
+        if network["family"] == "ring"
+        else _of_file(network["path"], network["variable"])
+    )
+
+
+@cache
+def _of_file(path, variable) -> int:
+    from circuitbias.networks.files import read_weights  # brings SciPy
+
+    return len(read_weights(path, variable))

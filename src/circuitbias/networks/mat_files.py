@@ -1,0 +1,236 @@
+"""Matrices from .mat files of MATLAB, version 4 to 7.3.
+
+`scipy.io.loadmat` is not meant for files of unknown origin: a few wrong bytes make it crash, run for ever,
+or fill the memory. A weight matrix needs little of the format, and that little is read here with care.
+"""
+
+import math
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import h5py
+import numpy as np
+
+from circuitbias.reading import LARGEST_BYTES, check_hdf5_storage, check_size, hdf5_item
+
+_TYPES_4 = ("f8", "f4", "i4", "i2", "u2", "u1")
+_FULL_4, _TEXT_4, _SPARSE_4 = range(3)  # classes of arrays, version 4
+_TYPES_5 = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
+_MATRIX, _COMPRESSED = 14, 15  # kinds of elements beside those of numbers, version 5
+_SHAPED_5, _SPARSE_5, _NUMBERS_5 = range(1, 16), 5, range(5, 16)  # classes: 1 cell ... 6 double ... 15 uint64
+_COMPLEX_5 = 0x800
+_HEADER_5 = 4096  # bytes; enough for the flags, the shape and the name of a variable
+
+
+class _Variable(NamedTuple):
+    name: str
+    shape: tuple[int, ...]
+    dtype: type
+    read: Callable[[], np.ndarray] | None  # None if it is no matrix of real numbers
+
+
+def read_mat(path: Path, choose: Callable[[list], list]) -> dict[str, np.ndarray]:
+    """Read the matrices of a .mat file, full or sparse; W(i, j) as MATLAB shows it.
+
+    Parameters
+    ----------
+    path : Path
+    choose : callable
+        Given the names in the file, returns those to read.
+
+    Returns
+    -------
+    dict of str to array
+        What is no matrix of real numbers, or was not chosen, is there with its shape, but not with its
+        values nor in a numeric type.
+
+    Raises
+    ------
+    Exception
+        Of any kind, if the file is damaged, or its matrices would take more memory than is allowed.
+    """
+    if h5py.is_hdf5(path):
+        return _read_version73(path, choose)
+    with open(path, "rb") as file:
+        is_4 = 0 in file.read(4)  # part of a number; later versions begin with a text
+        variables = list((_version4 if is_4 else _version5)(file, path.stat().st_size))
+        names = [variable.name for variable in variables]
+        if len(set(names)) < len(names):
+            raise ValueError(f"it holds a variable twice: {', '.join(names)}")
+        chosen = set(choose(names))
+        wanted = [variable for variable in variables if variable.read and variable.name in chosen]
+        check_size("what it holds", 8 * sum(math.prod(variable.shape) for variable in wanted))
+        arrays = {variable.name: _stand_in(variable.shape, variable.dtype) for variable in variables}
+        return arrays | {variable.name: variable.read() for variable in wanted}
+
+
+def _version4(file: BinaryIO, size: int) -> Iterator[_Variable]:
+    file.seek(0)
+    order = "<" if 0 <= struct.unpack("<i", file.read(4))[0] <= 5000 else ">"
+    place = 0
+    while place < size:
+        file.seek(place)
+        kind, rows, columns, imaginary, length = struct.unpack(f"{order}5i", file.read(20))
+        machine, (number, array) = kind // 100, divmod(kind % 100, 10)
+        if min(rows, columns, length) < 0 or machine not in (0, 10) or number > 5 or array > _SPARSE_4:
+            raise ValueError(f"the header at byte {place} has numbers out of range")
+        name = file.read(length).strip(b"\0").decode("latin1")
+        shape, dtype = (rows, columns), np.dtype(order + _TYPES_4[number])
+        read = partial(_numbers4, file, place + 20 + length, shape, dtype)
+        parts = 2 if imaginary == 1 and array != _SPARSE_4 else 1
+        place += 20 + length + parts * rows * columns * dtype.itemsize
+        if place > size:
+            raise ValueError(f"{name} of shape {shape} claims to end at byte {place} of {size}")
+        if array == _SPARSE_4:
+            entries = read()
+            shape, parts = tuple(map(int, entries[-1, :2])), columns - 2
+            read = partial(_sparse4, entries, shape)
+        if array == _TEXT_4 or parts != 1:
+            yield _Variable(name, shape, object if array == _TEXT_4 else complex, None)
+        else:
+            yield _Variable(name, shape, object, read)
+
+
+def _numbers4(file: BinaryIO, place: int, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
+    file.seek(place)
+    content = file.read(math.prod(shape) * dtype.itemsize)
+    return np.frombuffer(content, dtype).reshape(shape, order="F")
+
+
+def _sparse4(entries: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Sum the rows of `entries`: i, j (both from 1) and value; the last row is the shape."""
+    with np.errstate(invalid="ignore"):  # what is no number becomes no index
+        rows, columns = entries[:-1, :2].astype(np.int64).T - 1
+    return _dense(entries[:-1, 2], rows, columns, shape)
+
+
+def _version5(file: BinaryIO, size: int) -> Iterator[_Variable]:
+    file.seek(126)
+    order = {b"IM": "<", b"MI": ">"}.get(file.read(2))
+    if order is None:
+        raise ValueError("no mark of MATLAB's")
+    place = 128
+    while place < size:
+        file.seek(place)
+        kind, n_bytes = struct.unpack(f"{order}2I", file.read(8))
+        content = partial(_content5, file, place + 8, n_bytes, kind)
+        place += 8 + n_bytes
+        if place > size or kind not in (_MATRIX, _COMPRESSED):
+            raise ValueError(f"an element of kind {kind} claims to end at byte {place} of {size}")
+        (_, flags), (_, shape), (_, name) = islice(_elements5(content(_HEADER_5), order), 3)
+        (flags, _), shape = struct.unpack(f"{order}2I", flags), np.frombuffer(shape, f"{order}i4").tolist()
+        array = flags & 0xFF
+        if array not in _SHAPED_5 or not name:  # one without a name holds MATLAB's own
+            continue
+        name, shape = name.decode("latin1"), tuple(shape)
+        if array not in _NUMBERS_5 or flags & _COMPLEX_5:
+            yield _Variable(name, shape, object if array not in _NUMBERS_5 else complex, None)
+        else:
+            yield _Variable(name, shape, object, partial(_matrix5, content, order, array, shape))
+
+
+def _content5(file: BinaryIO, place: int, n_bytes: int, kind: int, most: int) -> bytes:
+    """Read the beginning of a variable, at least `most` bytes if it has so many."""
+    file.seek(place)
+    content = file.read(min(n_bytes, most))
+    return zlib.decompressobj().decompress(content, most + 8)[8:] if kind == _COMPRESSED else content
+
+
+def _elements5(content: bytes, order: str) -> Iterator[tuple[int, bytes]]:
+    """Go over the parts of a variable: their kind and their bytes."""
+    place = 0
+    while place < len(content):
+        kind, n_bytes = struct.unpack(f"{order}2I", content[place : place + 8])
+        place += 8
+        if kind >> 16:  # up to four bytes lie within the tag
+            kind, n_bytes, place = kind & 0xFFFF, kind >> 16, place - 4
+        part = content[place : place + n_bytes]
+        if len(part) < n_bytes:
+            raise ValueError(f"a part claims {n_bytes} bytes, of which {len(part)} are there")
+        yield kind, part
+        place += n_bytes
+        place += -place % 8
+
+
+def _matrix5(content: Callable, order: str, array: int, shape: tuple[int, ...]) -> np.ndarray:
+    whole = content(LARGEST_BYTES + 1)
+    check_size("a variable", len(whole))
+    parts = []
+    for kind, part in islice(_elements5(whole, order), 3, 6 if array == _SPARSE_5 else 4):
+        if kind not in _TYPES_5:
+            raise ValueError(f"numbers of unknown kind {kind}")
+        parts.append(np.frombuffer(part, order + _TYPES_5[kind]).astype(_TYPES_5[kind]))
+    if array == _SPARSE_5:
+        rows, starts, values = parts
+        return _from_columns(values, rows, starts, shape)
+    return parts[0].reshape(shape, order="F")
+
+
+def _read_version73(path: Path, choose: Callable) -> dict[str, np.ndarray]:
+    """Read a file of version 7.3, which is HDF5 with the axes reversed (column-major)."""
+    with h5py.File(path, "r") as file:
+        items = {name: hdf5_item(file, name) for name in choose(list(file))}
+        parts = {name: _parts(item) for name, item in items.items()}
+        every_part = [part for several in parts.values() for part in several.values()]
+        check_size("what it holds", sum(part.nbytes for part in every_part))
+        for part in every_part:
+            check_hdf5_storage(part)
+        arrays = {}
+        for name, item in items.items():
+            if "MATLAB_sparse" in item.attrs:  # compressed columns; the attribute is the row count
+                # an all-zero matrix has jc only
+                data, ir = (parts[name][k][()] if k in item else np.zeros(0, int) for k in ("data", "ir"))
+                jc = parts[name]["jc"][()]
+                shape = (int(item.attrs["MATLAB_sparse"]), len(jc) - 1)
+                check_size(f"{name} of shape {shape}", 8 * math.prod(shape))
+                arrays[name] = _from_columns(data, ir, jc, shape)
+            elif "MATLAB_empty" in item.attrs and parts[name]:  # then the numbers stored are the shape
+                shape = item[()].astype(int)
+                if shape.prod() != 0:
+                    raise ValueError(f"{name} claims to be empty with shape {shape}")
+                arrays[name] = np.empty(shape)
+            elif parts[name]:
+                arrays[name] = item[()].T
+            elif isinstance(item, h5py.Dataset) and item.attrs.get("MATLAB_class") != b"char":
+                arrays[name] = _stand_in(item.shape[::-1], item.dtype)
+        return arrays
+
+
+def _parts(item: h5py.Dataset | h5py.Group) -> dict[str, h5py.Dataset]:
+    """Datasets of numbers that a variable of a v7.3 file is read from; none if it is no matrix."""
+    if "MATLAB_sparse" in item.attrs:
+        parts = {key: hdf5_item(item, key) for key in ("data", "ir", "jc") if key in item}
+        if not all(part.dtype.kind in "biuf" for part in parts.values()):
+            raise ValueError("a sparse matrix is not of real numbers")
+        return parts
+    is_matrix = isinstance(item, h5py.Dataset) and item.attrs.get("MATLAB_class") != b"char"
+    return {"": item} if is_matrix and item.dtype.kind in "biufc" else {}
+
+
+def _from_columns(values, rows, starts, shape: tuple[int, int]) -> np.ndarray:
+    """Make compressed columns dense; there may be room for more entries than there are."""
+    starts, n_entries = starts.astype(np.int64), int(starts[-1])
+    counts = np.diff(starts)
+    if starts[0] != 0 or counts.min(initial=0) < 0 or n_entries > len(rows):
+        raise ValueError("the columns of a sparse matrix overlap or lie outside")
+    return _dense(values[:n_entries], rows[:n_entries], np.repeat(np.arange(len(counts)), counts), shape)
+
+
+def _dense(values, rows, columns, shape: tuple[int, int]) -> np.ndarray:
+    """Make a sparse matrix dense. (The sparse matrices of scipy do not look where they write.)"""
+    rows, columns = rows.astype(np.int64), columns.astype(np.int64)
+    if min(rows.min(initial=0), columns.min(initial=0)) < 0:
+        raise ValueError("a sparse matrix has indices below zero")
+    dense = np.zeros(shape)
+    np.add.at(dense, (rows, columns), values)
+    return dense
+
+
+def _stand_in(shape, dtype) -> np.ndarray:
+    """Take the place, in listings, of an array that is not read; one entry's memory, whatever its shape."""
+    return np.broadcast_to(np.empty((), dtype), shape)

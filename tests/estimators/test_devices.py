@@ -1,0 +1,79 @@
+"""Every method on a device other than the CPU: one that is pretended everywhere, CUDA where there is one."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from pretend_device import DEVICE, pretend_device
+from test_contract import CASES
+
+from circuitbias.estimators import METHODS, estimate
+from circuitbias.spikes.segments import SpikeRecord
+
+# A case for each way in which a method does linear algebra, at sizes for a slow device.
+PRETENDED = [
+    ("bethe", {}),
+    ("correlogram_graph", {}),
+    ("cross_correlation", {}),
+    ("glm", {"lags": [0, 1]}),
+    ("glm_history", {}),
+    ("glm_masked", {"correlogram_bin_steps": 10}),
+    ("glm_spatiotemporal", {"bin_steps": 50, "n_basis": 3}),
+    ("independent_pair", {}),
+    ("logistic", {"l1": "cross_validation", "l1_grid": [0, 30], "folds": 2}),
+    ("mean_field", {}),
+    ("mpf", {}),
+    ("partial_correlation", {"alpha": "cross_validation"}),
+    ("sessak_monasson", {}),
+    ("tap", {}),
+    ("transfer_entropy", {}),
+]
+
+
+@pytest.fixture(scope="module")
+def short_record(sparse_record):
+    """The first segment of it."""
+    return SpikeRecord(sparse_record.n_neurons, sparse_record.dt_ms, sparse_record.pieces[:2])
+
+
+def test_every_method_is_tried():
+    assert [method for method, _ in PRETENDED] == sorted(METHODS)
+
+
+@pytest.mark.parametrize(("method", "options"), PRETENDED, ids=sorted(METHODS))
+def test_arrays_of_a_device_do_not_mix_with_others(short_record, method, options, monkeypatch):
+    expected = estimate(method, short_record, device="cpu", **options)
+    with pretend_device(monkeypatch):
+        found = estimate(method, short_record, device="cuda", **options)
+    assert found.values.tobytes() == expected.values.tobytes()
+    assert found.arrays.keys() == expected.arrays.keys()
+    for name, values in expected.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], values)
+
+
+def test_the_pretended_device_refuses_what_a_real_one_does(monkeypatch):
+    with pretend_device(monkeypatch):
+        here, there = torch.ones(3), torch.ones(3, device=DEVICE)
+        for mixed in (lambda: here + there, lambda: here.add_(there), lambda: here[there > 0]):
+            with pytest.raises(RuntimeError, match="device"):
+                mixed()
+        for unwise in (lambda: there.numpy(), lambda: np.asarray(there), lambda: np.arange(3)[there > 0]):
+            with pytest.raises((RuntimeError, TypeError)):
+                unwise()
+        assert there.sum().item() == 3 and (there + 1).cpu().tolist() == [2, 2, 2]
+        assert there[here > 0].device == there.to(here.double()).to(there).device == DEVICE
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [case[:2] for case in CASES],
+    ids=[f"{method}-{json.dumps(options)}" for method, options, _ in CASES],
+)
+def test_cuda_agrees_with_the_cpu_and_with_itself(sparse_record, method, options):
+    on_cpu = estimate(method, sparse_record, device="cpu", **options)
+    first, second = (estimate(method, sparse_record, device="cuda", **options) for _ in range(2))
+    assert first.values.tobytes() == second.values.tobytes()
+    # sums in another order: of moments to rounding, of fits to the tolerance at which both have converged
+    np.testing.assert_allclose(first.values, on_cpu.values, rtol=1e-6, atol=1e-7)
