@@ -10,8 +10,8 @@ from pathlib import Path
 
 import h5py
 import pytest
+from checkout import Checkout
 from faulty import assert_same, results
-from test_workflow import Checkout
 
 pytestmark = pytest.mark.slow
 
