@@ -56,7 +56,10 @@ def test_there_are_good_files_to_start_from(reader):
     assert accepted
 
 
-def test_files_that_never_end(tmp_path):
+def test_files_that_never_end_or_cannot_be(tmp_path):
+    for name in ("x" * 300, "a\0b", "\ud800"):
+        with pytest.raises(FileNotFoundError):
+            read_weights(f"{name}.npy")
     for suffix in ("npz", "npy", "csv", "mat"):
         (tmp_path / f"zero.{suffix}").symlink_to("/dev/zero")
         with pytest.raises(FileNotFoundError):
