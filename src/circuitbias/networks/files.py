@@ -40,7 +40,7 @@ def read_weights(path: str | os.PathLike, variable: str | None = None) -> np.nda
     suffix = path.suffix.lower()
     if suffix not in _READERS:
         raise ValueError(f"path: suffix of {path} is not known; allowed are {', '.join(_READERS)}")
-    if not path.is_file():
+    if not os.path.isfile(path):  # a name can be too long for Path.is_file
         raise FileNotFoundError(f"path: there is no file {path}")
     if path.stat().st_size == 0:
         raise ValueError(f"path: {path} is empty")
