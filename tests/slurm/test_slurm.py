@@ -75,7 +75,7 @@ def submitted(cluster, tmp_path_factory):
 
 
 def contents(results: Path) -> dict:
-    """Every result file as bytes; of estimates and tables of them, all but the seconds they took."""
+    """Every result file as bytes; couplings and their tables in parts, without the seconds they took."""
     files = {path.relative_to(results): path for path in results.rglob("*") if path.is_file()}
     readers = {".csv": _table, ".npz": _arrays}
     return {
@@ -87,19 +87,21 @@ def contents(results: Path) -> dict:
 
 def _table(path):
     with open(path, newline="") as file:
-        return [
-            {key: text for key, text in row.items() if key != TIMED} for row in csv.DictReader(file)
-        ] or path.read_bytes()
+        rows = list(csv.DictReader(file))
+    if not rows or TIMED not in rows[0]:
+        return path.read_bytes()
+    return [{key: text for key, text in row.items() if key != TIMED} for row in rows]
 
 
 def _arrays(path):
     with np.load(path) as file:
         arrays = {name: file[name] for name in file.files}
-    if "diagnostics" in arrays:
-        diagnostics = json.loads(str(arrays["diagnostics"]))
-        assert diagnostics.pop(TIMED) >= 0
-        arrays["diagnostics"] = np.array(json.dumps(diagnostics))
-    return {name: (array.dtype.str, array.shape, array.tobytes()) for name, array in arrays.items()}
+    if "diagnostics" not in arrays:
+        return path.read_bytes()
+    diagnostics = json.loads(str(arrays.pop("diagnostics")))
+    assert diagnostics.pop(TIMED) >= 0
+    exact = {name: (array.dtype.str, array.shape, array.tobytes()) for name, array in arrays.items()}
+    return exact | {"diagnostics": diagnostics}
 
 
 def slurm_jobs() -> dict[str, str]:
@@ -172,10 +174,8 @@ def test_a_job_killed_for_its_memory_comes_again_and_asks_for_more(submitted, ex
     name = "couplings/mean_field/r0.01_seed1.npz"
     asked = job_memory_mb(load_config(CONFIG), "estimate", "mean_field")
     module = checkout.package / "estimators" / "mean_field.py"
-    more = (
-        f"import time\n\n_ = b'x' * ({asked} * 2**20)\ntime.sleep(5)\n"  # by itself as much as is asked for
-    )
-    module.write_text(module.read_text() + more)
+    greed = f"_ = b'x' * ({asked} * 2**20)\n"  # by itself as much as is asked for
+    module.write_text(module.read_text() + "import time\n\n" + greed + "time.sleep(5)\n")
     with new_jobs() as jobs:
         output = checkout.snakemake(f"results/{CONFIG['name']}/{name}", where=SUBMIT)
     first, second = sorted(jobs, key=lambda line: number_of(line, "JobId"))
