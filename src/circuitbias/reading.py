@@ -75,7 +75,10 @@ def read_npz(path: str | os.PathLike, choose: Callable[[list], Iterable] = iter)
         try:
             with ZipFile(file) as archive:
                 members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-                chosen = {name: members[name] for name in choose(list(members))}
+                names = list(choose(list(members)))
+                if missing := [name for name in names if name not in members]:
+                    raise ValueError(f"there is no {', '.join(missing)}")
+                chosen = {name: members[name] for name in names}
                 check_size("what is compressed in it", sum(info.file_size for info in chosen.values()))
                 arrays = {}
                 for name, info in chosen.items():
@@ -85,7 +88,7 @@ def read_npz(path: str | os.PathLike, choose: Callable[[list], Iterable] = iter)
                         arrays[name] = read_npy(member, info.file_size)
                 return arrays
         except Exception as error:  # a foreign file can fail in any way zip, zlib or numpy know
-            raise ValueError(f"{path}: no whole .npz file ({error})") from error
+            raise ValueError(f"{path}: no whole .npz file ({str(error) or repr(error)})") from error
 
 
 def hdf5_item(group: h5py.Group, name: str) -> h5py.Dataset | h5py.Group:

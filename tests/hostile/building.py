@@ -6,6 +6,7 @@ Every builder turns a string of bytes into choices, so that a fuzzer or hypothes
 import copy
 import datetime
 import io
+import random
 import struct
 import warnings
 import zipfile
@@ -81,15 +82,16 @@ KEYS = [value for value in VALUES if value.__hash__] + [frozenset([1])]
 
 
 class Choices:
-    """Choices out of a string of bytes; the first of every list once they are used up."""
+    """Choices out of a string of bytes; when they are used up, random ones that follow from all of them."""
 
     def __init__(self, content: bytes):
         self.content, self.place = content, 0
+        self.more = random.Random(content)
 
     def bytes(self, n: int) -> bytes:
         taken = self.content[self.place : self.place + n]
         self.place += n
-        return taken
+        return taken + self.more.randbytes(n - len(taken))
 
     def below(self, n: int) -> int:
         return int.from_bytes(self.bytes(1 if n <= 256 else 4), "little") % n if n else 0
@@ -142,8 +144,12 @@ def npz(choices: Choices, seed: bytes) -> bytes:
                 name = choices.of([*(name for name, _ in members), "../x.npy", "", "x"])
             ways = (zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
             with warnings.catch_warnings(action="ignore"):  # of names that are there twice
-                archive.writestr(zipfile.ZipInfo(name), content, compress_type=choices.of(ways))
-    return words(choices, out.getvalue()) if choices.chance(32) else out.getvalue()
+                archive.writestr(
+                    zipfile.ZipInfo(name),
+                    content,
+                    compress_type=choices.of(ways if choices.chance(16) else ways[:2]),
+                )
+    return words(choices, out.getvalue()) if choices.chance(16) else out.getvalue()
 
 
 def npy(choices: Choices, seed: bytes) -> bytes:
@@ -156,7 +162,7 @@ def npy(choices: Choices, seed: bytes) -> bytes:
         header = repr({"descr": descr, "fortran_order": choices.chance(128), "shape": shape}).encode() + b"\n"
     else:
         header = choices.of([b"(" * 9000, b"-" * 9000 + b"1", b"{}", b"\xff", header[:-9] + choices.bytes(9)])
-    version = choices.of([b"\x01\0", b"\x02\0", b"\x03\0", b"\x09\0"])
+    version = choices.of([*5 * [b"\x01\0"], b"\x02\0", b"\x03\0", b"\x09\0"])
     count = struct.pack("<H" if version == b"\x01\0" else "<I", len(header))
     kept = content[: choices.below(len(content) + 1)] if choices.chance(64) else content
     return b"\x93NUMPY" + version + count + header + kept
@@ -175,7 +181,9 @@ def words(choices: Choices, seed: bytes) -> bytes:
 
 def mat(choices: Choices, seed: bytes) -> bytes:
     """A file of version 4 or 5 with other numbers in it, before version 5 is compressed."""
-    if seed[:6] != b"MATLAB" or seed[124:126] != b"\0\x01":
+    if seed[124:126] == b"\0\2":
+        return readers.written("mat", lambda path: mat73(path, choices))
+    if seed[:6] != b"MATLAB":
         return words(choices, seed)
     content, place = seed[:128], 128
     while place < len(seed):
@@ -239,7 +247,7 @@ def hdf5_spikes(choices: Choices, seed: bytes) -> bytes:
 
 def mat73(path, choices: Choices | None = None) -> None:
     """A MATLAB v7.3 file of a full, a sparse and an empty matrix, with other numbers in it."""
-    choices = choices or Choices(b"")
+    choices = choices or Choices(bytes(1000))  # always the first choice: nothing is broken
     with h5py.File(path, "w", userblock_size=512) as file:
         file["W"], file["r"], file["e"] = readers.WEIGHTS, np.ones((1, 3)), np.uint64([0, 3])
         file["e"].attrs["MATLAB_empty"] = np.uint8(1)
@@ -281,20 +289,15 @@ def _replace(choices: Choices, group, name, values):
         group.create_dataset(name, data=["text", "more"])
 
 
-def build(target: str, content: bytes, starts: list[bytes]):
-    """What a target is fed with: made from a valid file by the choices in `content`."""
+BUILDERS = {"npy": npy, "npz": npz, "network": npz, "couplings": npz, "mat": mat, "spikes": hdf5_spikes}
+
+
+def build(reader: str, content: bytes, starts: list[bytes]):
+    """What a reader is fed with: made from a valid file by the choices in `content`."""
     choices = Choices(content)
-    seed = choices.of(starts) if starts else b""
-    if target == "config":
+    if reader == "config":
         return config(choices)
-    if target in ("npz", "network", "couplings"):
-        return npz(choices, seed)
-    if target == "npy":
-        return npy(choices, seed)
-    if target == "mat":
-        if choices.chance(64):
-            return readers.written("mat", lambda path: mat73(path, choices))
-        return mat(choices, seed)
-    if target == "spikes" and not choices.chance(64):
-        return hdf5_spikes(choices, seed)
+    seed = choices.of(starts)
+    if reader in BUILDERS and choices.chance(192):
+        return BUILDERS[reader](choices, seed)
     return words(choices, seed)

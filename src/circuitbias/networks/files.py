@@ -47,7 +47,7 @@ def read_weights(path: str | os.PathLike, variable: str | None = None) -> np.nda
     try:
         arrays = _READERS[suffix](path, variable)
     except Exception as error:  # foreign files can fail in any way their libraries know
-        raise ValueError(f"path: {path} cannot be read as {suffix} ({error})") from error
+        raise ValueError(f"path: {path} cannot be read as {suffix} ({str(error) or repr(error)})") from error
     name = _chosen(arrays, variable, path)
     return checked_weights(arrays[name], name=f"{path}: {name}" if name else str(path))
 
