@@ -104,12 +104,13 @@ def test_killed_in_every_stage_and_started_again(checkout, undisturbed, delay_s)
         time.sleep(delay_s)
         if running.poll() is None:
             kill(checkout, running)
+        if any((checkout.folder / ".snakemake" / "locks").iterdir()):
             killed += 1
             assert "--unlock" in checkout.snakemake(code=1)  # it says how to go on
             checkout.snakemake("--unlock")
-        else:  # the job was short: at least it must have come to its end
+        else:  # the job was short, and the run over: then all of it must be there
             assert (checkout.results / output).exists()
-    assert killed >= 5
+    assert killed >= 4
     checkout.snakemake()
     assert_same(results(checkout.results), results(undisturbed.results))
     assert "Nothing to be done" in checkout.snakemake()
