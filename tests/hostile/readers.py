@@ -18,6 +18,7 @@ import yaml
 from circuitbias.config import ConfigError, load_config
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.networks import Network, read_weights, ring_network
+from circuitbias.networks.sparse import sparse_network
 from circuitbias.spikes.segments import Segment
 from circuitbias.spikes.storage import SpikeFile, SpikeFileError, write_spikes
 from circuitbias.steps import json_object
@@ -107,7 +108,7 @@ def seeds() -> dict[str, list[bytes]]:
             mat("4", S=sparse),
             written("mat", mat73),
         ],
-        "network": [written("npz", ring_network(5).save)],
+        "network": [written("npz", network.save) for network in (ring_network(5), sparse_network(6, 2))],
         "couplings": [written("npz", couplings.save)],
         "spikes": [written("h5", spikes)],
         "json": [b'{"family": "ring", "n": [1, -2.5e3, null, true], "a": {"b": "\\u00e9"}}'],

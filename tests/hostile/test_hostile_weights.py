@@ -12,7 +12,8 @@ import pytest
 import readers
 import scipy.io
 
-from circuitbias.networks import read_weights
+from circuitbias.networks import Network, read_weights
+from circuitbias.networks.sparse import sparse_network
 
 W = readers.WEIGHTS
 
@@ -215,3 +216,16 @@ def test_the_byte_order_of_other_machines(tmp_path, version, order):
     path.write_bytes(whole)
     assert np.array_equal(scipy.io.loadmat(path)["W"], W)
     assert np.array_equal(read_weights(path), W)
+
+
+@pytest.mark.parametrize(
+    "starts", [[0, 2**30, 4, 6, 8, 10, 0], [0, -2, 4, 6, 8, 10, 12], [0, 2, 4, 6, 8, 10, 2**30]]
+)
+def test_sparse_networks_with_places_outside(tmp_path, starts):
+    path = tmp_path / "network.npz"
+    sparse_network(6, 2).save(path)
+    with np.load(path) as file:
+        parts = dict(file)
+    np.savez(path, **parts | {"weights_indptr": np.array(starts, dtype=np.int32)})
+    with pytest.raises(ValueError, match="no complete network file"):
+        Network.load(path)

@@ -168,7 +168,10 @@ def checked_weights(values, name: str = "weights"):
         raise ValueError(f"{name}: shape is {values.shape}; allowed is a square matrix of at least 2 neurons")
     if sparse:
         values = scipy.sparse.csr_array(values, dtype=np.float64, copy=True)
-        values.check_format()  # compiled code trusts the indices
+        # Compiled code trusts the indices; check_format looks at nothing if the last start is 0.
+        if (np.diff(values.indptr) < 0).any():
+            raise ValueError(f"{name}: the starts of the rows of a sparse matrix decrease")
+        values.check_format()
         values.sum_duplicates()
         bad = np.argwhere(~np.isfinite(values.data))[:, 0]
         bad = [(int(np.searchsorted(values.indptr, k, "right")) - 1, int(values.indices[k])) for k in bad]
