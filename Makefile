@@ -9,7 +9,7 @@ export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config g
 # Rules call `python -m circuitbias`: let them find the environment's own python.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run paper pinned reproduction test test-slow test-gpu test-slurm fuzz lint format bench bench-gpu report clean
+.PHONY: run paper pinned reproduction test test-slow test-gpu test-slurm fuzz lint format bench bench-scaling bench-gpu report clean
 
 run: $(VENV)/.ok         ## the main job: networks, spikes, estimates, errors, figures
 	$(BIN)/snakemake --cores $(CORES)
@@ -54,6 +54,9 @@ format: $(VENV)/.ok
 
 bench: $(VENV)/.ok       ## timings, side by side with the libraries that do the same
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -m 'not gpu' --benchmark-only --benchmark-group-by=group
+
+bench-scaling: $(VENV)/.ok  ## time and memory by the size of the network, and by cores
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scaling.py
 
 bench-gpu: $(VENV)/.ok-gpu  ## timings on a CUDA device, beside the CPU's
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks/test_gpu.py -m gpu --benchmark-only --benchmark-group-by=group

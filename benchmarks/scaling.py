@@ -14,7 +14,7 @@ from circuitbias.dynamics.simulate import simulate
 from circuitbias.networks import ring_network, sparse_network
 from circuitbias.published import thresholds
 
-# Near 60 Hz from the resting state on, whatever the size: inhibition alone, and many weak inputs.
+# Inhibition alone, so that the rate (16 Hz) hardly depends on the size: work is compared, not dynamics.
 SPARSE = {"excitatory": 0.0, "inhibition": 1.0}
 PARAMETERS = ThresholdParameters(r=0.002, theta=0.00126)
 
