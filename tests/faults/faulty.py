@@ -96,5 +96,5 @@ def results(folder: Path) -> dict:
 
 def assert_same(found: dict, expected: dict):
     """Hold results against others, and name what differs."""
-    assert sorted(found) == sorted(expected)
+    assert sorted(found) == sorted(expected), sorted(set(found) ^ set(expected))
     assert [name for name in expected if found[name] != expected[name]] == []

@@ -196,7 +196,11 @@ def test_a_damaged_result_is_named_and_made_again(finished, undisturbed, file, f
     assert "made again" in output
     assert not (finished.results / needed_by).exists()
 
-    assert f"results/tiny/{file}: removed" in circuitbias(finished, "check", "results/tiny", "--delete")
+    said = circuitbias(finished, "check", "results/tiny", "--delete")
+    assert f"results/tiny/{file}: removed" in said
+    assert f"to make them again: snakemake --cores all results/tiny/{file}\n" in said
+    # By name: Snakemake misses neither of them where all that is made from them is still there.
+    finished.snakemake(f"results/tiny/{file}", f"results/tiny/{needed_by}")
     finished.snakemake()
     assert_same(results(finished.results), results(undisturbed.results))
 
