@@ -25,7 +25,6 @@ def without_own_hessians(monkeypatch):
     [
         ("glm", {}),
         ("glm", {"ridge": 0.01}),
-        ("glm", {"lags": [0, 1]}),
         ("glm_history", {"bin_steps": 50, "filter_ms": 10.0}),
     ],
 )

@@ -98,7 +98,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - now) / 1e6)
     ("method", "n_neurons", "memory_mb", "options"),
     [
         ("glm", 200, 4000, {}),
-        ("glm", 700, 130, {}),
+        ("glm", 700, 165, {}),
         ("glm", 80, 4000, {"lags": [0, 1, 2]}),
         ("glm_history", 150, 4000, {}),
         ("glm_spatiotemporal", 120, 4000, {}),

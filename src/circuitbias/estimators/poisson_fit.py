@@ -1,5 +1,6 @@
 """Poisson regressions of all targets on one shared design: with a Hessian for each, or a few for all."""
 
+import math
 import warnings
 from dataclasses import dataclass
 
@@ -140,7 +141,8 @@ def fit(
         problem = _survey(design, ridge, _SAMPLE_ROWS_PER_COLUMN * n_columns)
         return _fit_by_own_hessians(design, problem, ridge, tolerance, max_passes, block_rows)
     left = memory_mb * 1e6 / 2 - _moment_bytes(n_targets, n_columns)
-    n_together = min(max(_LEAST_TARGETS, int(left / 2 / _descent_bytes(1, n_columns))), n_targets)
+    most_together = max(_LEAST_TARGETS, int(left / 2 / _descent_bytes(1, n_columns)))
+    n_together = math.ceil(n_targets / math.ceil(n_targets / most_together))  # groups of equal size
     left -= _descent_bytes(n_together, n_columns) + _hessian_bytes(0, n_columns)
     n_hessians = max(1, int(left / (_hessian_bytes(1, n_columns) - _hessian_bytes(0, n_columns))))
     problem = _survey(design, ridge, 1)
