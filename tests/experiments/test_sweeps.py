@@ -71,6 +71,7 @@ def law_table(slope_bias=0.05, n_pairs=9900):
         variance = np.sqrt(1e4 / (1e8 * fraction))
         for window in (0, 1):
             row = {"fraction": fraction, "window": window, "n_counts": 1e8 * fraction, "n_pairs": n_pairs}
+            row["scale"] = 0.2
             errors = {"bias": slope_bias, "variance": variance, "total": np.hypot(slope_bias, variance)}
             rows.append(
                 {"estimator": "e", "method": "glm", "options": "{}", "r": 0.01, "seed": 1} | row | errors
@@ -87,6 +88,14 @@ def test_the_fit_finds_the_law_that_made_the_errors():
     # total² = 0.05² + 1e4 / D at 0.055: D = 1e4 / 5.25e-4, between two volumes
     assert row.log10_demand == pytest.approx(np.log10(1e4 / 5.25e-4), abs=0.01)
     assert row.demand_from == "data"
+
+
+def test_shrinkage_does_not_change_the_law():
+    table = law_table()
+    shrinkage = table.fraction.map({1.0: 1.0, 0.562: 0.9, 0.316: 0.7, 0.178: 0.4})
+    shrunk = table.assign(variance=table.variance * shrinkage, scale=table.scale * shrinkage)
+    (row,) = data_volume.summarise(shrunk, error_level=0.055).itertuples()
+    assert (row.slope, row.log10_intercept) == (pytest.approx(-1), pytest.approx(4))
 
 
 def test_an_error_below_the_bias_is_never_reached():

@@ -300,6 +300,7 @@ def volumes():
         grid(estimator=["glm", "mpf"], r=(*STRENGTHS, 0.025), fraction=[1.0, 0.1, 0.01], window=[0, 7])
     )
     table["n_counts"] = 1e6 * table.fraction + table.window
+    table["options"], table["scale"] = "{}", table.fraction.map({1.0: 0.2, 0.1: 0.1, 0.01: 0.05})
     summary = grid(estimator=["glm", "mpf"], r=(*STRENGTHS, 0.025))
     summary = summary.assign(
         slope=-0.9, slope_low=-1.1, slope_high=-0.8, log10_intercept=4.0, error_level=0.3
@@ -332,7 +333,8 @@ def test_volume_curves_fits_and_demand(volumes):
     assert any(np.allclose(line.get_ydata(), floor) for line in panel(figure, "a").lines)
     assert series(numbers, "a", "glm, r = 0.01, mean").empty  # of four strengths the lowest, third, highest
     windows = series(numbers, "b", "glm, r = 0.005, windows").sort_values("x")
-    np.testing.assert_allclose(windows.y, here.sort_values("n_counts").variance ** 2)
+    here = here.sort_values("n_counts")
+    np.testing.assert_allclose(windows.y, (here.variance * 0.2 / here.scale) ** 2)
     fit = series(numbers, "b", "glm, r = 0.005, fit")
     np.testing.assert_allclose(fit.x, [1e4, 1e6 + 7])
     np.testing.assert_allclose(fit.y, 10 ** (4 - 0.9 * np.log10(fit.x)))

@@ -10,7 +10,7 @@ _QUANTITIES = {
     "pattern_strength": "pattern strength (single-step counts)",
     "noise_correlation": "noise correlation of co-tuned neurons",
     "diffusivity": "diffusivity of the bumps",
-    "volume_slope": "slope of log10(variance error²) against log10(spikes)",
+    "volume_slope": "slope of log10(variance error² on the scale of all data) against log10(spikes)",
     "volume_log10_intercept": "intercept of the same fit",
     "log10_data_demand": "log10 of the spikes that a total error takes",
 }

@@ -15,8 +15,6 @@ from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import StepWindow, count_spikes
 
 STEPS_PER_DECADE = 4
-LARGEST_SHRINKAGE = 0.1
-"""Volumes with a variance error² above this are left out of the fit: least squares has shrunk their noise."""
 
 
 def windows(n_steps: int, decades: float, n_windows: int) -> list[tuple[float, int, int]]:
@@ -89,6 +87,17 @@ def run(
     return pd.DataFrame(rows), {}
 
 
+def with_noise(table: pd.DataFrame) -> pd.DataFrame:
+    """Add the variance error on the scale that the whole recording gives: column ``noise``.
+
+    Least squares gives a noisy estimate a smaller scale, and so shrinks its variance error; on one scale for
+    all volumes, independent noise falls as 1/D.
+    """
+    whole = table.scale.where(table.fraction == 1.0)
+    whole = whole.groupby([table.estimator, table.options, table.r]).transform("mean")
+    return table.assign(noise=table.variance * (whole / table.scale).abs())
+
+
 def complete_windows(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of estimates without a missing pair: those of some pairs only would be a biased choice."""
     most = table.groupby("estimator").n_pairs.transform("max")
@@ -110,18 +119,18 @@ def summarise(table: pd.DataFrame, *, error_level: float, **_) -> pd.DataFrame:
     DataFrame
         A row an estimator and strength: estimator, method, options, r; ``slope``, ``slope_low``,
         ``slope_high``, ``log10_intercept``, ``intercept_low``, ``intercept_high``, ``n_volumes`` of the fit
-        log10(variance error²) = slope log10(volume) + intercept to the means over windows, with 95 %
-        confidence limits (NaN with fewer than three volumes); ``total``, ``bias``, ``variance`` at the
+        log10(noise²) = slope log10(volume) + intercept to the means over windows (see `with_noise`), with
+        95 % confidence limits (NaN with fewer than three volumes); ``total``, ``bias``, ``variance`` at the
         largest volume; ``error_level``, ``log10_demand`` (volume at which the mean total error is this
         level) and ``demand_from``: how that was found, see `spikes_for_error`.
     """
     rows = []
     keys = ["estimator", "method", "options", "r"]
-    for key, runs in complete_windows(table).groupby(keys, sort=False):
-        means = runs.groupby("fraction")[["n_counts", "total", "bias", "variance"]].mean()
+    for key, runs in with_noise(complete_windows(table)).groupby(keys, sort=False):
+        means = runs.groupby("fraction")[["n_counts", "total", "bias", "variance", "noise"]].mean()
         means = means.sort_values("n_counts")
-        fitted = means[means.variance**2 <= LARGEST_SHRINKAGE]
-        law = fit_power_law(fitted.n_counts.to_numpy(), fitted.variance.to_numpy() ** 2)
+        fitted = means[np.isfinite(means.noise)]
+        law = fit_power_law(fitted.n_counts.to_numpy(), fitted.noise.to_numpy() ** 2)
         demand, origin = spikes_for_error(means, error_level, int(np.sqrt(runs.n_pairs.max()) + 1))
         rows.append(
             dict(zip(keys, key, strict=True))

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
+from circuitbias.experiments.data_volume import with_noise
 from circuitbias.figures import shared, style
 
 MOST_ESTIMATORS = 4
@@ -44,7 +45,7 @@ def draw(
         shared.say(figure.subplots(), "No window of the recordings has an estimate.")
         return figure, style.Numbers().table()
     styles = style.estimator_styles(summary.estimator.unique())
-    shown, known = list(styles)[:MOST_ESTIMATORS], table[table.total.notna()]
+    shown, known = list(styles)[:MOST_ESTIMATORS], with_noise(table[table.total.notna()])
     colors = style.strength_colors(style.chosen_strengths(known.r))
     figure, numbers = style.new_figure(_ROW_MM * (1 + len(shown))), style.Numbers()
     grid = figure.subplots(1 + len(shown), 3, squeeze=False)
@@ -57,7 +58,7 @@ def draw(
         letter = _titled(left, next(letters), title)
         _totals(left, numbers, letter, name, here, colors)
         _published_totals(left, numbers, letter, name, totals_published, colors)
-        letter = _titled(middle, next(letters), "variance error²")
+        letter = _titled(middle, next(letters), "variance error², one scale")
         _variances(middle, numbers, letter, name, here, laws, colors)
         letter = _titled(right, next(letters), "share of the bias")
         _shares(right, numbers, letter, name, here)
@@ -111,9 +112,9 @@ def _variances(axes, numbers, letter, name, here, laws, colors):
         shared.say(axes, "bias and variance\nare not told apart")
         return
     for r, color in colors.items():
-        windows = here[(here.r == r) & here.variance.notna()].sort_values("n_counts")
-        axes.plot(windows.n_counts, windows.variance**2, ".", color=color, markeredgewidth=0, alpha=0.6)
-        numbers.add(letter, f"{name}, r = {r:g}, windows", windows.n_counts, windows.variance**2)
+        windows = here[(here.r == r) & np.isfinite(here.noise)].sort_values("n_counts")
+        axes.plot(windows.n_counts, windows.noise**2, ".", color=color, markeredgewidth=0, alpha=0.6)
+        numbers.add(letter, f"{name}, r = {r:g}, windows", windows.n_counts, windows.noise**2)
     shared.volume_axis(axes.xaxis)
     axes.set_yscale("log")
     limits = axes.get_ylim()
