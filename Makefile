@@ -57,11 +57,12 @@ format: $(VENV)/.ok
 
 peers: $(PEERS)/.ok $(BRIAN2)/.ok  ## the programs that ours are timed beside: two environments, with ours in each
 
-# Beside the peers where they are installed; what is not is skipped.
-bench: $(VENV)/.ok       ## timings, side by side with the programs that do the same
+# Beside the peers where they are installed; what is not is skipped. One process for each kind of task.
+bench: $(VENV)/.ok       ## timings, side by side with the programs that do the same: results/benchmarks/
 	mkdir -p results/benchmarks
-	$(BENCH) $(if $(wildcard $(PEERS)/.ok),$(PEERS),$(VENV))/bin/python -m pytest benchmarks \
-	  --benchmark-json=results/benchmarks/peers.json
+	for kind in simulator glm methods correlograms; do \
+	  $(BENCH) $(if $(wildcard $(PEERS)/.ok),$(PEERS),$(VENV))/bin/python -m pytest benchmarks/test_$$kind.py \
+	    --benchmark-json=results/benchmarks/$$kind.json || exit 1; done
 	$(if $(wildcard $(BRIAN2)/.ok),$(BENCH) $(BRIAN2)/bin/python -m pytest benchmarks/test_simulator.py \
 	  --benchmark-json=results/benchmarks/brian2.json)
 
