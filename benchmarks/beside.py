@@ -11,7 +11,8 @@ _BLOCK_ROWS = 2**14
 
 def need(*modules):
     """Skip unless these can be imported; return the first."""
-    return [pytest.importorskip(name, reason=f"{name} is not installed: make peers") for name in modules][0]
+    found = [pytest.importorskip(name, reason=f"{name} is not installed: make peers") for name in modules]
+    return found[0]
 
 
 def note(benchmark, task, program, *, case="", done=1, whole=1, unit="", dtype="float64", **more):
@@ -50,6 +51,7 @@ def note(benchmark, task, program, *, case="", done=1, whole=1, unit="", dtype="
         "unit": unit,
         "threads": len(affinity(0)) if affinity else os.environ.get("OMP_NUM_THREADS", ""),
         "dtype": dtype,
+        "load": os.getloadavg()[0],  # what else the machine was doing: 1 is this process
     } | more
 
 
@@ -73,7 +75,9 @@ def largest_scaled_gradient(design, targets, coefficients, family="poisson"):
         deviation of the response).
     """
     response = design[:, targets]
-    return scaled_gradient(design, response if family == "poisson" else response > 0, coefficients, family, targets)
+    return scaled_gradient(
+        design, response if family == "poisson" else response > 0, coefficients, family, targets
+    )
 
 
 def scaled_gradient(design, responses, coefficients, family="poisson", held=None):

@@ -9,7 +9,6 @@ import resource
 import time
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from circuitbias.dynamics import ThresholdParameters
@@ -25,7 +24,7 @@ SPARSE = {"excitatory": 0.0, "inhibition": 1.0}
 SLOW = ThresholdParameters(r=0.002, theta=0.00126)
 # Neurons that excite and neurons that inhibit, at the rate of the paper's ring.
 BALANCED = {"excitatory": 0.8, "inhibition": 5.0}
-FAST = ThresholdParameters(r=0.002, theta=0.00132)
+FAST = ThresholdParameters(r=0.002, theta=0.00117)
 RING_R = 0.0125
 RING = ThresholdParameters(RING_R, float(thresholds("ring")[RING_R]))
 

@@ -1,4 +1,4 @@
-"""Reduce what `make bench` and `make bench-scaling` leave to the small tables in docs/data: `make bench-tables`."""
+"""Reduce what `make bench` and `make bench-scaling` leave to the tables in docs/data: `make bench-tables`."""
 
 import argparse
 import json
@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 OURS = "circuitbias"
-_SAID = ["task", "case", "program", "version", "done", "whole", "unit", "threads", "dtype"]
+_SAID = ["task", "case", "program", "version", "done", "whole", "unit", "threads", "dtype", "load"]
 _FOUND = ["n_neurons", "n_spikes", "n_bins", "passes"]
 _QUALITY = ["rate_hz", "largest_scaled_gradient", "largest_difference", "counts"]
 _DIGITS = 4
@@ -38,7 +38,7 @@ def rows_of(path: Path) -> list[dict]:
 
 
 def benchmark_table(paths: list[Path]) -> pd.DataFrame:
-    """All rows, with the ratio of each to ours in the same process; what a later process repeats is left out."""
+    """All rows, with the ratio of each to ours in the same process; what a later process repeats is dropped."""
     table = pd.DataFrame([row for path in paths for row in rows_of(path)])
     same = ["run", "task", "case"]
     ours = table[table.program == OURS].set_index(same).whole_s

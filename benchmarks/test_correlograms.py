@@ -1,9 +1,9 @@
 """Cross-correlograms of all pairs beside other libraries': independent Poisson spikes at 5 Hz, one hour.
 
-Lags of up to 50 bins of 1 ms, in both directions. Libraries disagree about the edges of bins, so all get the
-same times, cut down to whole milliseconds: lags are whole numbers then, and the counts must be identical. Ours
-is given the times in steps of 0.1 ms and cuts them itself; what others make of the spikes before they count
-(objects, binned trains) is not timed, nor is their compilation.
+Lags of up to 50 bins of 1 ms, in both directions. Libraries disagree about the edges of bins, so all get
+the same times, cut down to whole milliseconds: lags are whole numbers then, and the counts must be identical.
+Ours is given the times in steps of 0.1 ms and cuts them itself; what others make of the spikes before they
+count (objects, binned trains) is not timed, nor is their compilation.
 """
 
 from itertools import combinations
@@ -74,7 +74,9 @@ def pynapple(trains):
     nap = need("pynapple")
     support = nap.IntervalSet(0, N_BINS / 1000)
     # Away from the millisecond, where rounding could take a lag to either side of an edge: bins are centred.
-    group = nap.TsGroup({i: nap.Ts((train + 0.5) / 1000) for i, train in enumerate(trains)}, time_support=support)
+    group = nap.TsGroup(
+        {i: nap.Ts((train + 0.5) / 1000) for i, train in enumerate(trains)}, time_support=support
+    )
     pairs = list(combinations(range(len(trains)), 2))
 
     def run():
