@@ -60,11 +60,12 @@ peers: $(PEERS)/.ok $(BRIAN2)/.ok  ## the programs that ours are timed beside: t
 # Beside the peers where they are installed; what is not is skipped. One process for each kind of task.
 bench: $(VENV)/.ok       ## timings, side by side with the programs that do the same: results/benchmarks/
 	mkdir -p results/benchmarks
+	peers=$$(test -e $(PEERS)/.ok && echo $(PEERS) || echo $(VENV)); \
 	for kind in simulator glm methods correlograms; do \
-	  $(BENCH) $(if $(wildcard $(PEERS)/.ok),$(PEERS),$(VENV))/bin/python -m pytest benchmarks/test_$$kind.py \
+	  $(BENCH) $$peers/bin/python -m pytest benchmarks/test_$$kind.py \
 	    --benchmark-json=results/benchmarks/$$kind.json || exit 1; done
-	$(if $(wildcard $(BRIAN2)/.ok),$(BENCH) $(BRIAN2)/bin/python -m pytest benchmarks/test_simulator.py \
-	  --benchmark-json=results/benchmarks/brian2.json)
+	test ! -e $(BRIAN2)/.ok || $(BENCH) $(BRIAN2)/bin/python -m pytest benchmarks/test_simulator.py \
+	  --benchmark-json=results/benchmarks/brian2.json
 
 bench-scaling: $(VENV)/.ok  ## time by the size of the network, steps, spikes and cores
 	mkdir -p results/benchmarks

@@ -38,7 +38,7 @@ def rows_of(path: Path) -> list[dict]:
 
 
 def benchmark_table(paths: list[Path]) -> pd.DataFrame:
-    """All rows, with the ratio of each to ours in the same process; what a later process repeats is dropped."""
+    """All rows, with the ratio of each to ours in the same process; what a later one repeats is dropped."""
     table = pd.DataFrame([row for path in paths for row in rows_of(path)])
     same = ["run", "task", "case"]
     ours = table[table.program == OURS].set_index(same).whole_s
