@@ -8,6 +8,7 @@ import pandas as pd
 
 DOCS = Path(__file__).parents[1] / "docs"
 OURS = "circuitbias"
+_ENDLESS = ("steps",)  # units of which no number is the whole
 
 
 class Benchmarks:
@@ -26,7 +27,7 @@ class Benchmarks:
         """How many times our time a program takes: the smallest and the largest over cases."""
         rows = self._rows(task, program)
         ratios = (rows if case is None else rows[rows.case == case]).times_ours
-        low, high = (f"{float(f'{value:.2g}'):g}" for value in (ratios.min(), ratios.max()))
+        low, high = (_short(value, 2) for value in (ratios.min(), ratios.max()))
         return low if low == high else f"{low} to {high}"
 
     def verdict(self, task, program, target, case=None):
@@ -68,7 +69,7 @@ class Benchmarks:
             for case in cases:
                 one = of[of.case == case]
                 line += (
-                    [_seconds(one.whole_s.iloc[0]), f"{one.times_ours.iloc[0]:.3g}"] if len(one) else ["", ""]
+                    [_seconds(one.whole_s.iloc[0]), _short(one.times_ours.iloc[0])] if len(one) else ["", ""]
                 )
             lines.append([*line, _quality(of)])
         return "\n".join("| " + " | ".join(line) + " |" for line in lines)
@@ -80,14 +81,22 @@ class Benchmarks:
         return f"{name},{how}" if how else name
 
 
+def _short(value, digits=3):
+    """A number with so many digits, without an exponent."""
+    return f"{float(f'{value:.{digits}g}'):g}"
+
+
 def _seconds(value):
-    return f"{float(f'{value:.3g}'):g} s" if value >= 1e-3 else f"{1e6 * value:.3g} µs"
+    return f"{_short(value)} s" if value >= 1e-3 else f"{1e6 * value:.3g} µs"
 
 
 def _timed(rows):
     row = rows.iloc[0]
     rounds = f", median of {row.rounds}" if row.rounds > 1 else ""
-    share = "all" if row.done == row.whole else f"{_count(row.done)} of {_count(row.whole)} {row.unit}"
+    if row.unit in _ENDLESS:
+        share = f"{_count(row.done)} {row.unit}"
+    else:
+        share = "all" if row.done == row.whole else f"{_count(row.done)} of {_count(row.whole)} {row.unit}"
     return share + rounds
 
 
@@ -120,10 +129,9 @@ class Scaling:
             raise ValueError(f"docs/data/scaling.csv has no series {series!r}")
         return rows
 
-    def exponent(self, series, least=0):
-        """Exponent a of seconds ~ size**a, fitted to sizes of at least ``least``."""
+    def exponent(self, series):
+        """Exponent a of seconds ~ size**a."""
         rows = self._rows(series)
-        rows = rows[rows["size"] >= least]
         return f"{np.polyfit(np.log(rows['size']), np.log(rows.seconds), 1)[0]:.2f}"
 
     def rate(self, series):
@@ -173,7 +181,9 @@ def performance_page(benchmarks: pd.DataFrame, scaling: pd.DataFrame, template: 
     -------
     str
     """
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined, keep_trailing_newline=True, trim_blocks=True
+    )
     page = environment.from_string(template)
     return page.render(bench=Benchmarks(benchmarks), scaling=Scaling(scaling))
 
