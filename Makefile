@@ -9,6 +9,8 @@ BENCH  := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
 # uv does not read pip's settings: hand it pip's own find-links, if there are any.
 export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
+# Jobs are many and short: compile the libraries once, also for those whose Python writes no bytecode.
+export UV_COMPILE_BYTECODE := 1
 # Rules call `python -m circuitbias`: let them find the environment's own python.
 export PATH := $(abspath $(BIN)):$(PATH)
 

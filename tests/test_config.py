@@ -62,6 +62,13 @@ def test_paper_yaml_is_config_yaml_at_full_scale():
     assert paper == config
 
 
+def test_figure2_yaml_is_a_part_of_paper_yaml():
+    paper, part = (load_config(CONFIGS / name) for name in ("paper.yaml", "figure2.yaml"))
+    assert part["simulation"] == paper["simulation"]
+    assert part["estimators"].items() <= paper["estimators"].items()
+    assert list(part["estimators"]) == ["glm", "mean_field"] and part["experiments"] == {}
+
+
 def test_pinned_yaml_is_compared_with_the_paper():
     config = load_config(CONFIGS / "pinned.yaml")
     assert config["network"]["pinned"] and compares_with_paper(config)

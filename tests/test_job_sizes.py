@@ -105,11 +105,14 @@ def test_the_memory_bound_of_the_config_bounds_what_is_asked_for():
     assert job_memory_mb(tight, "estimate", "glm") < job_memory_mb(with_volume(1e9), "estimate", "glm")
 
 
-def test_neurons_of_a_file_are_counted(tmp_path):
+def test_neurons_of_every_kind_of_network_are_counted(tmp_path):
     np.save(tmp_path / "mine.npy", np.zeros((300, 300)))
-    network = {"family": "file", "path": str(tmp_path / "mine.npy")}
     ring = with_volume(1e9, n_neurons=300)
-    assert sizes(with_volume(1e9, network=network), "estimate", "mpf") == sizes(ring, "estimate", "mpf")
+    for network in (
+        {"family": "file", "path": str(tmp_path / "mine.npy")},
+        {"family": "sparse", "n_neurons": 300, "n_inputs": 20},
+    ):
+        assert sizes(with_volume(1e9, network=network), "estimate", "mpf") == sizes(ring, "estimate", "mpf")
 
 
 def test_an_unknown_step_is_refused():

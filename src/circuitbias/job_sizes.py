@@ -7,6 +7,8 @@ spare. A job that needs more is killed by the cluster and asks for twice as much
 import math
 from functools import cache
 
+from circuitbias.memory import regression_bytes
+
 SECONDS = {
     "simulate": 8,
     "activity": 4,
@@ -73,8 +75,7 @@ def job_minutes(config: dict, step: str, part: str | None = None, attempt: int =
 def job_memory_mb(config: dict, step: str, part: str | None = None, attempt: int = 1) -> int:
     """Memory to ask for, in 1e6 bytes; the parameters are those of `job_minutes`.
 
-    The counts and blocks of a fit stay below the config's ``memory_mb``. What grows with the cube of the
-    number of neurons, a Hessian for each of them, comes on top.
+    What a fit takes for counts, blocks and matrices stays below the config's ``memory_mb``.
     """
     n_neurons, n_spikes = _n_neurons(config), 1e7 * _volume(config, step, part)
     if step == "simulate":
@@ -83,8 +84,8 @@ def job_memory_mb(config: dict, step: str, part: str | None = None, attempt: int
         data = 200
     else:
         blocks = 2.5 * n_neurons + 16e-6 * n_spikes
-        hessians = 3 * 8e-6 * n_neurons**3
-        data = min(config["memory_mb"], blocks) + hessians
+        hessians = 1e-6 * regression_bytes(n_neurons, n_neurons + 1, math.inf)
+        data = min(config["memory_mb"], blocks + hessians)
     return math.ceil(PROCESS_MB + data) * 2 ** (attempt - 1)
 
 
@@ -146,9 +147,9 @@ def _width(config) -> float:
 def _n_neurons(config) -> int:
     network = config["network"]
     return (
-        network["n_neurons"]
-        if network["family"] == "ring"
-        else _of_file(network["path"], network["variable"])
+        _of_file(network["path"], network["variable"])
+        if network["family"] == "file"
+        else network["n_neurons"]
     )
 
 
@@ -156,4 +157,4 @@ def _n_neurons(config) -> int:
 def _of_file(path, variable) -> int:
     from circuitbias.networks.files import read_weights  # brings SciPy
 
-    return len(read_weights(path, variable))
+    return read_weights(path, variable).shape[0]

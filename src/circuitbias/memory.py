@@ -9,8 +9,13 @@ class MemoryLimitError(ValueError):
     """The work needs more memory than it was allowed; says how much."""
 
 
+def allows(memory_mb: float, needed: float) -> bool:
+    """Whether matrices of so many bytes take at most half of the bound; the rest is for counts and blocks."""
+    return 2 * needed <= max(memory_mb * 1e6, _NOT_WORTH_REFUSING)
+
+
 def require_memory(memory_mb: float, needed: float, what: str) -> None:
-    """Refuse work whose matrices would take more than half of the bound; the rest is for counts and blocks.
+    """Refuse work whose matrices the bound does not allow.
 
     Parameters
     ----------
@@ -26,7 +31,7 @@ def require_memory(memory_mb: float, needed: float, what: str) -> None:
     MemoryLimitError
         Naming the work, the bound and the least bound that would do.
     """
-    if 2 * needed > max(memory_mb * 1e6, _NOT_WORTH_REFUSING):
+    if not allows(memory_mb, needed):
         raise MemoryLimitError(
             f"memory_mb={memory_mb:g} is too small for {what}: its matrices alone take about "
             f"{needed / 1e6:.3g} MB. Raise it to {math.ceil(2 * needed / 1e6)}, or use fewer neurons"

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from circuitbias.estimators import METHODS, estimate
+from circuitbias.estimators import METHODS, estimate, poisson_fit
 from circuitbias.estimators.registry import module_of
 from circuitbias.experiments.sweep import try_estimate
 from circuitbias.memory import MemoryLimitError, require_memory
@@ -35,14 +35,20 @@ def test_thousands_of_neurons_in_little_memory(method):
 
 def test_the_size_is_named_and_would_do():
     with pytest.raises(MemoryLimitError) as error:
-        estimate("glm", recording(600), memory_mb=1500)
+        estimate("mpf", recording(600), memory_mb=1500)
     text = str(error.value)
-    assert "memory_mb=1500 is too small for a GLM of 600 neurons at 1 lags" in text
+    assert "memory_mb=1500 is too small for minimum probability flow of 600 neurons" in text
     enough = int(text.split("Raise it to ")[1].split(",")[0])
     with pytest.raises(AssertionError, match="the work has begun"):
-        estimate("glm", recording(600), memory_mb=enough)
+        estimate("mpf", recording(600), memory_mb=enough)
     with pytest.raises(MemoryLimitError):
-        estimate("glm", recording(600), memory_mb=enough - 1)
+        estimate("mpf", recording(600), memory_mb=enough - 1)
+
+
+@pytest.mark.parametrize("method", ["glm", "glm_history"])
+def test_glms_go_on_without_a_hessian_for_each_neuron(method):
+    with pytest.raises(AssertionError, match="the work has begun"):
+        estimate(method, recording(1000), memory_mb=500)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -72,7 +78,7 @@ import json, resource, sys, warnings
 import numpy as np
 from circuitbias.estimators import estimate
 from circuitbias.spikes.segments import SpikeRecord
-method, n_neurons, options = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
+method, n_neurons, memory_mb, options = sys.argv[1], *map(json.loads, sys.argv[2:])
 warnings.simplefilter("ignore")
 def recording(n_neurons, n_bins):
     rng = np.random.default_rng(0)
@@ -82,32 +88,34 @@ def recording(n_neurons, n_bins):
 estimate(method, recording(4, 3000), **options)  # libraries and compiled code take their share first
 big = recording(n_neurons, max(6000, 40 * n_neurons))
 now = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
-estimate(method, big, memory_mb=4000, **options)
+estimate(method, big, memory_mb=memory_mb, **options)
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - now) / 1e6)
 """
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("method", "n_neurons", "options"),
+    ("method", "n_neurons", "memory_mb", "options"),
     [
-        ("glm", 200, {}),
-        ("glm", 80, {"lags": [0, 1, 2]}),
-        ("glm_history", 150, {}),
-        ("glm_spatiotemporal", 120, {}),
-        ("logistic", 200, {}),
-        ("logistic", 150, {"l1": 30.0}),
-        ("mpf", 200, {}),
+        ("glm", 200, 4000, {}),
+        ("glm", 700, 165, {}),
+        ("glm", 80, 4000, {"lags": [0, 1, 2]}),
+        ("glm_history", 150, 4000, {}),
+        ("glm_spatiotemporal", 120, 4000, {}),
+        ("logistic", 200, 4000, {}),
+        ("logistic", 150, 4000, {"l1": 30.0}),
+        ("mpf", 200, 4000, {}),
     ],
 )
-def test_the_predicted_size_is_that_which_is_measured(method, n_neurons, options, monkeypatch):
+def test_the_predicted_size_is_that_which_is_measured(method, n_neurons, memory_mb, options, monkeypatch):
     predicted = []
+    module = poisson_fit.__name__ if method in ("glm", "glm_history") else module_of(method)
     monkeypatch.setattr(
-        f"{module_of(method)}.require_memory", lambda bound, needed, what: predicted.append(needed / 1e6)
+        f"{module}.require_memory", lambda bound, needed, what: predicted.append(needed / 1e6)
     )
     with pytest.raises(AssertionError, match="the work has begun"):
-        estimate(method, recording(n_neurons, max(6000, 40 * n_neurons)), memory_mb=4000, **options)
-    command = [sys.executable, "-c", MEASURE, method, str(n_neurons), json.dumps(options)]
+        estimate(method, recording(n_neurons, max(6000, 40 * n_neurons)), memory_mb=memory_mb, **options)
+    command = [sys.executable, "-c", MEASURE, method, str(n_neurons), str(memory_mb), json.dumps(options)]
     measured = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     blocks = 2048 * n_neurons * 128 / 1e6 + 30  # of counts and events, and what the allocator keeps
     sample = 1000 if method == "glm_spatiotemporal" else 0  # a quarter of the bound, as it is the larger

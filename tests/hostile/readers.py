@@ -99,7 +99,11 @@ def seeds() -> dict[str, list[bytes]]:
         "config": [],
         "config_text": [*texts, b"a: &a [1]\nb: [*a, *a]\nc: {<<: {d: 1:1}, ? [e]\n: !!set {}}"],
         "npy": [npy(WEIGHTS), npy(np.asfortranarray(WEIGHTS.astype(">f4"))), npy(WEIGHTS.astype(np.int8))],
-        "npz": [written("npz", lambda path: np.savez_compressed(path, W=WEIGHTS, r=[1.0, 2.0]))],
+        "npz": [
+            written("npz", lambda path: np.savez_compressed(path, W=WEIGHTS, r=[1.0, 2.0])),
+            written("npz", lambda path: scipy.sparse.save_npz(path, scipy.sparse.csr_array(WEIGHTS))),
+            written("npz", lambda path: scipy.sparse.save_npz(path, sparse)),
+        ],
         "csv": [b"# pre,post\n0,1e-3\n-2,0\n", b"\xef\xbb\xbf0, nan\r\n1, 0x10\r\n"],
         "mat": [
             mat("5", W=WEIGHTS, note="text", cell=np.array([[1, "a"]], dtype=object)),
@@ -146,7 +150,7 @@ def feed_weights(suffix: str, content: bytes) -> None:
         assert str(path) in str(error)
         return
     assert weights.dtype == np.float64 and weights.ndim == 2 and weights.shape[0] == weights.shape[1] >= 2
-    assert np.isfinite(weights).all()
+    assert np.isfinite(weights.data if scipy.sparse.issparse(weights) else weights).all()
 
 
 def feed_network(content: bytes) -> None:

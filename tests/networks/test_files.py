@@ -69,6 +69,28 @@ def test_sparse_mat_of_both_versions(tmp_path, values):
     assert np.array_equal(read_weights(tmp_path / "v73.mat"), values)
 
 
+@pytest.mark.parametrize("kind", ["csr", "csc"])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.int16])
+def test_sparse_npz_stays_sparse(tmp_path, kind, dtype):
+    scipy.sparse.save_npz(tmp_path / "w.npz", scipy.sparse.csr_array(W.astype(dtype)).asformat(kind))
+    weights = read_weights(tmp_path / "w.npz")
+    assert scipy.sparse.issparse(weights) and weights.dtype == np.float64
+    assert np.array_equal(weights.toarray(), W.astype(dtype))
+    network = build_network({"family": "file", "path": tmp_path / "w.npz"})
+    assert network.n_neurons == len(W) and scipy.sparse.issparse(network.weights)
+    with pytest.raises(ValueError, match=r"variable: 'W' is not in .*; it holds one unnamed array \(3, 3\)"):
+        read_weights(tmp_path / "w.npz", "W")
+
+
+def test_other_sparse_npz_are_refused(tmp_path):
+    scipy.sparse.save_npz(tmp_path / "w.npz", scipy.sparse.coo_array(W))
+    with pytest.raises(ValueError, match=r"sparse format is 'coo'; allowed are csr and csc"):
+        read_weights(tmp_path / "w.npz")
+    scipy.sparse.save_npz(tmp_path / "w.npz", scipy.sparse.csc_array(W[:2]))
+    with pytest.raises(ValueError, match=r"w\.npz cannot be read"):
+        read_weights(tmp_path / "w.npz")
+
+
 def test_csv_of_a_spreadsheet(tmp_path):
     (tmp_path / "w.CSV").write_bytes(b"\xef\xbb\xbf0, 1\r\n# a comment\r\n-2e-3,0\r\n")
     assert read_weights(tmp_path / "w.CSV").tolist() == [[0, 1], [-2e-3, 0]]

@@ -3,11 +3,10 @@
 import numpy as np
 
 from circuitbias.estimators.couplings import Couplings
-from circuitbias.estimators.glm import fit
 from circuitbias.estimators.history import Events, ExponentialDesign
 from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
+from circuitbias.estimators.poisson_fit import fit, require_fit_memory
 from circuitbias.estimators.regression import warn_not_converged
-from circuitbias.memory import regression_bytes, require_memory
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
@@ -56,7 +55,7 @@ def estimate(
         neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (n, n), with those of a
         neuron's own past on the diagonal, ``intercepts`` (n,), ``scaled_gradient`` (n,),
         ``standard_errors`` (n, n), those that the Poisson model itself predicts, from the Hessian on a
-        subsample of the bins.
+        subsample of the bins, if ``memory_mb`` allows one for every neuron.
 
     Warns
     -----
@@ -78,19 +77,27 @@ def estimate(
         raise ValueError(f"filter_ms={filter_ms:g} must be greater than 0 and finite")
     device = torch_device(device)
     counts = BinnedCounts(source, bin_steps, memory_mb=memory_mb)
-    needed = regression_bytes(n := counts.n_neurons, n + 1, counts.n_bins)
-    require_memory(memory_mb, needed, f"a GLM on the histories of {n} neurons")
+    n = counts.n_neurons
+    require_fit_memory(memory_mb, n, n + 1, counts.n_bins, f"a GLM on the histories of {n} neurons")
     usable = usable_neurons(count_moments(counts, device))
     events = Events(source, bin_steps, usable.kept, counts.block_bins, look_back=0)
     del counts  # the histories are made from the events
     design = ExponentialDesign(events, usable.kept, filter_ms / source.dt_ms, device)
     fitted = fit(
-        design, ridge=ridge, tolerance=tolerance, max_passes=max_passes, block_rows=events.block_bins
+        design,
+        ridge=ridge,
+        tolerance=tolerance,
+        max_passes=max_passes,
+        block_rows=events.block_bins,
+        memory_mb=memory_mb,
     )
     if fitted.failed.any():
         failed = usable.kept[fitted.failed.cpu()]
         warn_not_converged(failed, fitted, tolerance, max_passes, fitted.passes)
     coefficients = usable.pairs(fitted.of_fitted(fitted.coefficients[:-1]))
+    arrays = {}
+    if fitted.standard_errors is not None:
+        arrays["standard_errors"] = usable.pairs(fitted.of_fitted(fitted.standard_errors))
     return Couplings(
         coefficients,
         diagnostics=fitted.diagnostics(design.n_rows),
@@ -98,6 +105,6 @@ def estimate(
             "coefficients": coefficients,
             "intercepts": usable.neurons(fitted.of_fitted(fitted.coefficients[-1])),
             "scaled_gradient": usable.neurons(fitted.of_fitted(fitted.scaled_gradient)),
-            "standard_errors": usable.pairs(fitted.of_fitted(fitted.standard_errors)),
+            **arrays,
         },
     )

@@ -89,7 +89,7 @@ def shared_preconditioner(second_moment, curvatures, free, ridge):
     Parameters
     ----------
     second_moment : tensor, shape (n_columns, n_columns)
-        ``X'X / T``.
+        ``X'X / T``; or with weights in time, if all A'' had the same course.
     curvatures : tensor, shape (n_targets,)
         Second derivatives of A: the variances that the model gives to the targets.
     free : tensor of bool, shape (n_columns, n_targets)

@@ -16,7 +16,7 @@ from circuitbias.spikes.views import StepWindow, count_spikes
 
 STEPS_PER_DECADE = 4
 LARGEST_SHRINKAGE = 0.1
-"""Volumes with a total error² above this are left out of the fit: least squares has shrunk their noise."""
+"""Volumes with a variance error² above this are left out of the fit: least squares has shrunk their noise."""
 
 
 def windows(n_steps: int, decades: float, n_windows: int) -> list[tuple[float, int, int]]:
@@ -120,7 +120,7 @@ def summarise(table: pd.DataFrame, *, error_level: float, **_) -> pd.DataFrame:
     for key, runs in complete_windows(table).groupby(keys, sort=False):
         means = runs.groupby("fraction")[["n_counts", "total", "bias", "variance"]].mean()
         means = means.sort_values("n_counts")
-        fitted = means[means.total**2 <= LARGEST_SHRINKAGE]
+        fitted = means[means.variance**2 <= LARGEST_SHRINKAGE]
         law = fit_power_law(fitted.n_counts.to_numpy(), fitted.variance.to_numpy() ** 2)
         demand, origin = spikes_for_error(means, error_level, int(np.sqrt(runs.n_pairs.max()) + 1))
         rows.append(

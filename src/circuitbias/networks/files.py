@@ -6,26 +6,28 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import scipy.sparse
 
 from circuitbias.networks.mat_files import read_mat
 from circuitbias.networks.network import Network, checked_weights, is_circulant
 from circuitbias.reading import check_size, read_npy, read_npz
 
 
-def read_weights(path: str | os.PathLike, variable: str | None = None) -> np.ndarray:
+def read_weights(path: str | os.PathLike, variable: str | None = None) -> np.ndarray | scipy.sparse.csr_array:
     """Read a weight matrix; entry [i, j] is the weight from neuron i (pre) to neuron j (post).
 
     Parameters
     ----------
     path : path-like
-        The suffix decides: .npy, .npz, .csv (commas; `#` starts a comment) or .mat (v4 to v7.3,
-        dense or sparse; W(i, j) as MATLAB shows it). Nothing is ever unpickled.
+        The suffix decides: .npy, .npz (also of `scipy.sparse.save_npz`), .csv (commas; `#` starts a
+        comment) or .mat (v4 to v7.3, dense or sparse; W(i, j) as MATLAB shows it). Nothing is ever unpickled.
     variable : str, optional
         Name of the matrix in an .npz or .mat file. Needed only if the file holds several.
 
     Returns
     -------
     array (n, n), float64
+        Of `scipy.sparse.save_npz`: a sparse one, whose memory grows with its entries.
 
     Raises
     ------
@@ -59,8 +61,8 @@ def file_network(path: str | os.PathLike, variable: str | None = None) -> Networ
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return Network(
         weights=weights,
-        positions=np.arange(len(weights)),
-        drive_scale=np.ones(len(weights)),
+        positions=np.arange(weights.shape[0]),
+        drive_scale=np.ones(weights.shape[0]),
         name=Path(path).stem,
         circulant=is_circulant(weights),
         provenance={
@@ -103,7 +105,31 @@ def _read_npy(path: Path, variable: str | None) -> dict:
 
 
 def _read_npz(path: Path, variable: str | None) -> dict:
-    return read_npz(path, lambda names: _wanted(names, variable))
+    sparse = False
+
+    def choose(names):
+        nonlocal sparse
+        sparse = set(names) >= _OF_SPARSE
+        return names if sparse else _wanted(names, variable)
+
+    arrays = read_npz(path, choose)  # which calls `choose`
+    return {"": _sparse_matrix(arrays)} if sparse else arrays
+
+
+_OF_SPARSE = {"format", "shape", "data"}
+"""Names that `scipy.sparse.save_npz` writes, whatever the format."""
+
+
+def _sparse_matrix(arrays):
+    """The matrix of `scipy.sparse.save_npz`, whose own reader believes the file, and so can crash."""
+    kind = arrays["format"].item().decode()
+    if kind not in ("csr", "csc"):
+        raise ValueError(f"its sparse format is {kind!r}; allowed are csr and csc")
+    compressed = scipy.sparse.csr_array(
+        (arrays["data"], arrays["indices"], arrays["indptr"]), shape=tuple(map(int, arrays["shape"]))
+    )
+    # Of a square matrix, columns are the rows of the transpose; `checked_weights` looks before it transposes.
+    return compressed if kind == "csr" else checked_weights(compressed).T
 
 
 def _read_csv(path: Path, variable: str | None) -> dict:

@@ -1,0 +1,299 @@
+"""Poisson regressions of all targets on one shared design: with a Hessian for each, or a few for all."""
+
+import math
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from circuitbias.estimators.couplings import SeparableCountsWarning
+from circuitbias.estimators.design import Design
+from circuitbias.estimators.few_hessians import cluster_preconditioner, similar_targets
+from circuitbias.estimators.quasi_newton import minimise, sample_hessians, target_preconditioner
+from circuitbias.estimators.regression import Objective, shared_preconditioner
+from circuitbias.memory import allows, regression_bytes, require_memory
+from circuitbias.progress import Descent
+
+_SAMPLE_ROWS_PER_COLUMN = 100  # of the subsample whose Hessians precondition the fit
+_ROUGH_TOLERANCE, _ROUGH_PASSES = 1e-2, 200
+_ROUGH_TOLERANCE_OF_GROUPS = 3e-2  # from where on Hessians, made once, lead to the end
+_PASSES_OF_CLUSTERS = 50  # most targets take fewer
+_LEAST_TARGETS = 64  # that are fitted together at first: for fewer the data would be gone over too often
+
+
+@dataclass(frozen=True)
+class PoissonFit:
+    """Poisson regressions of all targets on one design.
+
+    Attributes
+    ----------
+    coefficients : tensor, shape (n_columns, n_targets)
+    scaled_gradient : tensor, shape (n_targets,)
+        Largest entry of each target's gradient, per standard deviation of the covariate and mean response.
+    fitted, failed : tensor of bool, shape (n_targets,)
+        Which have converged, and which have not; a target whose likelihood has no maximum is neither.
+    standard_errors : tensor, shape (n_columns - 1, n_targets), or None
+        Of the slopes, from each target's Hessian on a subsample of the rows; NaN for those that are held at
+        zero. None if memory did not allow these Hessians.
+    passes : int
+    """
+
+    coefficients: torch.Tensor
+    scaled_gradient: torch.Tensor
+    fitted: torch.Tensor
+    failed: torch.Tensor
+    standard_errors: torch.Tensor | None
+    passes: int
+
+    def of_fitted(self, values: torch.Tensor) -> np.ndarray:
+        """Values, (n_targets,) or (rows, n_targets), with NaN for targets that have no fit."""
+        return torch.where(self.fitted, values, torch.nan).cpu().numpy()
+
+    def diagnostics(self, n_rows: int) -> dict:
+        """What every method says of such a fit."""
+        return {
+            "n_bins": n_rows,
+            "passes": self.passes,
+            "largest_scaled_gradient": (
+                self.scaled_gradient[self.fitted].max().item() if self.fitted.any() else None
+            ),
+            "n_not_converged": int(self.failed.sum()),
+        }
+
+
+def require_fit_memory(memory_mb: float, n_targets: int, n_columns: int, n_rows: float, what: str) -> None:
+    """Refuse regressions for which memory does not even allow some targets at a time.
+
+    Parameters
+    ----------
+    memory_mb : float
+        The bound, in 1e6 bytes.
+    n_targets, n_columns, n_rows
+        Of the design, at most.
+    what : str
+        The fit, for the message.
+
+    Raises
+    ------
+    MemoryLimitError
+        Naming the fit, the bound and the least bound that would do.
+    """
+    needed = regression_bytes(n_targets, n_columns, n_rows)
+    if not allows(memory_mb, needed):
+        n_together = min(_LEAST_TARGETS, n_targets)
+        needed = (
+            _moment_bytes(n_targets, n_columns)
+            + _descent_bytes(n_together, n_columns)
+            + _hessian_bytes(1, n_columns)
+        )
+    require_memory(memory_mb, needed, what)
+
+
+# Largest sizes of what is kept, measured like those of `circuitbias.memory.regression_bytes`.
+
+
+def _moment_bytes(n_targets, n_columns) -> float:
+    """Moments, bounds and scales of all targets, and what they are made of."""
+    return 100 * n_targets * n_columns
+
+
+def _descent_bytes(n_targets, n_columns) -> float:
+    """The steps behind a descent of some targets, and the work on the next."""
+    return 250 * n_targets * n_columns
+
+
+def _hessian_bytes(n_hessians, n_columns) -> float:
+    """Hessians and their inverses, and the work on one of them."""
+    return (12 * n_hessians + 30) * n_columns**2
+
+
+def fit(
+    design: Design, *, ridge: float, tolerance: float, max_passes: int, block_rows: int, memory_mb: float
+) -> PoissonFit:
+    """Fit the Poisson regressions of all targets on one design; warn of those without a maximum.
+
+    If memory allows, the descent of each target is led by its own Hessian, from a subsample of the rows. Else
+    targets that fire together share one, as many as memory allows, and as many targets are fitted together
+    as it allows: more passes over the data, and no standard errors.
+
+    Parameters
+    ----------
+    design : Design
+    ridge, tolerance, max_passes
+        See `circuitbias.estimators.glm.estimate`; the passes are those of targets that are fitted together.
+    block_rows : int
+        Most rows of the subsample that are worked on at a time.
+    memory_mb : float
+        Bound of the memory, in 1e6 bytes; see `require_fit_memory`.
+
+    Returns
+    -------
+    PoissonFit
+
+    Raises
+    ------
+    ValueError
+        If columns of the design are linearly dependent.
+    """
+    n_targets, n_columns = design.n_targets, design.n_columns
+    if allows(memory_mb, regression_bytes(n_targets, n_columns, design.n_rows)):
+        problem = _survey(design, ridge, _SAMPLE_ROWS_PER_COLUMN * n_columns)
+        return _fit_by_own_hessians(design, problem, ridge, tolerance, max_passes, block_rows)
+    left = memory_mb * 1e6 / 2 - _moment_bytes(n_targets, n_columns)
+    most_together = max(_LEAST_TARGETS, int(left / 2 / _descent_bytes(1, n_columns)))
+    n_together = math.ceil(n_targets / math.ceil(n_targets / most_together))  # groups of equal size
+    left -= _descent_bytes(n_together, n_columns) + _hessian_bytes(0, n_columns)
+    n_hessians = max(1, int(left / (_hessian_bytes(1, n_columns) - _hessian_bytes(0, n_columns))))
+    problem = _survey(design, ridge, 1)
+    return _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_together, n_hessians)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What one pass over the data says of the regressions; names as in `fit` and `Objective`."""
+
+    second_moment: torch.Tensor
+    sample: torch.Tensor
+    cross_moment: torch.Tensor
+    response_means: torch.Tensor
+    free: torch.Tensor
+    separable: torch.Tensor
+    start: torch.Tensor
+    gradient_scale: torch.Tensor
+
+    def of(self, targets: torch.Tensor) -> "_Problem":
+        """The same of some of the targets."""
+        parts = {name: getattr(self, name)[..., targets] for name in _OF_TARGETS}
+        return _Problem(self.second_moment, self.sample, **parts)
+
+    def correlations(self) -> np.ndarray:
+        """Correlations of targets with columns, up to a factor: shape (n_targets, n_columns - 1)."""
+        means, spread = self.second_moment[-1, :-1, None], self.gradient_scale[:-1] / self.response_means
+        excess = self.cross_moment[:-1] / self.response_means - means
+        return (excess / spread).T.float().cpu().numpy()
+
+
+_OF_TARGETS = ("cross_moment", "response_means", "free", "separable", "start", "gradient_scale")
+
+
+def _survey(design, ridge, n_sample) -> _Problem:
+    second_moment, cross_moment, bounds, sample = design.survey(n_sample)
+    means = second_moment[-1]  # of the columns; the last column is 1
+    variances = second_moment.diagonal() - means**2
+    response_means = cross_moment[-1]
+    design.require_independent(second_moment, response_means)
+    free = design.free_coefficients()
+    at_bound = design.fires_at_bounds(cross_moment, bounds, response_means) & free
+    separable = at_bound[:-1].any(0) & (ridge == 0)
+    if separable.any():
+        neurons = design.kept[separable.cpu()].tolist()
+        warnings.warn(design.separable_message(neurons), SeparableCountsWarning, stacklevel=5)
+    free = free & ~separable  # such a target rests at zero
+
+    # The gradient's natural size: one standard deviation of the covariate times the mean response.
+    spread = torch.cat([variances[:-1].sqrt(), means[-1:]])
+    gradient_scale = spread[:, None] * response_means
+    start = torch.zeros_like(cross_moment)
+    start[-1] = response_means.log()
+    start = start * free
+    return _Problem(
+        second_moment, sample, cross_moment, response_means, free, separable, start, gradient_scale
+    )
+
+
+def _fit_by_own_hessians(design, problem, ridge, tolerance, max_passes, block_rows) -> PoissonFit:
+    # On a subsample first: it is cheap, starts the fit close to its end, and gives the Hessians. All bins
+    # say how often pairs fire together: rare pairs need not do so in the sample. A neuron that is silent
+    # in the sample is left out.
+    sample, free, cross_moment = problem.sample, problem.free, problem.cross_moment
+    sampled = free & (sample != 0).any(0)[:, None]
+    shared = shared_preconditioner(problem.second_moment, problem.response_means, free, ridge)
+    rough = minimise(
+        Objective(
+            lambda: iter(sample.split(block_rows)),
+            len(sample),
+            cross_moment,
+            sampled,
+            ridge,
+        ),
+        problem.start,
+        lambda gradient: shared(gradient) * sampled,
+        problem.gradient_scale,
+        _ROUGH_TOLERANCE,
+        _ROUGH_PASSES,
+    )
+    begin = torch.where(rough.converged, rough.coefficients, problem.start)
+    floor = design.least_curvatures(cross_moment, problem.response_means)
+    hessians = sample_hessians(sample, lambda rows: (rows @ begin.float()).exp_(), free, floor, ridge)
+    precondition, inverse_diagonal = target_preconditioner(hessians, free)
+    objective = Objective(design.blocks, design.n_rows, cross_moment, free, ridge)
+    solution = minimise(
+        objective,
+        begin,
+        precondition,
+        problem.gradient_scale,
+        tolerance,
+        max_passes,
+        report=Descent(tolerance),
+    )
+    return PoissonFit(
+        solution.coefficients,
+        solution.scaled_gradient,
+        fitted=solution.converged & ~problem.separable,
+        failed=~solution.converged & ~problem.separable,
+        standard_errors=torch.where(free, inverse_diagonal / design.n_rows, torch.nan)[:-1].sqrt(),
+        passes=objective.passes,
+    )
+
+
+def _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_together, n_hessians) -> PoissonFit:
+    coefficients, passes = problem.start.clone(), 0
+    scaled_gradient = torch.zeros_like(problem.response_means)
+    converged = torch.zeros_like(problem.separable)
+
+    def descend(targets, preconditioner, tolerance, max_passes):
+        nonlocal passes
+        part, begin = problem.of(targets), coefficients[:, targets]
+        objective = Objective(design.blocks, design.n_rows, part.cross_moment, part.free, ridge)
+        solution = minimise(
+            objective,
+            begin,
+            preconditioner(part, begin),
+            part.gradient_scale,
+            tolerance,
+            max_passes,
+            report=Descent(tolerance),
+        )
+        passes += objective.passes
+        scaled_gradient[targets], converged[targets] = solution.scaled_gradient, solution.converged
+        # What has gone astray begins anew.
+        astray = ~solution.scaled_gradient.isfinite()
+        coefficients[:, targets] = torch.where(astray, part.start, solution.coefficients)
+
+    def constant_rates(part, begin):
+        return shared_preconditioner(part.second_moment, part.response_means, part.free, ridge)
+
+    def clustered(part, begin):
+        nonlocal passes
+        passes += 1
+        clusters = similar_targets(part.correlations(), n_hessians)
+        moments = part.second_moment, part.response_means, part.free
+        return cluster_preconditioner(design, begin, clusters, *moments, ridge)
+
+    # A pass over the data costs the making of its rows, and more for each target: few groups, and large.
+    for targets in torch.arange(design.n_targets).split(n_together):
+        descend(targets, constant_rates, _ROUGH_TOLERANCE_OF_GROUPS, max_passes)
+        descend(targets, clustered, tolerance, min(max_passes, _PASSES_OF_CLUSTERS))
+    # What is too unlike the others of its cluster gets a Hessian of its own.
+    left = (~converged & ~problem.separable).nonzero()[:, 0].cpu()
+    for targets in left.split(n_hessians) if len(left) else ():
+        descend(targets, clustered, tolerance, max_passes)
+    return PoissonFit(
+        coefficients,
+        scaled_gradient,
+        fitted=converged & ~problem.separable,
+        failed=~converged & ~problem.separable,
+        standard_errors=None,
+        passes=passes,
+    )

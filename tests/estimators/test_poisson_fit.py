@@ -1,0 +1,57 @@
+"""Where memory does not allow a Hessian for every neuron, the fits are the same."""
+
+import numpy as np
+import pytest
+
+from circuitbias.estimators import estimate, poisson_fit
+from circuitbias.estimators.couplings import NotConvergedWarning, SeparableCountsWarning
+
+pytestmark = [
+    pytest.mark.filterwarnings("error::RuntimeWarning"),
+    pytest.mark.filterwarnings("error::circuitbias.estimators.couplings.EstimationWarning"),
+]
+
+
+@pytest.fixture
+def without_own_hessians(monkeypatch):
+    """All fits as if memory did not allow a Hessian for every target; seven targets at a time."""
+    monkeypatch.setattr(poisson_fit, "allows", lambda memory_mb, needed: False)
+    monkeypatch.setattr(poisson_fit, "_LEAST_TARGETS", 30)
+    return {"memory_mb": 5}
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("glm", {}),
+        ("glm", {"ridge": 0.01}),
+        ("glm_history", {"bin_steps": 50, "filter_ms": 10.0}),
+    ],
+)
+def test_the_same_fits(ring_record, monkeypatch, without_own_hessians, method, options):
+    shared = estimate(method, ring_record, **without_own_hessians, **options)
+    assert shared.diagnostics["largest_scaled_gradient"] <= 1e-8
+    assert "standard_errors" not in shared.arrays
+
+    monkeypatch.undo()
+    own = estimate(method, ring_record, **options)
+    assert own.diagnostics["passes"] < shared.diagnostics["passes"]
+    np.testing.assert_allclose(shared.values, own.values, atol=1e-5)
+    for name in ("coefficients", "intercepts"):
+        np.testing.assert_allclose(shared.arrays[name], own.arrays[name], atol=1e-5)
+
+
+def test_a_neuron_without_a_maximum(record_of, without_own_hessians):
+    counts = np.random.default_rng(0).poisson(0.5, (2000, 9))
+    counts[counts[:, 3] > 0, 4] = 0  # never together
+    with pytest.warns(SeparableCountsWarning, match=r"neurons \[3, 4\]"):
+        couplings = estimate("glm", record_of(counts), bin_steps=10, **without_own_hessians)
+    lost = np.isnan(couplings.values).all(axis=0)
+    assert lost.nonzero()[0].tolist() == [3, 4]
+
+
+def test_fits_that_end_too_early(ring_record, without_own_hessians):
+    with pytest.warns(NotConvergedWarning, match=r"max_passes=3, .*their couplings are NaN"):
+        couplings = estimate("glm", ring_record, max_passes=3, **without_own_hessians)
+    assert np.isnan(couplings.values).any()
+    assert couplings.diagnostics["n_not_converged"] == np.isnan(couplings.arrays["intercepts"]).sum()
