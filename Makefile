@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 CORES  ?= all
 BIN    := $(VENV)/bin
+PEERS  := .venv-peers
+BRIAN2 := .venv-brian2
+BENCH  := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
 # uv does not read pip's settings: hand it pip's own find-links, if there are any.
 export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
@@ -11,7 +14,7 @@ export UV_COMPILE_BYTECODE := 1
 # Rules call `python -m circuitbias`: let them find the environment's own python.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run paper pinned reproduction test test-slow test-gpu test-slurm fuzz lint format bench bench-scaling bench-gpu report clean
+.PHONY: run paper pinned reproduction test test-slow test-gpu test-slurm fuzz lint format peers bench bench-scaling bench-tables performance bench-gpu report clean
 
 run: $(VENV)/.ok         ## the main job: networks, spikes, estimates, errors, figures
 	$(BIN)/snakemake --cores $(CORES)
@@ -54,11 +57,27 @@ format: $(VENV)/.ok
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow
 
-bench: $(VENV)/.ok       ## timings, side by side with the libraries that do the same
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks -m 'not gpu' --benchmark-only --benchmark-group-by=group
+peers: $(PEERS)/.ok $(BRIAN2)/.ok  ## the programs that ours are timed beside: two environments, with ours in each
 
-bench-scaling: $(VENV)/.ok  ## time and memory by the size of the network, and by cores
-	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scaling.py
+# Beside the peers where they are installed; what is not is skipped. One process for each kind of task.
+bench: $(VENV)/.ok       ## timings, side by side with the programs that do the same: results/benchmarks/
+	mkdir -p results/benchmarks
+	peers=$$(test -e $(PEERS)/.ok && echo $(PEERS) || echo $(VENV)); \
+	for kind in simulator glm methods correlograms; do \
+	  $(BENCH) $$peers/bin/python -m pytest benchmarks/test_$$kind.py \
+	    --benchmark-json=results/benchmarks/$$kind.json || exit 1; done
+	test ! -e $(BRIAN2)/.ok || $(BENCH) $(BRIAN2)/bin/python -m pytest benchmarks/test_simulator.py \
+	  --benchmark-json=results/benchmarks/brian2.json
+
+bench-scaling: $(VENV)/.ok  ## time by the size of the network, steps, spikes and cores
+	mkdir -p results/benchmarks
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scaling.py --output results/benchmarks/scaling.csv
+
+bench-tables:            ## docs/data/benchmarks.csv and scaling.csv, from the last runs of the two before
+	$(BIN)/python benchmarks/tables.py results/benchmarks docs/data
+
+performance:             ## docs/performance.md, from these tables
+	$(BIN)/python benchmarks/page.py
 
 bench-gpu: $(VENV)/.ok-gpu  ## timings on a CUDA device, beside the CPU's
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks/test_gpu.py -m gpu --benchmark-only --benchmark-group-by=group
@@ -78,9 +97,22 @@ $(VENV)/.ok-gpu: $(VENV)/.ok
 	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[test,gpu]'
 	touch $@
 
+$(PEERS)/.ok: $(VENV)/.ok $(wildcard benchmarks/peers/*.txt)
+	$(PYTHON) -m venv $(PEERS)
+	$(BIN)/uv pip install -q --python $(PEERS) -c constraints.txt -e '.[test]' -r benchmarks/peers/requirements.txt
+	$(BIN)/uv pip install -q --python $(PEERS) --no-deps -r benchmarks/peers/no-deps.txt
+	touch $@
+
+$(BRIAN2)/.ok: $(VENV)/.ok $(wildcard benchmarks/peers/*.txt)
+	$(PYTHON) -m venv $(BRIAN2)
+	grep -v '^numpy==' constraints.txt > $(BRIAN2)/constraints.txt
+	$(BIN)/uv pip install -q --python $(BRIAN2) -c $(BRIAN2)/constraints.txt -e '.[test]' \
+	  -r benchmarks/peers/requirements-brian2.txt
+	touch $@
+
 $(VENV)/.fuzz: $(VENV)/.ok
 	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[fuzz]'
 	touch $@
 
 clean:                   ## remove results and environment
-	rm -rf $(VENV) results/*/ .snakemake
+	rm -rf $(VENV) $(PEERS) $(BRIAN2) results/*/ .snakemake

@@ -1,16 +1,25 @@
-"""Recordings that the benchmarks share, made once."""
+"""Recordings that the benchmarks share, made once; one core for everybody."""
 
 import os
 
+import numpy as np
 import pytest
 
 from circuitbias.dynamics import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.networks import build_network
 from circuitbias.published import thresholds
+from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.storage import SpikeFile, write_spikes
 
 N_SPIKES = int(float(os.environ.get("BENCH_SPIKES", "1e7")))
+
+
+@pytest.fixture(autouse=True)
+def one_core(request):
+    """Keep threads that start from here on to one core: libraries differ in how they are told to."""
+    if hasattr(os, "sched_setaffinity") and "gpu" not in request.keywords:
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +46,9 @@ def recording(ring, parameters, tmp_path_factory):
         return SpikeFile(made[r])
 
     return get
+
+
+@pytest.fixture(scope="session")
+def counts(recording):
+    """Its counts in bins of 10 ms as float64, which other libraries start from."""
+    return lambda r: BinnedCounts(recording(r), 100).all().astype(np.float64)

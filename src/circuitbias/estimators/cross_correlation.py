@@ -73,6 +73,41 @@ def _codes(source, trial, n_bins, bin_steps, progress):
         yield np.concatenate(waiting)
 
 
+def count_pairs(
+    source: SpikeSource, bin_steps: int, longest_lag: int, binarise: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """Count pairs of spikes by their lag; the sums over t above, but for pairs of a spike with itself.
+
+    Parameters
+    ----------
+    source, bin_steps, longest_lag, binarise
+        See `correlogram`.
+
+    Returns
+    -------
+    pairs : ndarray of int64, shape (n, n, longest_lag + 1)
+        ``[j, i, l]`` is how often j fires l bins after i.
+    spikes : ndarray of int64, shape (n,)
+        In complete bins.
+    """
+    n = source.n_neurons
+    trial_bins = source.trial_steps // bin_steps
+    pairs = np.zeros((n, n, longest_lag + 1), dtype=np.int64)
+    spikes = np.zeros(n, dtype=np.int64)
+    progress = Countdown(float(source.trial_steps.sum()), "steps correlated")
+    for trial, n_bins in enumerate(trial_bins):
+        past = np.empty(0, dtype=np.int64)  # codes that the next ones can look back at
+        for codes in _codes(source, trial, n_bins, bin_steps, progress):
+            new = np.setdiff1d(codes, past) if binarise else codes
+            spikes += np.bincount(new % n, minlength=n)
+            codes = np.concatenate([past, new])
+            _add_events(pairs, codes, len(past))
+            past = codes[codes // n >= codes[-1] // n - longest_lag]
+
+    pairs[:, :, 0] += pairs[:, :, 0].T.copy()  # at lag 0 neither is the earlier one
+    return pairs, spikes
+
+
 def correlogram(source: SpikeSource, bin_steps: int, longest_lag: int, binarise: bool = False) -> np.ndarray:
     """Normalised cross-correlograms of all pairs at lags from 0 on.
 
@@ -96,26 +131,13 @@ def correlogram(source: SpikeSource, bin_steps: int, longest_lag: int, binarise:
     ValueError
         If no trial is longer than ``longest_lag`` bins.
     """
-    n = source.n_neurons
     trial_bins = source.trial_steps // bin_steps
     if trial_bins.max(initial=0) <= longest_lag:
         raise ValueError(
             f"a lag of {longest_lag} bins of {bin_steps} steps is longer than every trial "
             f"(longest: {source.trial_steps.max(initial=0)} steps)"
         )
-    pairs = np.zeros((n, n, longest_lag + 1), dtype=np.int64)
-    spikes = np.zeros(n, dtype=np.int64)
-    progress = Countdown(float(source.trial_steps.sum()), "steps correlated")
-    for trial, n_bins in enumerate(trial_bins):
-        past = np.empty(0, dtype=np.int64)  # codes that the next ones can look back at
-        for codes in _codes(source, trial, n_bins, bin_steps, progress):
-            new = np.setdiff1d(codes, past) if binarise else codes
-            spikes += np.bincount(new % n, minlength=n)
-            codes = np.concatenate([past, new])
-            _add_events(pairs, codes, len(past))
-            past = codes[codes // n >= codes[-1] // n - longest_lag]
-
-    pairs[:, :, 0] += pairs[:, :, 0].T.copy()  # at lag 0 neither is the earlier one
+    pairs, spikes = count_pairs(source, bin_steps, longest_lag, binarise)
     products = pairs.transpose(2, 1, 0).astype(np.float64)
     products[0] += np.diag(spikes)  # a spike also pairs with itself
     n_bins = trial_bins.sum()

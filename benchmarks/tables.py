@@ -1,0 +1,69 @@
+"""Reduce what `make bench` and `make bench-scaling` leave to the tables in docs/data: `make bench-tables`."""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+
+OURS = "circuitbias"
+_SAID = ["task", "case", "program", "version", "done", "whole", "unit", "threads", "dtype", "load"]
+_FOUND = ["n_neurons", "n_spikes", "n_bins", "passes"]
+_QUALITY = ["rate_hz", "largest_scaled_gradient", "largest_difference", "counts"]
+_DIGITS = 4
+
+
+def rows_of(path: Path) -> list[dict]:
+    """Rows of one process: a file of pytest-benchmark."""
+    report = json.loads(path.read_text())
+    origin = {
+        "run": path.stem,
+        "date": report["datetime"][:10],
+        "machine": report["machine_info"]["cpu"].get("brand_raw", ""),
+        "python": report["machine_info"]["python_version"],
+    }
+    rows = []
+    for one in report["benchmarks"]:
+        info, stats = one["extra_info"], one["stats"]
+        seconds = {
+            "rounds": stats["rounds"],
+            "median_s": stats["median"],
+            "best_s": stats["min"],
+            "whole_s": stats["median"] * info["whole"] / info["done"],
+        }
+        said = {key: info.get(key) for key in _SAID}
+        rows.append(origin | said | seconds | {key: info.get(key) for key in _FOUND + _QUALITY})
+    return rows
+
+
+def benchmark_table(paths: list[Path]) -> pd.DataFrame:
+    """All rows, with the ratio of each to ours in the same process; what a later one repeats is dropped."""
+    table = pd.DataFrame([row for path in paths for row in rows_of(path)])
+    same = ["run", "task", "case"]
+    ours = table[table.program == OURS].set_index(same).whole_s
+    table.insert(
+        table.columns.get_loc("whole_s") + 1,
+        "times_ours",
+        table.whole_s / ours.reindex(pd.MultiIndex.from_frame(table[same])).to_numpy(),
+    )
+    table = table.drop_duplicates(["task", "case", "program"])
+    whole_numbers = table[_FOUND].astype("Int64")
+    numbers = table.select_dtypes("float").map(lambda value: float(f"{value:.{_DIGITS}g}"))
+    return table.assign(**numbers).assign(**whole_numbers)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path, help="folder with the files of the runs (.json, scaling.csv)")
+    parser.add_argument("tables", type=Path, help="folder of the tables")
+    arguments = parser.parse_args()
+    # Brian2's process times ours again: where both tell of the same, the main one counts.
+    paths = sorted(arguments.results.glob("*.json"), key=lambda path: (path.stem == "brian2", path.stem))
+    benchmark_table(paths).to_csv(arguments.tables / "benchmarks.csv", index=False)
+    if (scaling := arguments.results / "scaling.csv").exists():
+        shutil.copy(scaling, arguments.tables)
+
+
+if __name__ == "__main__":
+    main()
