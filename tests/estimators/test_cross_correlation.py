@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuitbias.estimators import estimate
+from circuitbias.estimators import cross_correlation, estimate
 from circuitbias.estimators.couplings import ConstantNeuronWarning, FlatBackgroundWarning
 from circuitbias.estimators.cross_correlation import correlogram
 from circuitbias.spikes.segments import Segment, SpikeRecord
@@ -93,6 +93,15 @@ def test_how_segments_are_cut_makes_no_difference(cuts, bin_steps, longest_lag, 
     curves = correlogram(SpikeRecord(3, 0.1, pieces), bin_steps, longest_lag, binarise)
     expected = by_definition([counts], longest_lag)
     np.testing.assert_allclose(curves, expected, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 64])
+@pytest.mark.parametrize("binarise", [False, True])
+def test_how_many_events_are_counted_at_once_makes_no_difference(record_of, monkeypatch, at_once, binarise):
+    record = record_of([random_counts(200), random_counts(90, seed=1)])
+    expected = correlogram(record, 10, 6, binarise)
+    monkeypatch.setattr(cross_correlation, "_events_at_once", lambda n_neurons: at_once)
+    np.testing.assert_array_equal(correlogram(record, 10, 6, binarise), expected)
 
 
 def test_binarised_bin_that_two_segments_share():

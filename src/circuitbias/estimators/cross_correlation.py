@@ -22,55 +22,68 @@ from circuitbias.spikes.segments import SpikeSource
 MEASURES = ("zero_lag", "peak", "z_score")
 
 
-_EVENTS_AT_ONCE = 2**21  # so many events are gone through neuron by neuron
-
-
 @njit(nogil=True, cache=True)
-def _count_pairs(pairs, bins, neurons, order, oldest):
-    """Add each pair of spikes that ends with a new one: ``pairs[later, earlier, lag]``.
+def _count_pairs(pairs, bins, neurons, cells, order, oldest):
+    """Add each pair of spikes that ends with a new one: ``pairs[later, earlier * lags + lag]``.
 
     One neuron's spikes after the other: what they add to is then small enough to stay near the processor.
 
     Parameters
     ----------
-    pairs : ndarray of int64, shape (n, n, lags)
+    pairs : ndarray of int64, shape (n, n * lags)
     bins, neurons : ndarray of int
         Of the events, sorted by bin.
+    cells : ndarray of int
+        Of the events, the cell of a row of ``pairs`` less the bin of the later spike.
     order, oldest : ndarray of int
         Indices of the new events, sorted by neuron; for each, that of the first event within the lags.
     """
     for event, first in zip(order, oldest):  # noqa: B905 (numba's zip knows no strict)
         ending, now = pairs[neurons[event]], bins[event]
         for past in range(first, event):
-            ending[neurons[past], now - bins[past]] += 1
+            ending[cells[past] + now] += 1
 
 
 def _add_events(pairs, codes, first_new):
     """Add the pairs that end with one of ``codes[first_new:]``: sorted, each a bin times n plus a neuron."""
-    n, longest = pairs.shape[0], pairs.shape[2] - 1
+    n, _, n_lags = pairs.shape
     if first_new == len(codes):
         return
     bins = codes // n
-    neurons = (codes - bins * n).astype(np.int32)
-    bins = (bins - bins[0]).astype(np.int32 if bins[-1] - bins[0] < 2**31 else np.int64)
-    order = np.argsort(neurons[first_new:], kind="stable") + first_new
-    oldest = np.searchsorted(bins, bins[first_new:] - longest)[order - first_new]
-    _count_pairs(pairs, bins, neurons, order, oldest)
+    neurons = codes - bins * n
+    bins -= bins[0]
+    if bins[-1] + n * n_lags < 2**31:
+        bins, neurons = bins.astype(np.int32), neurons.astype(np.int32)
+    keys = neurons[first_new:].astype(np.min_scalar_type(n - 1))  # 8 and 16 bits are sorted by counting
+    order = np.argsort(keys, kind="stable") + first_new
+    oldest = np.searchsorted(bins, bins[first_new:] - bins.dtype.type(n_lags - 1))[order - first_new]
+    _count_pairs(pairs.reshape(n, -1), bins, neurons, neurons * n_lags - bins, order, oldest)
+
+
+def _events_at_once(n_neurons):
+    """So many that one neuron's are some, but that all of them stay near the processor if they can."""
+    return min(max(2 * n_neurons**2, 2**14), 2**21)
 
 
 def _codes(source, trial, n_bins, bin_steps, progress):
     """One number per event, its bin times n plus its neuron: sorted as the events are, many at a time."""
+    at_once = _events_at_once(source.n_neurons)
     waiting, n_waiting = [], 0
+
+    def pieces():
+        codes = np.concatenate(waiting)
+        return (codes[start : start + at_once] for start in range(0, len(codes), at_once))
+
     for segment in source.segments(trial):
         complete = segment.steps < n_bins * bin_steps
         waiting.append(segment.steps[complete] // bin_steps * source.n_neurons + segment.neurons[complete])
         n_waiting += len(waiting[-1])
         progress.add(segment.n_steps)
-        if n_waiting >= _EVENTS_AT_ONCE:
-            yield np.concatenate(waiting)
+        if n_waiting >= at_once:
+            yield from pieces()
             waiting, n_waiting = [], 0
     if n_waiting:
-        yield np.concatenate(waiting)
+        yield from pieces()
 
 
 def count_pairs(
