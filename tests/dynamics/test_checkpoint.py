@@ -1,7 +1,5 @@
 """A simulation that is cut short goes on as if nobody had disturbed it."""
 
-import shutil
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -209,20 +207,3 @@ def test_time_left_goes_by_what_is_new(monkeypatch, capsys):
     now += 10
     countdown.add(20)
     assert "80 of 100 spikes (80%), 10 s gone, about 10 s left" in capsys.readouterr().err
-
-
-@pytest.mark.slow
-def test_a_checkpoint_costs_little(tmp_path):
-    """Less than a tenth of the simulation, with parts far smaller than by default."""
-    options = {"seed": 1, "n_spikes": 4_000_000}
-    ring = ring_network()
-    list(simulate(ring, PARAMETERS, seed=1, n_spikes=100))
-    seconds = {}
-    for name, spikes_a_part in (("with", 500_000), ("without", 10**9), ("with ", 500_000)):
-        checkpoint = Checkpoint(tmp_path / "parts", MADE_FROM, spikes_a_part)
-        started = time.perf_counter()
-        for _ in checkpoint.run(Simulation(ring, ThresholdParameters(0.01, 0.001033), **options)):
-            pass
-        seconds[name] = time.perf_counter() - started
-        shutil.rmtree(tmp_path / "parts", ignore_errors=True)
-    assert min(seconds["with"], seconds["with "]) < 1.1 * seconds["without"], seconds

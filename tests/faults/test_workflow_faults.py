@@ -149,8 +149,7 @@ def test_one_core_and_another_order_of_jobs(checkout, undisturbed):
 
 def test_interrupted_from_the_keyboard(checkout, undisturbed):
     """Ctrl-C leaves no lock and no litter: the same command goes on."""
-    running = start(checkout)
-    assert wait_for(checkout.results / "logs" / "estimate" / "glm" / "r0.01_seed1.log", running)
+    running = start_and_hold(checkout, STAGES["estimate"], "begun")
     os.killpg(running.pid, signal.SIGINT)
     assert running.wait() != 0
     checkout.snakemake()
