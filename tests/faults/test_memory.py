@@ -87,9 +87,10 @@ def recording(n_neurons, n_bins):
     return SpikeRecord.from_events(steps, neurons, n_neurons, n_bins * 100)
 estimate(method, recording(4, 3000), **options)  # libraries and compiled code take their share first
 big = recording(n_neurons, max(6000, 40 * n_neurons))
-now = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize()
+# Peaks, as the system may take pages of libraries back at any time.
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 estimate(method, big, memory_mb=memory_mb, **options)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - now) / 1e6)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e6)
 """
 
 
