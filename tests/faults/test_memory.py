@@ -74,7 +74,7 @@ def test_the_least_bound_is_the_twofold():
 
 
 MEASURE = """
-import json, resource, sys, warnings
+import json, sys, warnings
 import numpy as np
 from circuitbias.estimators import estimate
 from circuitbias.spikes.segments import SpikeRecord
@@ -87,10 +87,12 @@ def recording(n_neurons, n_bins):
     return SpikeRecord.from_events(steps, neurons, n_neurons, n_bins * 100)
 estimate(method, recording(4, 3000), **options)  # libraries and compiled code take their share first
 big = recording(n_neurons, max(6000, 40 * n_neurons))
-# Peaks, as the system may take pages of libraries back at any time.
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def resident(kind):
+    return int(open("/proc/self/status").read().split(kind + ":")[1].split()[0]) * 1024 / 1e6
+before, of_files = resident("VmRSS"), resident("RssFile")
 estimate(method, big, memory_mb=memory_mb, **options)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 / 1e6)
+# Pages of libraries that the system had taken, and that come back, are not the fit's.
+print(resident("VmHWM") - before - max(0, resident("RssFile") - of_files))
 """
 
 
