@@ -35,9 +35,15 @@ SIMULATION = {"n_spikes": 3_000_000}
 
 def start(checkout, *arguments, **environment) -> subprocess.Popen:
     options = {"start_new_session": True, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    options["preexec_fn"] = heed_ctrl_c
     command = checkout.command(*arguments)
     command["env"] |= environment
     return subprocess.Popen(**options, **command)
+
+
+def heed_ctrl_c() -> None:
+    """In a process to be: tests that a shell runs in the background are born to ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def start_and_hold(checkout, output: str, when: str) -> subprocess.Popen:
@@ -151,7 +157,7 @@ def test_interrupted_from_the_keyboard(checkout, undisturbed):
     """Ctrl-C leaves no lock and no litter: the same command goes on."""
     running = start_and_hold(checkout, STAGES["estimate"], "begun")
     os.killpg(running.pid, signal.SIGINT)
-    assert running.wait() != 0
+    assert running.wait(timeout=60) != 0
     checkout.snakemake()
     assert_same(results(checkout.results), results(undisturbed.results))
 
