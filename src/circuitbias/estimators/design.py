@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from circuitbias.estimators.moments import dependent_counts
+from circuitbias.estimators.moments import dependent_counts, products_of_columns
 from circuitbias.spikes.binning import BinnedCounts
 
 
@@ -76,9 +76,12 @@ class Design:
             )
 
     def blocks(self):
-        """Yield the rows of the design matrix, block by block."""
-        for design, _ in self._blocks_and_counts():
-            yield design
+        """Yield the rows of the design matrix, block by block, in double precision."""
+        return (rows.double() for rows in self.narrow_blocks())
+
+    def narrow_blocks(self):
+        """Yield the same in single precision, if that holds them exactly."""
+        return (rows for rows, _ in self._blocks_and_counts())
 
     def _blocks_and_counts(self):
         longest = self._lags[-1]
@@ -92,11 +95,15 @@ class Design:
             n_rows = len(counts) - longest
             if n_rows <= 0:
                 continue
-            design = np.ones((n_rows, self.n_columns))
+            design = np.empty((n_rows, self.n_columns), dtype=np.float32)  # holds counts exactly
+            design[:, -1] = 1
             for index, lag in enumerate(self._lags):
                 columns = slice(index * self.n_targets, (index + 1) * self.n_targets)
                 design[:, columns] = counts[longest - lag : longest - lag + n_rows]
             yield torch.from_numpy(design).to(self._device), counts[longest:]
+
+    def _products(self, rows):
+        return products_of_columns(rows)
 
     def survey(self, n_sample):
         """Summarise the data in one pass.
@@ -111,9 +118,9 @@ class Design:
         sampled = []
         row = 0
         for design, counts in self._blocks_and_counts():
-            second.addmm_(design.T, design)
+            second += self._products(design)
             if not self._same_bin:
-                cross.addmm_(design.T, torch.from_numpy(counts.astype(np.float64)).to(self._device))
+                cross.addmm_(design.double().T, torch.from_numpy(counts.astype(np.float64)).to(self._device))
             bounds[0] = bounds[0].minimum(design.amin(0))
             bounds[1] = bounds[1].maximum(design.amax(0))
             # A copy: a view would keep the whole block in memory.
@@ -121,4 +128,4 @@ class Design:
             row += len(design)
         if self._same_bin:
             cross = second[:, : self.n_targets].clone()
-        return second / self.n_rows, cross / self.n_rows, bounds, torch.cat(sampled)
+        return second / self.n_rows, cross / self.n_rows, bounds, torch.cat(sampled).double()

@@ -65,7 +65,7 @@ def cluster_preconditioner(
     total_rates = torch.zeros_like(moments[:, 0, 0])
     stride = max(1, design.n_rows // (_ROWS_PER_COLUMN * design.n_columns))
     row = 0
-    for block in design.blocks():
+    for block in design.narrow_blocks():
         rows = block[-row % stride :: stride].float()
         row += len(block)
         rates = (rows @ coefficients).exp_() @ membership

@@ -179,6 +179,9 @@ class HistoryDesign(Design):
         self.n_rows = int(events.trial_bins.sum())
         self._require_rows()
 
+    def _products(self, rows):
+        return rows.T @ rows
+
     def least_curvatures(self, cross_moment, response_means):
         """Bound from below of ``mean(mu x^2)`` where all gradients are zero: of Cauchy and Schwarz."""
         return cross_moment**2 / response_means

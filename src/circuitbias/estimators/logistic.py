@@ -18,7 +18,13 @@ from circuitbias.estimators.penalty import (
     relative_misfit,
 )
 from circuitbias.estimators.proximal import minimise_with_penalty
-from circuitbias.estimators.quasi_newton import Solution, minimise, sample_hessians, target_preconditioner
+from circuitbias.estimators.quasi_newton import (
+    Solution,
+    minimise,
+    sample_hessians,
+    target_preconditioner,
+    worth_single_precision,
+)
 from circuitbias.estimators.regression import Objective, logistic, warn_not_converged
 from circuitbias.memory import regression_bytes, require_memory
 from circuitbias.progress import Descent
@@ -233,7 +239,8 @@ class _Regressions:
         if l1_per_row > 0:
             return minimise_with_penalty(objective, begin, hessians_at, free, l1_per_row, scale, *limits)
         precondition, _ = target_preconditioner(hessians_at(begin), free)
-        return minimise(objective, begin, precondition, scale, *limits)
+        single = worth_single_precision(self.n_rows, *scale.shape)
+        return minimise(objective, begin, precondition, scale, *limits, begin_in_single=single)
 
 
 class _Path:

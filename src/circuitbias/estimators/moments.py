@@ -45,6 +45,25 @@ class Moments:
         return Moments(self.n_bins, self.mean[neurons], self.covariance[np.ix_(neurons, neurons)])
 
 
+_EXACT_IN_SINGLE = 2**24  # whole numbers up to this one
+
+
+def products_of_columns(rows: torch.Tensor) -> torch.Tensor:
+    """``X'X`` of rows of whole numbers, none negative: by single precision, where that is as exact.
+
+    Parameters
+    ----------
+    rows : tensor, shape (n_rows, n_columns)
+
+    Returns
+    -------
+    tensor of float64, shape (n_columns, n_columns)
+    """
+    exact = len(rows) == 0 or len(rows) * rows.max().item() ** 2 <= _EXACT_IN_SINGLE
+    rows = rows.to(torch.float32 if exact else torch.float64)
+    return (rows.T @ rows).double()
+
+
 def count_moments(counts: BinnedCounts, device: torch.device) -> Moments:
     """Accumulate the moments in float64 in one pass over the counts.
 
@@ -60,9 +79,8 @@ def count_moments(counts: BinnedCounts, device: torch.device) -> Moments:
     total = torch.zeros(counts.n_neurons, dtype=torch.float64, device=device)
     products = torch.zeros((counts.n_neurons,) * 2, dtype=torch.float64, device=device)
     for block in counts.blocks():
-        x = torch.from_numpy(block.counts.astype(np.float64)).to(device)
-        total += x.sum(0)
-        products.addmm_(x.T, x)
+        total += torch.from_numpy(block.counts.sum(axis=0, dtype=np.float64)).to(device)
+        products += products_of_columns(torch.from_numpy(block.counts.astype(np.float32)).to(device))
     mean = (total / counts.n_bins).cpu().numpy()
     second = (products / counts.n_bins).cpu().numpy()
     return Moments(counts.n_bins, mean, second - np.outer(mean, mean))

@@ -10,13 +10,18 @@ import torch
 from circuitbias.estimators.couplings import SeparableCountsWarning
 from circuitbias.estimators.design import Design
 from circuitbias.estimators.few_hessians import cluster_preconditioner, similar_targets
-from circuitbias.estimators.quasi_newton import minimise, sample_hessians, target_preconditioner
+from circuitbias.estimators.quasi_newton import (
+    minimise,
+    sample_hessians,
+    target_preconditioner,
+    worth_single_precision,
+)
 from circuitbias.estimators.regression import Objective, shared_preconditioner
 from circuitbias.memory import allows, regression_bytes, require_memory
 from circuitbias.progress import Descent
 
 _SAMPLE_ROWS_PER_COLUMN = 100  # of the subsample whose Hessians precondition the fit
-_ROUGH_TOLERANCE, _ROUGH_PASSES = 1e-2, 200
+_ROUGH_TOLERANCE, _ROUGH_ENOUGH, _ROUGH_PASSES = 1e-3, 1e-2, 200
 _ROUGH_TOLERANCE_OF_GROUPS = 3e-2  # from where on Hessians, made once, lead to the end
 _PASSES_OF_CLUSTERS = 50  # most targets take fewer
 _LEAST_TARGETS = 64  # that are fitted together at first: for fewer the data would be gone over too often
@@ -207,6 +212,7 @@ def _fit_by_own_hessians(design, problem, ridge, tolerance, max_passes, block_ro
     # say how often pairs fire together: rare pairs need not do so in the sample. A neuron that is silent
     # in the sample is left out.
     sample, free, cross_moment = problem.sample, problem.free, problem.cross_moment
+    single = worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
     sampled = free & (sample != 0).any(0)[:, None]
     shared = shared_preconditioner(problem.second_moment, problem.response_means, free, ridge)
     rough = minimise(
@@ -222,12 +228,20 @@ def _fit_by_own_hessians(design, problem, ridge, tolerance, max_passes, block_ro
         problem.gradient_scale,
         _ROUGH_TOLERANCE,
         _ROUGH_PASSES,
+        begin_in_single=single,
     )
-    begin = torch.where(rough.converged, rough.coefficients, problem.start)
+    begin = torch.where(rough.scaled_gradient <= _ROUGH_ENOUGH, rough.coefficients, problem.start)
     floor = design.least_curvatures(cross_moment, problem.response_means)
-    hessians = sample_hessians(sample, lambda rows: (rows @ begin.float()).exp_(), free, floor, ridge)
+    hessians = sample_hessians(
+        sample,
+        lambda rows: (rows @ begin.float()).exp_(),
+        free,
+        floor,
+        ridge,
+        problem.second_moment,
+    )
     precondition, inverse_diagonal = target_preconditioner(hessians, free)
-    objective = Objective(design.blocks, design.n_rows, cross_moment, free, ridge)
+    objective = Objective(design.narrow_blocks, design.n_rows, cross_moment, free, ridge)
     solution = minimise(
         objective,
         begin,
@@ -236,6 +250,7 @@ def _fit_by_own_hessians(design, problem, ridge, tolerance, max_passes, block_ro
         tolerance,
         max_passes,
         report=Descent(tolerance),
+        begin_in_single=single,
     )
     return PoissonFit(
         solution.coefficients,
@@ -251,11 +266,12 @@ def _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_togeth
     coefficients, passes = problem.start.clone(), 0
     scaled_gradient = torch.zeros_like(problem.response_means)
     converged = torch.zeros_like(problem.separable)
+    single = worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
 
     def descend(targets, preconditioner, tolerance, max_passes):
         nonlocal passes
         part, begin = problem.of(targets), coefficients[:, targets]
-        objective = Objective(design.blocks, design.n_rows, part.cross_moment, part.free, ridge)
+        objective = Objective(design.narrow_blocks, design.n_rows, part.cross_moment, part.free, ridge)
         solution = minimise(
             objective,
             begin,
@@ -264,6 +280,7 @@ def _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_togeth
             tolerance,
             max_passes,
             report=Descent(tolerance),
+            begin_in_single=single,
         )
         passes += objective.passes
         scaled_gradient[targets], converged[targets] = solution.scaled_gradient, solution.converged

@@ -63,24 +63,39 @@ class Objective:
     family: Callable = poisson
     passes: int = field(default=0, init=False)
 
-    def evaluate(self, coefficients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Values, shape (n_targets,), and gradients, shape (n_columns, n_targets), in one pass."""
+    def evaluate(
+        self, coefficients: torch.Tensor, *, targets: torch.Tensor | None = None, single: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Values, shape (n_targets,), and gradients, shape (n_columns, n_targets), in one pass.
+
+        Parameters
+        ----------
+        coefficients : tensor, shape (n_columns, n_targets)
+        targets : tensor of bool, optional
+            Which targets these are of, if not of all.
+        single : bool, optional
+            Sum over the rows of each block in single precision.
+        """
         self.passes += 1
+        cross_moment, free = self.cross_moment, self.free
+        if targets is not None:
+            cross_moment, free = cross_moment[:, targets], free[:, targets]
         total = torch.zeros_like(coefficients[0])
         gradient = torch.zeros_like(coefficients)
+        dtype = torch.float32 if single else torch.float64
+        given = coefficients.to(dtype)
         for design in self.blocks():
-            partition, mean = self.family(design @ coefficients)
+            design = design.to(dtype)
+            partition, mean = self.family(design @ given)
             total += partition.sum(0)
-            gradient.addmm_(design.T, mean)
+            gradient += design.T @ mean
         slopes = coefficients[:-1]
         value = (
-            total / self.n_rows
-            - (self.cross_moment * coefficients).sum(0)
-            + self.ridge / 2 * (slopes**2).sum(0)
+            total / self.n_rows - (cross_moment * coefficients).sum(0) + self.ridge / 2 * (slopes**2).sum(0)
         )
-        gradient = gradient / self.n_rows - self.cross_moment
+        gradient = gradient / self.n_rows - cross_moment
         gradient[:-1] += self.ridge * slopes
-        return value, gradient * self.free
+        return value, gradient * free
 
 
 def shared_preconditioner(second_moment, curvatures, free, ridge):

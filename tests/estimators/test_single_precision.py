@@ -1,0 +1,146 @@
+"""First passes in single precision: faster, and in the end as exact."""
+
+import numpy as np
+import pytest
+import torch
+
+from circuitbias.estimators import estimate, quasi_newton
+from circuitbias.estimators.moments import products_of_columns
+from circuitbias.estimators.quasi_newton import minimise, sample_hessians
+from circuitbias.estimators.regression import Objective
+from circuitbias.spikes.binning import BinnedCounts
+
+pytestmark = pytest.mark.filterwarnings("error::circuitbias.estimators.couplings.EstimationWarning")
+
+
+@pytest.fixture
+def evaluations(monkeypatch):
+    """All regressions, however small, begin in single precision; for each pass whether it was."""
+    made = []
+    evaluate = Objective.evaluate
+
+    def noted(self, coefficients, *, single=False, **options):
+        made.append(single)
+        return evaluate(self, coefficients, single=single, **options)
+
+    monkeypatch.setattr(quasi_newton, "_WORTH_SINGLE", 0)
+    monkeypatch.setattr(Objective, "evaluate", noted)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("glm", {}),
+        ("glm", {"ridge": 0.01, "lags": [0, 1]}),
+        ("glm_history", {"bin_steps": 50, "filter_ms": 10.0}),
+        ("logistic", {}),
+    ],
+)
+def test_the_same_fits(ring_record, monkeypatch, evaluations, method, options):
+    begun_in_single = estimate(method, ring_record, **options)
+    assert any(evaluations)
+    assert not evaluations[-1]
+    assert begun_in_single.diagnostics["largest_scaled_gradient"] <= 1e-8
+
+    monkeypatch.setattr(quasi_newton, "_WORTH_SINGLE", np.inf)
+    evaluations.clear()
+    in_double = estimate(method, ring_record, **options)
+    assert evaluations
+    assert not any(evaluations)
+    np.testing.assert_allclose(begun_in_single.values, in_double.values, atol=1e-5)
+
+
+def test_the_certificate_is_in_double_precision(ring_record, evaluations):
+    fit = estimate("glm", ring_record)
+    counts = BinnedCounts(ring_record, 100).all().astype(float)
+    residuals = np.exp(counts @ np.nan_to_num(fit.values) + fit.arrays["intercepts"]) - counts
+    gradient = counts.T @ residuals / len(counts) / counts.std(axis=0)[:, None] / counts.mean(axis=0)
+    np.fill_diagonal(gradient, 0)
+    gradient = np.vstack([gradient, residuals.mean(axis=0) / counts.mean(axis=0)])
+    np.testing.assert_allclose(np.abs(gradient).max(axis=0), fit.arrays["scaled_gradient"], atol=1e-13)
+
+
+class Quadratic:
+    """``|x - minimum|^2 / 2`` of every target, whose gradient in single precision has an error."""
+
+    def __init__(self, minimum, error):
+        self.minimum, self.error, self.passes = minimum, error, 0
+
+    def evaluate(self, coefficients, *, targets=slice(None), single=False):
+        self.passes += 1
+        difference = coefficients - self.minimum[:, targets]
+        gradient = difference + self.error * torch.sin(1e9 * coefficients) * single
+        return (difference**2).sum(0) / 2, gradient
+
+
+@pytest.mark.parametrize("error", [0.0, 1e-7, 1e-3, 1.0])
+def test_however_coarse_single_precision_is(error):
+    minimum = torch.linspace(-3, 5, 12, dtype=torch.float64).reshape(3, 4)
+    objective = Quadratic(minimum, error)
+    scale = torch.ones_like(minimum)
+    solution = minimise(
+        objective,
+        torch.zeros_like(minimum),
+        lambda gradient: 0.9 * gradient,
+        scale,
+        1e-10,
+        100,
+        begin_in_single=True,
+    )
+    assert solution.converged.all()
+    np.testing.assert_allclose(solution.coefficients, minimum, atol=1e-10)
+    np.testing.assert_allclose(
+        solution.scaled_gradient, (solution.coefficients - minimum).abs().amax(0), atol=1e-16
+    )
+
+
+def test_constant_weights_give_the_moments_of_all_rows():
+    """Of which the sample has others: its rows are moved."""
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn((5000, 4), generator=generator, dtype=torch.float64)
+    rows = torch.cat(
+        [rows @ torch.randn((4, 4), generator=generator, dtype=torch.float64) + 1, rows[:, :1] * 0 + 1], 1
+    )
+    second_moment, sample = rows.T @ rows / len(rows), rows[:50]
+    assert (sample.T @ sample / 50 - second_moment).abs().max() > 0.05
+    free = torch.ones((5, 3), dtype=torch.bool)
+    weights = torch.tensor([0.5, 1.0, 2.0])
+    hessians = sample_hessians(
+        sample,
+        lambda rows: weights.expand(len(rows), 3),
+        free,
+        torch.zeros((5, 3)),
+        second_moment=second_moment,
+    )
+    np.testing.assert_allclose(hessians, weights[:, None, None] * second_moment, rtol=1e-5, atol=1e-5)
+
+
+def test_a_column_that_is_constant_in_the_sample():
+    """Cannot be moved; the others are."""
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn((5000, 3), generator=generator, dtype=torch.float64)
+    rows[:, 2] = 1
+    rows[:50, 1] = 0
+    second_moment = rows.T @ rows / len(rows)
+    weights = torch.ones(1)
+    hessians = sample_hessians(
+        rows[:50],
+        lambda rows: weights.expand(len(rows), 1),
+        torch.ones((3, 1), dtype=torch.bool),
+        torch.full((3, 1), 0.25),
+        second_moment=second_moment,
+    )
+    assert hessians.isfinite().all()
+    np.testing.assert_allclose(
+        hessians[0][[0, 0, 2], [0, 2, 2]], second_moment[[0, 0, 2], [0, 2, 2]], rtol=1e-5
+    )
+    assert hessians[0, 1, 1] == 0.25
+
+
+@pytest.mark.parametrize("largest", [3, 100, 5000])
+def test_products_of_whole_numbers_are_exact(largest):
+    counts = np.random.default_rng(0).integers(0, largest, (2000, 7), endpoint=True)
+    products = products_of_columns(torch.from_numpy(counts.astype(np.float32)))
+    assert products.dtype == torch.float64
+    np.testing.assert_array_equal(products, counts.T @ counts)
