@@ -5,6 +5,7 @@ CORES  ?= all
 BIN    := $(VENV)/bin
 PEERS  := .venv-peers
 BRIAN2 := .venv-brian2
+KINDS  ?= simulator glm methods correlograms
 BENCH  := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
 # uv does not read pip's settings: hand it pip's own find-links, if there are any.
@@ -59,21 +60,22 @@ format: $(VENV)/.ok
 
 peers: $(PEERS)/.ok $(BRIAN2)/.ok  ## the programs that ours are timed beside: two environments, with ours in each
 
-# Beside the peers where they are installed; what is not is skipped. One process for each kind of task.
+# Beside the peers where they are installed; what is not is skipped. One process for each kind of task, all of
+# them or some: `make bench KINDS="glm methods"`.
 bench: $(VENV)/.ok       ## timings, side by side with the programs that do the same: results/benchmarks/
 	mkdir -p results/benchmarks
 	peers=$$(test -e $(PEERS)/.ok && echo $(PEERS) || echo $(VENV)); \
-	for kind in simulator glm methods correlograms; do \
+	for kind in $(KINDS); do \
 	  $(BENCH) $$peers/bin/python -m pytest benchmarks/test_$$kind.py \
 	    --benchmark-json=results/benchmarks/$$kind.json || exit 1; done
-	test ! -e $(BRIAN2)/.ok || $(BENCH) $(BRIAN2)/bin/python -m pytest benchmarks/test_simulator.py \
+	test ! -e $(BRIAN2)/.ok || test "$(KINDS)" = "$(subst simulator,,$(KINDS))" || $(BENCH) $(BRIAN2)/bin/python -m pytest benchmarks/test_simulator.py \
 	  --benchmark-json=results/benchmarks/brian2.json
 
 bench-scaling: $(VENV)/.ok  ## time by the size of the network, steps, spikes and cores
 	mkdir -p results/benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scaling.py --output results/benchmarks/scaling.csv
 
-bench-tables:            ## docs/data/benchmarks.csv and scaling.csv, from the last runs of the two before
+bench-tables:            ## docs/data/benchmarks.csv and scaling.csv, renewed by the last runs of the two before
 	$(BIN)/python benchmarks/tables.py results/benchmarks docs/data
 
 performance:             ## docs/performance.md, from these tables

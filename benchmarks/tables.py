@@ -1,4 +1,7 @@
-"""Reduce what `make bench` and `make bench-scaling` leave to the tables in docs/data: `make bench-tables`."""
+"""Reduce what `make bench` and `make bench-scaling` leave to the tables in docs/data: `make bench-tables`.
+
+Rows of a kind that was not timed again stay as they are.
+"""
 
 import argparse
 import json
@@ -38,7 +41,7 @@ def rows_of(path: Path) -> list[dict]:
 
 
 def benchmark_table(paths: list[Path]) -> pd.DataFrame:
-    """All rows, with the ratio of each to ours in the same process; what a later one repeats is dropped."""
+    """All rows, with the ratio of each to ours in the same process."""
     table = pd.DataFrame([row for path in paths for row in rows_of(path)])
     same = ["run", "task", "case"]
     ours = table[table.program == OURS].set_index(same).whole_s
@@ -47,7 +50,6 @@ def benchmark_table(paths: list[Path]) -> pd.DataFrame:
         "times_ours",
         table.whole_s / ours.reindex(pd.MultiIndex.from_frame(table[same])).to_numpy(),
     )
-    table = table.drop_duplicates(["task", "case", "program"])
     whole_numbers = table[_FOUND].astype("Int64")
     numbers = table.select_dtypes("float").map(lambda value: float(f"{value:.{_DIGITS}g}"))
     return table.assign(**numbers).assign(**whole_numbers)
@@ -58,9 +60,14 @@ def main():
     parser.add_argument("results", type=Path, help="folder with the files of the runs (.json, scaling.csv)")
     parser.add_argument("tables", type=Path, help="folder of the tables")
     arguments = parser.parse_args()
-    # Brian2's process times ours again: where both tell of the same, the main one counts.
-    paths = sorted(arguments.results.glob("*.json"), key=lambda path: (path.stem == "brian2", path.stem))
-    benchmark_table(paths).to_csv(arguments.tables / "benchmarks.csv", index=False)
+    if paths := sorted(arguments.results.glob("*.json")):
+        target, table = arguments.tables / "benchmarks.csv", benchmark_table(paths)
+        if target.exists():
+            before = pd.read_csv(target).astype(dict.fromkeys(_FOUND, "Int64"))
+            table = pd.concat([before[~before.run.isin(table.run)], table])
+        # Brian2's process times ours again: where both tell of the same, the main one counts.
+        table = table.sort_values("run", key=lambda runs: runs.where(runs != "brian2", "~"), kind="stable")
+        table.drop_duplicates(["task", "case", "program"]).to_csv(target, index=False)
     if (scaling := arguments.results / "scaling.csv").exists():
         shutil.copy(scaling, arguments.tables)
 
