@@ -5,7 +5,7 @@ import pytest
 import statsmodels.api as sm
 from scipy.optimize import minimize
 
-from circuitbias.estimators import estimate
+from circuitbias.estimators import estimate, glm_spatiotemporal, quasi_newton
 from circuitbias.estimators.couplings import (
     ConstantNeuronWarning,
     NotConvergedWarning,
@@ -71,6 +71,30 @@ def rasters():
 @pytest.fixture(scope="module")
 def long_raster():
     return simulate(400_000, 5)
+
+
+def test_beginning_in_single_precision(rasters, monkeypatch):
+    """The same fit, its certificate in double precision."""
+    made = []
+    evaluate = glm_spatiotemporal._Joint.evaluate
+
+    def noted(self, packed, *, single=False):
+        made.append(single)
+        return evaluate(self, packed, single=single)
+
+    monkeypatch.setattr(glm_spatiotemporal._Joint, "evaluate", noted)
+    in_double = estimate("glm_spatiotemporal", record(rasters), **OPTIONS)
+    assert not any(made)
+    made.clear()
+    monkeypatch.setattr(quasi_newton, "_WORTH_SINGLE", 0)
+    begun_in_single = estimate("glm_spatiotemporal", record(rasters), **OPTIONS)
+    assert made[0]
+    assert not made[-1]
+    assert begun_in_single.diagnostics["largest_scaled_gradient"] <= 1e-8
+    assert begun_in_single.diagnostics["filter_scaled_gradient"] <= 1e-8
+    np.testing.assert_allclose(begun_in_single.values, in_double.values, atol=1e-6)
+    for name in ("intercepts", "temporal_filter"):
+        np.testing.assert_allclose(begun_in_single.arrays[name], in_double.arrays[name], atol=1e-6)
 
 
 def test_filtering_and_its_transpose_keep_to_the_definition():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from circuitbias.estimators import estimate, quasi_newton
+from circuitbias.estimators import estimate, mpf, quasi_newton
 from circuitbias.estimators.moments import products_of_columns
 from circuitbias.estimators.quasi_newton import minimise, sample_hessians
 from circuitbias.estimators.regression import Objective
@@ -48,6 +48,27 @@ def test_the_same_fits(ring_record, monkeypatch, evaluations, method, options):
     in_double = estimate(method, ring_record, **options)
     assert evaluations
     assert not any(evaluations)
+    np.testing.assert_allclose(begun_in_single.values, in_double.values, atol=1e-5)
+
+
+@pytest.mark.parametrize("all_flip", [False, True])
+def test_the_same_flow(ring_record, monkeypatch, all_flip):
+    made = []
+    evaluate = mpf._Flow.evaluate
+
+    def noted(self, parameters, *, single=False):
+        made.append(single)
+        return evaluate(self, parameters, single=single)
+
+    monkeypatch.setattr(mpf._Flow, "evaluate", noted)
+    in_double = estimate("mpf", ring_record, all_flip=all_flip)
+    assert not any(made)
+    made.clear()
+    monkeypatch.setattr(quasi_newton, "_WORTH_SINGLE", 0)
+    begun_in_single = estimate("mpf", ring_record, all_flip=all_flip)
+    assert made[0]
+    assert not made[-1]
+    assert begun_in_single.diagnostics["largest_scaled_gradient"] <= 1e-8
     np.testing.assert_allclose(begun_in_single.values, in_double.values, atol=1e-5)
 
 

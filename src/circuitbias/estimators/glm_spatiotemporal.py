@@ -14,7 +14,12 @@ import torch
 from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
 from circuitbias.estimators.history import BasisDesign, Events, raised_cosines
 from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
-from circuitbias.estimators.quasi_newton import minimise, sample_hessians, target_preconditioner
+from circuitbias.estimators.quasi_newton import (
+    minimise,
+    sample_hessians,
+    target_preconditioner,
+    worth_single_precision,
+)
 from circuitbias.estimators.regression import (
     Objective,
     shared_preconditioner,
@@ -144,8 +149,9 @@ def estimate(
     )
     lead, _, scale = sample.lead_couplings(coefficients, weights)
     limits = _GIVEN_TOLERANCE, min(max_passes, _GIVEN_PASSES)
+    single = worth_single_precision(design.n_rows, design.n_columns, n_kept)
     coefficients = minimise(
-        given, coefficients, lead, scale, *limits, report=Descent(_GIVEN_TOLERANCE)
+        given, coefficients, lead, scale, *limits, Descent(_GIVEN_TOLERANCE), begin_in_single=single
     ).coefficients
     objective = _Joint(problem, design.rows, design.n_rows, given.passes)
     report = Descent(tolerance)
@@ -160,7 +166,9 @@ def estimate(
             tolerance,
             min(max(max_passes - objective.passes, 1), _PASSES_PER_HESSIAN),
             report,
+            begin_in_single=single,
         )
+        single = False
         coefficients, weights = problem.unpack(solution.coefficients)
         stuck = torch.equal(solution.coefficients, begin)  # rounding leaves no better point
         if solution.converged or stuck or objective.passes >= max_passes:
@@ -272,7 +280,7 @@ class _Joint:
         self._last = None
         self.passes = passes
 
-    def evaluate(self, packed):
+    def evaluate(self, packed, *, single=False):
         """Value, shape (1,), and gradient, shape (n, 1), in one pass."""
         self.passes += 1
         problem = self._problem
@@ -280,11 +288,14 @@ class _Joint:
         slopes = coefficients[:-1]
         total = 0.0
         gradient, by_weight = torch.zeros_like(coefficients), torch.zeros_like(weights)
+        dtype = torch.float32 if single else torch.float64
+        given = coefficients.to(dtype)
         for design, by_function in self._rows(weights):
-            rates = (design @ coefficients).exp_()
-            total += rates.sum()
-            gradient.addmm_(design.T, rates)
-            by_weight += by_function(rates @ slopes.T)
+            design = design.to(dtype)
+            rates = (design @ given).exp_()
+            total += rates.sum(0).double().sum()
+            gradient += design.T @ rates
+            by_weight += by_function(rates @ given[:-1].T)
         cross_moment = problem.cross_moment(weights)
         slopes_square, filter_square = (slopes**2).sum(), problem.filter_square(weights)
         value = total / self._n_rows - (cross_moment * coefficients).sum()
@@ -293,12 +304,14 @@ class _Joint:
         gradient[:-1] += problem.ridge * filter_square * slopes
         by_weight = by_weight / self._n_rows - problem.cross_by_weight(slopes)
         by_weight = by_weight + problem.ridge * slopes_square * (problem.gram @ weights)
-        self._last = packed.clone(), _pack(gradient * problem.free, by_weight)
-        return value[None], self._last[1]
+        gradient = _pack(gradient * problem.free, by_weight)
+        if not single:
+            self._last = packed.clone(), gradient
+        return value[None], gradient
 
     def gradient_at(self, packed):
         """Gradient, mostly that of the last pass."""
-        if not torch.equal(self._last[0], packed):
+        if self._last is None or not torch.equal(self._last[0], packed):
             self.evaluate(packed)
         return self._last[1]
 
@@ -370,6 +383,7 @@ class _Sample:
             self._coupling_scale(design),
             _ROUGH_TOLERANCE,
             _ROUGH_PASSES,
+            begin_in_single=worth_single_precision(len(design), *problem.free.shape),
         )
         return torch.where(solution.converged, solution.coefficients, flat)
 

@@ -22,7 +22,12 @@ import torch
 from circuitbias.estimators.couplings import Couplings, NotConvergedWarning, SeparableCountsWarning
 from circuitbias.estimators.design import Design
 from circuitbias.estimators.moments import Moments, count_moments, state_counts, torch_device, usable_neurons
-from circuitbias.estimators.quasi_newton import conjugate_gradients, minimise, sample_hessians
+from circuitbias.estimators.quasi_newton import (
+    conjugate_gradients,
+    minimise,
+    sample_hessians,
+    worth_single_precision,
+)
 from circuitbias.memory import regression_bytes, require_memory
 from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
@@ -119,6 +124,7 @@ def estimate(
     told = packing.gather(_told(sample)) > 0
     uncoupled = torch.cat([mean[:, None] * sd, sd[None]]) / 2
     solve = precondition(start, uncoupled)
+    single = worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
     rough = minimise(
         _Flow(lambda: iter(sample.split(counts.block_bins)), len(sample), packing, all_flip, told),
         start,
@@ -126,9 +132,10 @@ def estimate(
         gradient_scale,
         _ROUGH_TOLERANCE,
         _ROUGH_PASSES,
+        begin_in_single=single,
     )
     begin = rough.coefficients if rough.converged else start
-    objective = _Flow(design.blocks, design.n_rows, packing, all_flip)
+    objective = _Flow(design.narrow_blocks, design.n_rows, packing, all_flip)
     solve = precondition(begin, objective.curvature(begin))
     solution = minimise(
         objective,
@@ -138,6 +145,7 @@ def estimate(
         tolerance,
         max_passes - objective.passes,
         Descent(tolerance),
+        begin_in_single=single,
     )
     values, biases = np.full_like(kept.covariance, np.nan), np.full_like(kept.mean, np.nan)
     unseen = np.triu((state_counts(kept) == 0).any(axis=0), 1)
@@ -181,23 +189,26 @@ class _Flow:
         self._all_flip, self._free = all_flip, free
         self.passes = 0
 
-    def evaluate(self, parameters):
+    def evaluate(self, parameters, *, single=False):
         """Value, shape (1,), and gradient, shape (n_parameters, 1)."""
         self.passes += 1
+        dtype = torch.float32 if single else torch.float64
         coefficients = self._packing.spread(parameters)
         gradient = torch.zeros_like(coefficients)
         value = torch.zeros_like(parameters[0])
         # E(x) - E(1 - x) = - sum_i s_i (b_i + sum_j J_ij / 2)
         fields = coefficients[-1] + coefficients[:-1].sum(0) / 2
         flip_gradient = torch.zeros_like(fields)
+        coefficients, fields = coefficients.to(dtype), fields.to(dtype)
         for design in self._blocks():
+            design = design.to(dtype)
             signs = 2 * design[:, :-1] - 1
             flows = _flows(design, coefficients)
-            value += flows.sum()
-            gradient.addmm_(design.T, flows.mul_(signs))
+            value += flows.sum(0).double().sum()
+            gradient += design.T @ flows.mul_(signs)
             if self._all_flip:
                 flows = (signs @ fields).mul_(-0.5).exp_()
-                value += flows.sum()
+                value += flows.double().sum()
                 flip_gradient += flows @ signs
         gradient[-1] += flip_gradient
         gradient[:-1] += flip_gradient / 2  # once for each end of a pair
@@ -209,6 +220,7 @@ class _Flow:
         coefficients = self._packing.spread(parameters)
         diagonals = torch.zeros_like(coefficients)
         for design in self._blocks():
+            design = design.double()
             diagonals.addmm_(design.T, _flows(design, coefficients))
         return diagonals / (4 * self._n_rows)
 

@@ -219,7 +219,10 @@ def minimise(
     history: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     length = torch.ones_like(value)
     direction = -precondition(gradient)
-    halved, halved_in = math.inf, first_pass  # the last size that the largest gradient has halved to, and when
+    halved, halved_in = (
+        math.inf,
+        first_pass,
+    )  # a size half of the one before, and its pass
     while objective.passes - first_pass < max_passes:
         sizes = scaled(gradient)
         again = length == 0
