@@ -3,15 +3,42 @@
 import numpy as np
 import torch
 
-from circuitbias.estimators.moments import dependent_counts, products_of_columns
+from circuitbias.estimators.moments import Moments, dependent_counts, products_of_columns
 from circuitbias.spikes.binning import BinnedCounts
 
 
-class Design:
-    """The design matrix, block by block: counts of the kept neurons at each lag, and a column of ones."""
+def _second_moment(moments: Moments) -> torch.Tensor:
+    """``X'X / T`` of counts in the same bin and a column of ones."""
+    mean = np.append(moments.mean, 1)
+    second = np.outer(mean, mean)
+    second[:-1, :-1] += moments.covariance
+    return torch.from_numpy(second)
 
-    def __init__(self, counts: BinnedCounts, kept: np.ndarray, lags: list[int], device: torch.device):
+
+class Design:
+    """The design matrix, block by block: counts of the kept neurons at each lag, and a column of ones.
+
+    Parameters
+    ----------
+    counts : BinnedCounts
+    kept : ndarray of int, shape (n_kept,)
+    lags : list of int
+        In bins, ascending.
+    device : torch.device
+    moments : Moments
+        Of the counts of all neurons.
+    """
+
+    def __init__(
+        self,
+        counts: BinnedCounts,
+        kept: np.ndarray,
+        lags: list[int],
+        device: torch.device,
+        moments: Moments,
+    ):
         self._counts, self.kept, self._lags, self._device = counts, kept, lags, device
+        self._known = _second_moment(moments.of(kept)) if lags == [0] else None
         self._same_bin = lags[0] == 0  # the first columns are the targets themselves
         self._some_dropped = len(kept) < counts.n_neurons
         self.n_targets = len(kept)
@@ -118,7 +145,8 @@ class Design:
         sampled = []
         row = 0
         for design, counts in self._blocks_and_counts():
-            second += self._products(design)
+            if self._known is None:
+                second += self._products(design)
             if not self._same_bin:
                 cross.addmm_(design.double().T, torch.from_numpy(counts.astype(np.float64)).to(self._device))
             bounds[0] = bounds[0].minimum(design.amin(0))
@@ -126,6 +154,6 @@ class Design:
             # A copy: a view would keep the whole block in memory.
             sampled.append(design[-row % stride :: stride].clone())
             row += len(design)
-        if self._same_bin:
-            cross = second[:, : self.n_targets].clone()
-        return second / self.n_rows, cross / self.n_rows, bounds, torch.cat(sampled).double()
+        second = second / self.n_rows if self._known is None else self._known.to(second)
+        cross = second[:, : self.n_targets].clone() if self._same_bin else cross / self.n_rows
+        return second, cross, bounds, torch.cat(sampled).double()

@@ -82,8 +82,9 @@ def estimate(
     counts = BinnedCounts(source, bin_steps, binarise, memory_mb)
     n_columns = len(lags) * (n := counts.n_neurons) + 1
     require_fit_memory(memory_mb, n, n_columns, counts.n_bins, f"a GLM of {n} neurons at {len(lags)} lags")
-    usable = usable_neurons(count_moments(counts, device))
-    design = Design(counts, usable.kept, lags, device)
+    moments = count_moments(counts, device)
+    usable = usable_neurons(moments)
+    design = Design(counts, usable.kept, lags, device, moments)
 
     fitted = fit(
         design,

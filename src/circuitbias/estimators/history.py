@@ -171,7 +171,7 @@ class HistoryDesign(Design):
     device : torch.device
     """
 
-    _same_bin = False
+    _same_bin, _known = False, None
 
     def __init__(self, events: Events, kept: np.ndarray, device: torch.device):
         self.events, self.kept, self._device = events, kept, device

@@ -118,7 +118,7 @@ def estimate(
     require_memory(memory_mb, needed * (1 if l1 == 0 else 2), f"logistic regressions of {n} neurons")
     moments = count_moments(counts, device)
     usable = usable_neurons(moments)
-    design = Design(counts, usable.kept, [0], device)
+    design = Design(counts, usable.kept, [0], device, moments)
     path = _Path(design, counts.block_bins, tolerance, max_passes)
 
     penalties = [l1] if l1 not in CHOICES else sorted(map(float, l1_grid), reverse=True)

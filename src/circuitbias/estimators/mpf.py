@@ -94,7 +94,7 @@ def estimate(
     moments = count_moments(counts, device)
     usable = usable_neurons(moments)
     kept = moments.of(usable.kept)
-    design = Design(counts, usable.kept, [0], device)
+    design = Design(counts, usable.kept, [0], device, moments)
     _, _, _, sample = design.survey(_SAMPLE_ROWS_PER_COLUMN * design.n_columns)
 
     packing = _Packing(design.n_targets, device)
