@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from circuitbias.estimators import estimate, mpf, quasi_newton
+from circuitbias.estimators.hessians import sample_hessians
 from circuitbias.estimators.moments import products_of_columns
-from circuitbias.estimators.quasi_newton import minimise, sample_hessians
+from circuitbias.estimators.quasi_newton import minimise
 from circuitbias.estimators.regression import Objective
 from circuitbias.spikes.binning import BinnedCounts
 

@@ -12,14 +12,10 @@ import numpy as np
 import torch
 
 from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
+from circuitbias.estimators.hessians import sample_hessians, target_preconditioner
 from circuitbias.estimators.history import BasisDesign, Events, raised_cosines
 from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
-from circuitbias.estimators.quasi_newton import (
-    minimise,
-    sample_hessians,
-    target_preconditioner,
-    worth_single_precision,
-)
+from circuitbias.estimators.quasi_newton import minimise, worth_single_precision
 from circuitbias.estimators.regression import (
     Objective,
     shared_preconditioner,

@@ -9,6 +9,7 @@ import torch
 
 from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
 from circuitbias.estimators.design import Design
+from circuitbias.estimators.hessians import sample_hessians, target_preconditioner
 from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
 from circuitbias.estimators.penalty import (
     CHOICES,
@@ -18,13 +19,7 @@ from circuitbias.estimators.penalty import (
     relative_misfit,
 )
 from circuitbias.estimators.proximal import minimise_with_penalty
-from circuitbias.estimators.quasi_newton import (
-    Solution,
-    minimise,
-    sample_hessians,
-    target_preconditioner,
-    worth_single_precision,
-)
+from circuitbias.estimators.quasi_newton import Solution, minimise, worth_single_precision
 from circuitbias.estimators.regression import Objective, logistic, warn_not_converged
 from circuitbias.memory import regression_bytes, require_memory
 from circuitbias.progress import Descent

@@ -21,13 +21,9 @@ import torch
 
 from circuitbias.estimators.couplings import Couplings, NotConvergedWarning, SeparableCountsWarning
 from circuitbias.estimators.design import Design
+from circuitbias.estimators.hessians import sample_hessians
 from circuitbias.estimators.moments import Moments, count_moments, state_counts, torch_device, usable_neurons
-from circuitbias.estimators.quasi_newton import (
-    conjugate_gradients,
-    minimise,
-    sample_hessians,
-    worth_single_precision,
-)
+from circuitbias.estimators.quasi_newton import conjugate_gradients, minimise, worth_single_precision
 from circuitbias.memory import regression_bytes, require_memory
 from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts

@@ -10,12 +10,8 @@ import torch
 from circuitbias.estimators.couplings import SeparableCountsWarning
 from circuitbias.estimators.design import Design
 from circuitbias.estimators.few_hessians import cluster_preconditioner, similar_targets
-from circuitbias.estimators.quasi_newton import (
-    minimise,
-    sample_hessians,
-    target_preconditioner,
-    worth_single_precision,
-)
+from circuitbias.estimators.hessians import sample_hessians, target_preconditioner
+from circuitbias.estimators.quasi_newton import minimise, worth_single_precision
 from circuitbias.estimators.regression import Objective, shared_preconditioner
 from circuitbias.memory import allows, regression_bytes, require_memory
 from circuitbias.progress import Descent

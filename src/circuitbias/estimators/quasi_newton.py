@@ -20,7 +20,6 @@ _SINGLE_UNTIL = 3e-6  # largest scaled gradient from which on single precision t
 _SINGLE_STALLED = 3  # passes in which it has not halved
 _BACKTRACK = 0.3
 _SHORTEST_STEP = 1e-8
-_ROWS_OF_PAIRS = 256  # whose products of columns are held at a time
 
 
 class Objective(Protocol):
@@ -35,105 +34,6 @@ class Objective(Protocol):
         Two keywords are used only where needed: ``targets``, a mask of those that the coefficients are of if
         these are not all, and ``single``, whether to work in single precision.
         """
-
-
-def sample_hessians(design, weights, free, least_diagonal, ridge=0.0, second_moment=None):
-    """Hessians ``X' diag(w_j) X / T`` of every target, on a sample of rows.
-
-    Parameters
-    ----------
-    design : tensor, shape (n_rows, n_columns)
-    weights : callable
-        From some rows of the design, in single precision, to w, shape (rows, n_targets).
-    free : tensor of bool, shape (n_columns, n_targets)
-        Coefficients that are fitted. Rows and columns of the others are those of the unit matrix.
-    least_diagonal : tensor, shape (n_columns, n_targets)
-        Bound from below of the diagonals: all there is of a column that is zero in every row of the sample.
-    ridge : float, optional
-        Added to the diagonals, but not to the last entry.
-    second_moment : tensor, shape (n_columns, n_columns), optional
-        ``X'X / T`` of all rows: those of the sample are moved to have the same, which removes the sampling
-        error that constant weights would leave. The last column must be 1.
-
-    Returns
-    -------
-    tensor, shape (n_targets, n_columns, n_columns)
-    """
-    n_rows, n_columns = design.shape
-    move = None if second_moment is None else _move_moments(design, second_moment).float()
-    # Each target weights the same products of columns: of each pair once.
-    pairs = torch.triu_indices(n_columns, n_columns, device=design.device)
-    moments = design.new_zeros((pairs.shape[1], free.shape[1]), dtype=torch.float32)  # it only points the way
-    for rows in design.split(_ROWS_OF_PAIRS):
-        rows = rows.float()
-        moved = rows if move is None else rows @ move
-        moments.addmm_(_products_of_pairs(moved.T), weights(rows))
-    moments = moments.T / n_rows
-    hessians = design.new_empty((free.shape[1], n_columns, n_columns), dtype=torch.float64)
-    hessians[:, pairs[0], pairs[1]] = hessians[:, pairs[1], pairs[0]] = moments.to(hessians)
-    diagonals = hessians.diagonal(dim1=1, dim2=2)
-    diagonals.copy_(diagonals.maximum(least_diagonal.T))
-    hessians += ridge * torch.diag((torch.arange(n_columns) < n_columns - 1).to(hessians))
-    both_free = free.T[:, :, None] & free.T[:, None, :]
-    return torch.where(both_free, hessians, torch.eye(n_columns).to(hessians))
-
-
-def _move_moments(rows, second_moment):
-    """The smallest linear map that gives rows, whose last column is 1, this second moment.
-
-    It is the optimal transport between normal distributions of the two covariances.
-    """
-    own = rows.T @ rows / len(rows)
-    means, own_means = second_moment[-1, :-1], own[-1, :-1]
-    root, inverse_root = _square_root(own[:-1, :-1] - own_means[:, None] * own_means)
-    covariance = second_moment[:-1, :-1] - means[:, None] * means
-    stretch = inverse_root @ _square_root(root @ covariance @ root)[0] @ inverse_root
-    move = torch.eye(len(own)).to(own)
-    move[:-1, :-1], move[-1, :-1] = stretch, means - own_means @ stretch
-    return move
-
-
-def _square_root(covariance):
-    """Symmetric square root, and its inverse where there is one."""
-    variances, axes = torch.linalg.eigh(covariance)
-    some = variances > 1e-10 * variances[-1]
-    deviations = torch.where(some, variances, 0.0).sqrt()
-    return axes * deviations @ axes.T, axes * torch.where(some, 1 / deviations, 0.0) @ axes.T
-
-
-def _products_of_pairs(columns):
-    """Products of all pairs i <= k of columns, (n_columns, n_rows), in the order of `torch.triu_indices`."""
-    products = columns.new_empty((len(columns) * (len(columns) + 1) // 2, columns.shape[1]))
-    start = 0
-    for index, column in enumerate(columns):
-        end = start + len(columns) - index
-        torch.mul(column, columns[index:], out=products[start:end])
-        start = end
-    return products
-
-
-def target_preconditioner(hessians, free):
-    """Inverse of each target's own Hessian.
-
-    Parameters
-    ----------
-    hessians : tensor, shape (n_targets, n_columns, n_columns)
-    free : tensor of bool, shape (n_columns, n_targets)
-
-    Returns
-    -------
-    apply : callable
-        From gradients to steps.
-    inverse_diagonal : tensor, shape (n_columns, n_targets)
-        Diagonals of the inverse Hessians.
-    """
-    factors = torch.linalg.cholesky_ex(hessians)[0]
-    inverse_diagonal = torch.cholesky_inverse(factors).diagonal(dim1=1, dim2=2).T
-
-    def apply(gradient):
-        return torch.cholesky_solve(gradient.T[:, :, None], factors)[:, :, 0].T * free
-
-    return apply, inverse_diagonal
 
 
 @dataclass
@@ -183,8 +83,8 @@ def minimise(
     gradient_scale : tensor, shape (n_columns, n_targets)
         Natural size of the gradient's entries.
     tolerance : float
-        A target has converged when its largest scaled gradient is at most this. If that is more than single
-        precision can tell, the gradient is in double precision.
+        A target has converged when its largest scaled gradient is at most this: the one in double precision,
+        where single precision cannot tell.
     max_passes : int
         Most passes over the data.
     report : callable, optional
@@ -219,19 +119,16 @@ def minimise(
     history: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     length = torch.ones_like(value)
     direction = -precondition(gradient)
-    halved, halved_in = (
-        math.inf,
-        first_pass,
-    )  # a size half of the one before, and its pass
+    course = []  # of the largest gradient
     while objective.passes - first_pass < max_passes:
         sizes = scaled(gradient)
         again = length == 0
         left = (sizes > (coarse if single else tolerance)) & (length > _SHORTEST_STEP) | again
-        report(objective.passes, sizes.max().item(), int(left.sum()))
+        course.append(sizes.max().item())
+        report(objective.passes, course[-1], int(left.sum()))
         if single and tolerance < coarse:
-            if sizes.max() <= halved / 2:
-                halved, halved_in = sizes.max(), objective.passes
-            if not left.any() or objective.passes - halved_in >= _SINGLE_STALLED:
+            stalled = len(course) > _SINGLE_STALLED and course[-1] > course[-1 - _SINGLE_STALLED] / 2
+            if stalled or not left.any():
                 single, length, left = False, torch.ones_like(length), torch.ones_like(left)
         if not left.any():
             break
@@ -259,7 +156,7 @@ def minimise(
         # A rejected target tries again along its old direction, only shorter.
         direction = torch.where(accepted, _quasi_newton(gradient, history, precondition), direction)
     worst = scaled(gradient)
-    return Solution(beta, worst, (worst <= tolerance) & (exact | (tolerance >= _SINGLE_UNTIL)))
+    return Solution(beta, worst, (worst <= tolerance) & (exact | (tolerance == coarse)))
 
 
 def _quasi_newton(gradient, history, precondition):

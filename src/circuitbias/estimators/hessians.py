@@ -1,0 +1,107 @@
+"""Hessians of many regressions on a sample of the rows: they lead the way over all rows.
+
+The Hessian of target j is ``X' diag(w_j) X / T``. Single precision will do, as it only has to point the way.
+"""
+
+import torch
+
+_ROWS_OF_PAIRS = 256  # whose products of columns are held at a time
+
+
+def sample_hessians(design, weights, free, least_diagonal, ridge=0.0, second_moment=None):
+    """Hessians ``X' diag(w_j) X / T`` of every target, on a sample of rows.
+
+    Parameters
+    ----------
+    design : tensor, shape (n_rows, n_columns)
+    weights : callable
+        From some rows of the design, in single precision, to w, shape (rows, n_targets).
+    free : tensor of bool, shape (n_columns, n_targets)
+        Coefficients that are fitted. Rows and columns of the others are those of the unit matrix.
+    least_diagonal : tensor, shape (n_columns, n_targets)
+        Bound from below of the diagonals: all there is of a column that is zero in every row of the sample.
+    ridge : float, optional
+        Added to the diagonals, but not to the last entry.
+    second_moment : tensor, shape (n_columns, n_columns), optional
+        ``X'X / T`` of all rows: those of the sample are moved to have the same, which removes the sampling
+        error that constant weights would leave. The last column must be 1.
+
+    Returns
+    -------
+    tensor, shape (n_targets, n_columns, n_columns)
+    """
+    n_rows, n_columns = design.shape
+    move = None if second_moment is None else _move_moments(design, second_moment).float()
+    # Each target weights the same products of columns: of each pair once.
+    pairs = torch.triu_indices(n_columns, n_columns, device=design.device)
+    moments = design.new_zeros((pairs.shape[1], free.shape[1]), dtype=torch.float32)
+    for rows in design.split(_ROWS_OF_PAIRS):
+        rows = rows.float()
+        moved = rows if move is None else rows @ move
+        moments.addmm_(_products_of_pairs(moved.T), weights(rows))
+    moments = moments.T / n_rows
+    hessians = design.new_empty((free.shape[1], n_columns, n_columns), dtype=torch.float64)
+    hessians[:, pairs[0], pairs[1]] = hessians[:, pairs[1], pairs[0]] = moments.to(hessians)
+    diagonals = hessians.diagonal(dim1=1, dim2=2)
+    diagonals.copy_(diagonals.maximum(least_diagonal.T))
+    hessians += ridge * torch.diag((torch.arange(n_columns) < n_columns - 1).to(hessians))
+    both_free = free.T[:, :, None] & free.T[:, None, :]
+    return torch.where(both_free, hessians, torch.eye(n_columns).to(hessians))
+
+
+def _move_moments(rows, second_moment):
+    """The smallest linear map that gives rows, whose last column is 1, this second moment.
+
+    It is the optimal transport between normal distributions of the two covariances.
+    """
+    own = rows.T @ rows / len(rows)
+    means, own_means = second_moment[-1, :-1], own[-1, :-1]
+    root, inverse_root = _square_root(own[:-1, :-1] - own_means[:, None] * own_means)
+    covariance = second_moment[:-1, :-1] - means[:, None] * means
+    stretch = inverse_root @ _square_root(root @ covariance @ root)[0] @ inverse_root
+    move = torch.eye(len(own)).to(own)
+    move[:-1, :-1], move[-1, :-1] = stretch, means - own_means @ stretch
+    return move
+
+
+def _square_root(covariance):
+    """Symmetric square root, and its inverse where there is one."""
+    variances, axes = torch.linalg.eigh(covariance)
+    some = variances > 1e-10 * variances[-1]
+    deviations = torch.where(some, variances, 0.0).sqrt()
+    return axes * deviations @ axes.T, axes * torch.where(some, 1 / deviations, 0.0) @ axes.T
+
+
+def _products_of_pairs(columns):
+    """Products of all pairs i <= k of columns, (n_columns, n_rows), in the order of `torch.triu_indices`."""
+    products = columns.new_empty((len(columns) * (len(columns) + 1) // 2, columns.shape[1]))
+    start = 0
+    for index, column in enumerate(columns):
+        end = start + len(columns) - index
+        torch.mul(column, columns[index:], out=products[start:end])
+        start = end
+    return products
+
+
+def target_preconditioner(hessians, free):
+    """Inverse of each target's own Hessian.
+
+    Parameters
+    ----------
+    hessians : tensor, shape (n_targets, n_columns, n_columns)
+    free : tensor of bool, shape (n_columns, n_targets)
+
+    Returns
+    -------
+    apply : callable
+        From gradients to steps.
+    inverse_diagonal : tensor, shape (n_columns, n_targets)
+        Diagonals of the inverse Hessians.
+    """
+    factors = torch.linalg.cholesky_ex(hessians)[0]
+    inverse_diagonal = torch.cholesky_inverse(factors).diagonal(dim1=1, dim2=2).T
+
+    def apply(gradient):
+        return torch.cholesky_solve(gradient.T[:, :, None], factors)[:, :, 0].T * free
+
+    return apply, inverse_diagonal
