@@ -73,16 +73,9 @@ def long_raster():
     return simulate(400_000, 5)
 
 
-def test_beginning_in_single_precision(rasters, monkeypatch):
+def test_beginning_in_single_precision(rasters, monkeypatch, note_precision):
     """The same fit, its certificate in double precision."""
-    made = []
-    evaluate = glm_spatiotemporal._Joint.evaluate
-
-    def noted(self, packed, *, single=False):
-        made.append(single)
-        return evaluate(self, packed, single=single)
-
-    monkeypatch.setattr(glm_spatiotemporal._Joint, "evaluate", noted)
+    made = note_precision(glm_spatiotemporal._Joint)
     in_double = estimate("glm_spatiotemporal", record(rasters), **OPTIONS)
     assert not any(made)
     made.clear()

@@ -15,18 +15,10 @@ pytestmark = pytest.mark.filterwarnings("error::circuitbias.estimators.couplings
 
 
 @pytest.fixture
-def evaluations(monkeypatch):
+def evaluations(monkeypatch, note_precision):
     """All regressions, however small, begin in single precision; for each pass whether it was."""
-    made = []
-    evaluate = Objective.evaluate
-
-    def noted(self, coefficients, *, single=False, **options):
-        made.append(single)
-        return evaluate(self, coefficients, single=single, **options)
-
     monkeypatch.setattr(quasi_newton, "_WORTH_SINGLE", 0)
-    monkeypatch.setattr(Objective, "evaluate", noted)
-    return made
+    return note_precision(Objective)
 
 
 @pytest.mark.parametrize(
@@ -53,15 +45,8 @@ def test_the_same_fits(ring_record, monkeypatch, evaluations, method, options):
 
 
 @pytest.mark.parametrize("all_flip", [False, True])
-def test_the_same_flow(ring_record, monkeypatch, all_flip):
-    made = []
-    evaluate = mpf._Flow.evaluate
-
-    def noted(self, parameters, *, single=False):
-        made.append(single)
-        return evaluate(self, parameters, single=single)
-
-    monkeypatch.setattr(mpf._Flow, "evaluate", noted)
+def test_the_same_flow(ring_record, monkeypatch, note_precision, all_flip):
+    made = note_precision(mpf._Flow)
     in_double = estimate("mpf", ring_record, all_flip=all_flip)
     assert not any(made)
     made.clear()
