@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from circuitbias.estimators import estimate, mpf, quasi_newton
-from circuitbias.estimators.hessians import sample_hessians
+from circuitbias.estimators.hessians import move_moments, sample_hessians
 from circuitbias.estimators.moments import products_of_columns
 from circuitbias.estimators.quasi_newton import minimise
 from circuitbias.estimators.regression import Objective
@@ -118,7 +118,7 @@ def test_constant_weights_give_the_moments_of_all_rows():
         lambda rows: weights.expand(len(rows), 3),
         free,
         torch.zeros((5, 3)),
-        second_moment=second_moment,
+        move=move_moments(sample, second_moment),
     )
     np.testing.assert_allclose(hessians, weights[:, None, None] * second_moment, rtol=1e-5, atol=1e-5)
 
@@ -136,7 +136,7 @@ def test_a_column_that_is_constant_in_the_sample():
         lambda rows: weights.expand(len(rows), 1),
         torch.ones((3, 1), dtype=torch.bool),
         torch.full((3, 1), 0.25),
-        second_moment=second_moment,
+        move=move_moments(rows[:50], second_moment),
     )
     assert hessians.isfinite().all()
     np.testing.assert_allclose(

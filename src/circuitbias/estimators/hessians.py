@@ -8,7 +8,32 @@ import torch
 _ROWS_OF_PAIRS = 256  # whose products of columns are held at a time
 
 
-def sample_hessians(design, weights, free, least_diagonal, ridge=0.0, second_moment=None):
+def move_moments(rows, second_moment):
+    """The smallest linear map that gives rows, whose last column is 1, this second moment.
+
+    It is the optimal transport between normal distributions of the two covariances.
+
+    Parameters
+    ----------
+    rows : tensor, shape (n_rows, n_columns)
+    second_moment : tensor, shape (n_columns, n_columns)
+
+    Returns
+    -------
+    tensor, shape (n_columns, n_columns)
+        For ``rows @ map``.
+    """
+    own = rows.T @ rows / len(rows)
+    means, own_means = second_moment[-1, :-1], own[-1, :-1]
+    root, inverse_root = _square_root(own[:-1, :-1] - own_means[:, None] * own_means)
+    covariance = second_moment[:-1, :-1] - means[:, None] * means
+    stretch = inverse_root @ _square_root(root @ covariance @ root)[0] @ inverse_root
+    move = torch.eye(len(own)).to(own)
+    move[:-1, :-1], move[-1, :-1] = stretch, means - own_means @ stretch
+    return move
+
+
+def sample_hessians(design, weights, free, least_diagonal, ridge=0.0, move=None):
     """Hessians ``X' diag(w_j) X / T`` of every target, on a sample of rows.
 
     Parameters
@@ -22,16 +47,16 @@ def sample_hessians(design, weights, free, least_diagonal, ridge=0.0, second_mom
         Bound from below of the diagonals: all there is of a column that is zero in every row of the sample.
     ridge : float, optional
         Added to the diagonals, but not to the last entry.
-    second_moment : tensor, shape (n_columns, n_columns), optional
-        ``X'X / T`` of all rows: those of the sample are moved to have the same, which removes the sampling
-        error that constant weights would leave. The last column must be 1.
+    move : tensor, shape (n_columns, n_columns), optional
+        From `move_moments`: the rows, but not their weights, are moved to have the moments of all rows, which
+        removes the sampling error that constant weights would leave.
 
     Returns
     -------
     tensor, shape (n_targets, n_columns, n_columns)
     """
     n_rows, n_columns = design.shape
-    move = None if second_moment is None else _move_moments(design, second_moment).float()
+    move = None if move is None else move.float()
     # Each target weights the same products of columns: of each pair once.
     pairs = torch.triu_indices(n_columns, n_columns, device=design.device)
     moments = design.new_zeros((pairs.shape[1], free.shape[1]), dtype=torch.float32)
@@ -47,21 +72,6 @@ def sample_hessians(design, weights, free, least_diagonal, ridge=0.0, second_mom
     hessians += ridge * torch.diag((torch.arange(n_columns) < n_columns - 1).to(hessians))
     both_free = free.T[:, :, None] & free.T[:, None, :]
     return torch.where(both_free, hessians, torch.eye(n_columns).to(hessians))
-
-
-def _move_moments(rows, second_moment):
-    """The smallest linear map that gives rows, whose last column is 1, this second moment.
-
-    It is the optimal transport between normal distributions of the two covariances.
-    """
-    own = rows.T @ rows / len(rows)
-    means, own_means = second_moment[-1, :-1], own[-1, :-1]
-    root, inverse_root = _square_root(own[:-1, :-1] - own_means[:, None] * own_means)
-    covariance = second_moment[:-1, :-1] - means[:, None] * means
-    stretch = inverse_root @ _square_root(root @ covariance @ root)[0] @ inverse_root
-    move = torch.eye(len(own)).to(own)
-    move[:-1, :-1], move[-1, :-1] = stretch, means - own_means @ stretch
-    return move
 
 
 def _square_root(covariance):

@@ -10,14 +10,16 @@ import torch
 from circuitbias.estimators.couplings import SeparableCountsWarning
 from circuitbias.estimators.design import Design
 from circuitbias.estimators.few_hessians import cluster_preconditioner, similar_targets
-from circuitbias.estimators.hessians import sample_hessians, target_preconditioner
+from circuitbias.estimators.hessians import move_moments, sample_hessians, target_preconditioner
 from circuitbias.estimators.quasi_newton import minimise, worth_single_precision
 from circuitbias.estimators.regression import Objective, shared_preconditioner
+from circuitbias.estimators.tilted_moments import TiltedMoments
 from circuitbias.memory import allows, regression_bytes, require_memory
 from circuitbias.progress import Descent
 
 _SAMPLE_ROWS_PER_COLUMN = 100  # of the subsample whose Hessians precondition the fit
 _ROUGH_TOLERANCE, _ROUGH_ENOUGH, _ROUGH_PASSES = 1e-3, 1e-2, 200
+_LED_TOLERANCE, _LED_PASSES = 1e-5, 6  # of the subsample, if tilted moments are to lead over all rows
 _ROUGH_TOLERANCE_OF_GROUPS = 3e-2  # from where on Hessians, made once, lead to the end
 _PASSES_OF_CLUSTERS = 50  # most targets take fewer
 _LEAST_TARGETS = 64  # that are fitted together at first: for fewer the data would be gone over too often
@@ -204,40 +206,9 @@ def _survey(design, ridge, n_sample) -> _Problem:
 
 
 def _fit_by_own_hessians(design, problem, ridge, tolerance, max_passes, block_rows) -> PoissonFit:
-    # On a subsample first: it is cheap, starts the fit close to its end, and gives the Hessians. All bins
-    # say how often pairs fire together: rare pairs need not do so in the sample. A neuron that is silent
-    # in the sample is left out.
-    sample, free, cross_moment = problem.sample, problem.free, problem.cross_moment
-    single = worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
-    sampled = free & (sample != 0).any(0)[:, None]
-    shared = shared_preconditioner(problem.second_moment, problem.response_means, free, ridge)
-    rough = minimise(
-        Objective(
-            lambda: iter(sample.split(block_rows)),
-            len(sample),
-            cross_moment,
-            sampled,
-            ridge,
-        ),
-        problem.start,
-        lambda gradient: shared(gradient) * sampled,
-        problem.gradient_scale,
-        _ROUGH_TOLERANCE,
-        _ROUGH_PASSES,
-        begin_in_single=single,
-    )
-    begin = torch.where(rough.scaled_gradient <= _ROUGH_ENOUGH, rough.coefficients, problem.start)
-    floor = design.least_curvatures(cross_moment, problem.response_means)
-    hessians = sample_hessians(
-        sample,
-        lambda rows: (rows @ begin.float()).exp_(),
-        free,
-        floor,
-        ridge,
-        problem.second_moment,
-    )
-    precondition, inverse_diagonal = target_preconditioner(hessians, free)
-    objective = Objective(design.narrow_blocks, design.n_rows, cross_moment, free, ridge)
+    free, single = problem.free, worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
+    begin, precondition, inverse_diagonal = _lead(design, problem, ridge, block_rows, single)
+    objective = Objective(design.narrow_blocks, design.n_rows, problem.cross_moment, free, ridge)
     solution = minimise(
         objective,
         begin,
@@ -253,9 +224,61 @@ def _fit_by_own_hessians(design, problem, ridge, tolerance, max_passes, block_ro
         solution.scaled_gradient,
         fitted=solution.converged & ~problem.separable,
         failed=~solution.converged & ~problem.separable,
-        standard_errors=torch.where(free, inverse_diagonal / design.n_rows, torch.nan)[:-1].sqrt(),
+        standard_errors=torch.where(free[:-1], inverse_diagonal / design.n_rows, torch.nan).sqrt(),
         passes=objective.passes,
     )
+
+
+def _lead(design, problem, ridge, block_rows, single):
+    """Begin on a subsample: it is cheap, ends close to the end of the fit, and shows which Hessians will do.
+
+    Returns
+    -------
+    begin : tensor, shape (n_columns, n_targets)
+    precondition : callable
+        Inverse Hessians.
+    inverse_diagonal : tensor, shape (n_columns - 1, n_targets)
+        Their diagonals, of the slopes.
+    """
+    # All bins say how often pairs fire together: rare pairs need not do so in the sample. A neuron that is
+    # silent in the sample is left out.
+    sample, free = problem.sample, problem.free
+    sampled = free & (sample != 0).any(0)[:, None]
+
+    def descend(rows, begin, precondition, tolerance, max_passes):
+        rows = rows.float() if single else rows
+        return minimise(
+            Objective(lambda: iter(rows.split(block_rows)), len(rows), problem.cross_moment, sampled, ridge),
+            begin,
+            lambda gradient: precondition(gradient) * sampled,
+            problem.gradient_scale,
+            tolerance,
+            max_passes,
+            begin_in_single=single,
+        )
+
+    shared = shared_preconditioner(problem.second_moment, problem.response_means, free, ridge)
+    rough = descend(sample, problem.start, shared, _ROUGH_TOLERANCE, _ROUGH_PASSES)
+    begin = torch.where(rough.scaled_gradient <= _ROUGH_ENOUGH, rough.coefficients, problem.start)
+    move = move_moments(sample, problem.second_moment)
+    if ridge == 0 and len(sample) < design.n_rows:  # else Hessians of the sample are exact
+        # With the moments of all rows the sample has its optimum nearer to theirs, as long as it is none that
+        # rare pairs decide: then there may be no optimum.
+        moved = sample @ move
+        tilted = TiltedMoments.of_sample(moved, begin, problem.second_moment, problem.cross_moment, free)
+        led = descend(moved, begin, tilted.solve, _LED_TOLERANCE, _LED_PASSES)
+        if led.converged.all():
+            return led.coefficients, tilted.solve, tilted.inverse_diagonal()
+    hessians = sample_hessians(
+        sample,
+        lambda rows: (rows @ begin.float()).exp_(),
+        free,
+        design.least_curvatures(problem.cross_moment, problem.response_means),
+        ridge,
+        move,
+    )
+    precondition, inverse_diagonal = target_preconditioner(hessians, free)
+    return begin, precondition, inverse_diagonal[:-1]
 
 
 def _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_together, n_hessians) -> PoissonFit:

@@ -1,0 +1,85 @@
+"""Hessians of Poisson regressions from the moments of all rows, with no sum over rows for every target.
+
+The Hessian of target j is ``X' diag(mu_j) X / T``: its mean response times the second moments of the
+covariates over its spikes. Their mean there is known at the optimum: it is that over the observed spikes. If
+correlations are weak, their covariances there are those over all rows but for the scale of each,
+
+    C_j = diag(s_j) C diag(s_j),
+
+so that one inverse serves all targets. Of the cumulants of third order, by which rates change covariances,
+those of one covariate are kept and those between covariates are left out.
+"""
+
+from dataclasses import dataclass
+
+import torch
+
+_LEAST_SCALE = 0.1  # what hardly varies over the spikes in a sample may do so in all rows
+
+
+@dataclass
+class TiltedMoments:
+    """Moments of the covariates over the spikes of each target.
+
+    Attributes
+    ----------
+    covariance : tensor, shape (n_columns - 1, n_columns - 1)
+        Over all rows; the last column of the design is the constant one.
+    means, scales : tensor, shape (n_columns - 1, n_targets)
+        Over the spikes of each target; scales are those of the standard deviations.
+    response_means : tensor, shape (n_targets,)
+    free : tensor of bool, shape (n_columns, n_targets)
+        At most one slope of each target may be held at zero, or all coefficients.
+    """
+
+    covariance: torch.Tensor
+    means: torch.Tensor
+    scales: torch.Tensor
+    response_means: torch.Tensor
+    free: torch.Tensor
+
+    def __post_init__(self):
+        self._inverse = torch.linalg.inv(self.covariance)
+        self._held, self._target = (~self.free[:-1]).nonzero(as_tuple=True)
+
+    @classmethod
+    def of_sample(cls, sample, coefficients, second_moment, cross_moment, free) -> "TiltedMoments":
+        """Scales from the rates on a sample, all else from all rows.
+
+        Parameters
+        ----------
+        sample : tensor, shape (n_sample, n_columns)
+            With the second moment of all rows.
+        coefficients : tensor, shape (n_columns, n_targets)
+            Near the optimum.
+        second_moment, cross_moment : tensor
+            ``X'X / T`` and ``X'Y / T`` of all rows.
+        free : tensor of bool, shape (n_columns, n_targets)
+        """
+        rates = (sample @ coefficients.to(sample)).exp_()
+        rates /= rates.sum(0)
+        slopes = sample[:, :-1]
+        variances = (slopes**2).T @ rates - (slopes.T @ rates) ** 2
+        overall = second_moment[-1, :-1]
+        covariance = second_moment[:-1, :-1] - overall[:, None] * overall
+        scales = (variances.to(covariance) / covariance.diagonal()[:, None]).clamp_min(_LEAST_SCALE**2).sqrt()
+        response_means = cross_moment[-1]
+        return cls(covariance, cross_moment[:-1] / response_means, scales, response_means, free)
+
+    def solve(self, gradient):
+        """Steps of Newton's method: the inverse Hessians times the gradients, (n_columns, n_targets)."""
+        centred = (gradient[:-1] - self.means * gradient[-1]) / self.scales
+        step = self._inverse @ centred
+        # The inverse without row and column k is inverse - inverse[:, k] inverse[k, :] / inverse[k, k].
+        held, target = self._held, self._target
+        step[:, target] -= self._inverse[:, held] * (step[held, target] / self._inverse[held, held])
+        step /= self.scales * self.response_means
+        intercept = gradient[-1] / self.response_means - (self.means * step).sum(0)
+        return torch.cat([step, intercept[None]]) * self.free
+
+    def inverse_diagonal(self):
+        """Diagonals of the inverse Hessians that belong to the slopes, shape (n_columns - 1, n_targets)."""
+        variances = self._inverse.diagonal()[:, None].repeat(1, self.free.shape[1])
+        held, target = self._held, self._target
+        variances[:, target] -= self._inverse[:, held] ** 2 / self._inverse[held, held]
+        return variances / (self.scales**2 * self.response_means)

@@ -1,0 +1,108 @@
+"""Hessians from moments: exact for independent covariates, used where they lead, and as good in the end."""
+
+import numpy as np
+import pytest
+import torch
+
+from circuitbias.estimators import estimate, poisson_fit
+from circuitbias.estimators.hessians import move_moments, target_preconditioner
+from circuitbias.estimators.tilted_moments import TiltedMoments
+
+pytestmark = pytest.mark.filterwarnings("error::circuitbias.estimators.couplings.EstimationWarning")
+
+
+@pytest.fixture
+def independent_covariates():
+    """All combinations of three binary covariates, each as often as their probabilities have it."""
+    grid = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * 3)
+    often = torch.where(grid == 1, torch.tensor([1, 2, 3]), torch.tensor([4, 3, 2])).prod(1)
+    rows = grid.repeat_interleave(often, dim=0)
+    return torch.cat([rows, torch.ones_like(rows[:, :1])], 1)
+
+
+def test_independent_covariates(independent_covariates):
+    """Rates change only means and scales: the Hessians are exact, and so are steps and diagonals."""
+    rows = independent_covariates
+    coefficients = torch.tensor([[0.0, 1.0], [-0.5, 0.0], [0.3, -2.0], [-1.0, 0.2]], dtype=torch.float64)
+    free = torch.tensor([[False, True], [True, False], [True, True], [True, True]])
+    rates = (rows @ coefficients).exp()
+    second_moment, cross_moment = rows.T @ rows / len(rows), rows.T @ rates / len(rows)
+    tilted = TiltedMoments.of_sample(rows, coefficients, second_moment, cross_moment, free)
+
+    hessians = torch.einsum("tk,tj,tl->jkl", rows, rates, rows) / len(rows)
+    both_free = free.T[:, :, None] & free.T[:, None, :]
+    hessians = torch.where(both_free, hessians, torch.eye(4, dtype=torch.float64))
+    solve, inverse_diagonal = target_preconditioner(hessians, free)
+    gradient = torch.tensor([[0.3, -1.0], [2.0, 0.4], [0.1, 0.2], [-0.7, 1.0]], dtype=torch.float64) * free
+    np.testing.assert_allclose(tilted.solve(gradient), solve(gradient), rtol=1e-10, atol=1e-12)
+    slopes = free[:-1]
+    np.testing.assert_allclose(tilted.inverse_diagonal()[slopes], inverse_diagonal[:-1][slopes], rtol=1e-10)
+
+
+def test_a_target_that_rests(independent_covariates):
+    """All its coefficients are held: no step, and nothing of the others changes."""
+    rows = independent_covariates
+    coefficients = torch.zeros((4, 2), dtype=torch.float64)
+    free = torch.ones((4, 2), dtype=torch.bool)
+    free[:, 1] = False
+    rates = (rows @ coefficients).exp()
+    moments = rows.T @ rows / len(rows), rows.T @ rates / len(rows)
+    gradient = torch.ones((4, 2), dtype=torch.float64)
+    steps = TiltedMoments.of_sample(rows, coefficients, *moments, free).solve(gradient)
+    assert (steps[:, 1] == 0).all()
+    alone = moments[0], moments[1][:, :1]
+    of_one = TiltedMoments.of_sample(rows, coefficients[:, :1], *alone, free[:, :1]).solve(gradient[:, :1])
+    np.testing.assert_allclose(steps[:, :1], of_one, rtol=1e-12)
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """Own Hessians of targets that a fit was led by, the sample for them being small."""
+    noted = []
+
+    def note(hessians, free):
+        noted.append(hessians)
+        return target_preconditioner(hessians, free)
+
+    monkeypatch.setattr(poisson_fit, "target_preconditioner", note)
+    monkeypatch.setattr(poisson_fit, "_SAMPLE_ROWS_PER_COLUMN", 20)
+    return noted
+
+
+@pytest.fixture
+def weakly_coupled(record_of):
+    """Counts of 20 000 bins in which neurons of a ring excite or inhibit the next ones a little."""
+    generator = np.random.default_rng(0)
+    common = generator.poisson(0.05, (20_000, 12))
+    return record_of(generator.poisson(0.5, (20_000, 12)) + common + np.roll(common, 1, axis=1))
+
+
+def test_weak_correlations(weakly_coupled, made, monkeypatch):
+    by_moments = estimate("glm", weakly_coupled, bin_steps=10)
+    assert not made
+    monkeypatch.setattr(poisson_fit, "_LED_PASSES", 0)
+    by_sample = estimate("glm", weakly_coupled, bin_steps=10)
+    assert len(made) == 1
+    assert by_moments.diagnostics["largest_scaled_gradient"] <= 1e-8
+    np.testing.assert_allclose(by_moments.values, by_sample.values, atol=1e-7)
+    # A sample of some hundred rows knows these less well.
+    errors = [fit.arrays["standard_errors"] for fit in (by_moments, by_sample)]
+    np.testing.assert_allclose(*errors, rtol=0.15)
+
+
+def test_strong_correlations(ring_record, made):
+    """Moments do not lead there: every target gets its own Hessian."""
+    assert estimate("glm", ring_record).diagnostics["largest_scaled_gradient"] <= 1e-8
+    assert len(made) == 1
+
+
+def test_moved_rows_have_the_moments():
+    generator = torch.Generator().manual_seed(0)
+    rows = torch.randn((500, 5), generator=generator, dtype=torch.float64)
+    rows = torch.cat(
+        [rows @ torch.randn((5, 5), generator=generator, dtype=torch.float64), rows[:, :1] * 0 + 1], 1
+    )
+    second_moment = rows.T @ rows / 500
+    sample = rows[:60]
+    moved = sample @ move_moments(sample, second_moment)
+    np.testing.assert_allclose(moved.T @ moved / 60, second_moment, atol=1e-12)
