@@ -27,7 +27,7 @@ def test_independent_covariates(independent_covariates):
     free = torch.tensor([[False, True], [True, False], [True, True], [True, True]])
     rates = (rows @ coefficients).exp()
     second_moment, cross_moment = rows.T @ rows / len(rows), rows.T @ rates / len(rows)
-    tilted = TiltedMoments.of_sample(rows, coefficients, second_moment, cross_moment, free)
+    tilted = TiltedMoments.at([rows], coefficients, second_moment, cross_moment, free)
 
     hessians = torch.einsum("tk,tj,tl->jkl", rows, rates, rows) / len(rows)
     both_free = free.T[:, :, None] & free.T[:, None, :]
@@ -48,10 +48,10 @@ def test_a_target_that_rests(independent_covariates):
     rates = (rows @ coefficients).exp()
     moments = rows.T @ rows / len(rows), rows.T @ rates / len(rows)
     gradient = torch.ones((4, 2), dtype=torch.float64)
-    steps = TiltedMoments.of_sample(rows, coefficients, *moments, free).solve(gradient)
+    steps = TiltedMoments.at([rows], coefficients, *moments, free).solve(gradient)
     assert (steps[:, 1] == 0).all()
     alone = moments[0], moments[1][:, :1]
-    of_one = TiltedMoments.of_sample(rows, coefficients[:, :1], *alone, free[:, :1]).solve(gradient[:, :1])
+    of_one = TiltedMoments.at([rows], coefficients[:, :1], *alone, free[:, :1]).solve(gradient[:, :1])
     np.testing.assert_allclose(steps[:, :1], of_one, rtol=1e-12)
 
 

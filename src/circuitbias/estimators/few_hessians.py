@@ -37,6 +37,15 @@ def similar_targets(profiles: np.ndarray, n_clusters: int) -> np.ndarray:
     return np.unique(clusters, return_inverse=True)[1]  # with less variety, some are empty
 
 
+def sampled_rows(design: Design, rows_per_column: int):
+    """Evenly spaced rows of the design, about so many for each column, block by block in single precision."""
+    stride = max(1, design.n_rows // (rows_per_column * design.n_columns))
+    row = 0
+    for block in design.narrow_blocks():
+        yield block[-row % stride :: stride].float()
+        row += len(block)
+
+
 def cluster_preconditioner(
     design: Design, coefficients, clusters, second_moment, response_means, free, ridge
 ):
@@ -63,11 +72,7 @@ def cluster_preconditioner(
     coefficients = coefficients.float()
     moments = torch.zeros((membership.shape[1], *second_moment.shape)).to(coefficients)
     total_rates = torch.zeros_like(moments[:, 0, 0])
-    stride = max(1, design.n_rows // (_ROWS_PER_COLUMN * design.n_columns))
-    row = 0
-    for block in design.narrow_blocks():
-        rows = block[-row % stride :: stride].float()
-        row += len(block)
+    for rows in sampled_rows(design, _ROWS_PER_COLUMN):
         rates = (rows @ coefficients).exp_() @ membership
         total_rates += rates.sum(0)
         for moment, rate in zip(moments, rates.T, strict=True):

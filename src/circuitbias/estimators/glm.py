@@ -55,9 +55,9 @@ def estimate(
         Diagnostics: ``n_bins``, ``passes``, ``largest_scaled_gradient`` (the certificate: over all
         neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (lags, n, n),
         ``intercepts`` (n,), ``scaled_gradient`` (n,), ``standard_errors`` (lags, n, n), those that the
-        Poisson model itself predicts, from the Hessian on a subsample of the bins, if ``memory_mb`` allows
-        one for every neuron. The coefficient of a neuron's own count in the same bin is held at 0 and has
-        no standard error.
+        Poisson model itself predicts, from the Hessians that led the fit (see
+        `circuitbias.estimators.poisson_fit.fit`), if ``memory_mb`` allows one for every neuron. The
+        coefficient of a neuron's own count in the same bin is held at 0 and has no standard error.
 
     Warns
     -----

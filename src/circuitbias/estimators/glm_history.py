@@ -54,8 +54,8 @@ def estimate(
         Diagnostics: ``n_bins``, ``passes``, ``largest_scaled_gradient`` (the certificate: over all
         neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (n, n), with those of a
         neuron's own past on the diagonal, ``intercepts`` (n,), ``scaled_gradient`` (n,),
-        ``standard_errors`` (n, n), those that the Poisson model itself predicts, from the Hessian on a
-        subsample of the bins, if ``memory_mb`` allows one for every neuron.
+        ``standard_errors`` (n, n), those that the Poisson model itself predicts, from the Hessians that led
+        the fit (see `circuitbias.estimators.poisson_fit.fit`), if ``memory_mb`` allows one for every neuron.
 
     Warns
     -----

@@ -9,7 +9,7 @@ import torch
 
 from circuitbias.estimators.couplings import SeparableCountsWarning
 from circuitbias.estimators.design import Design
-from circuitbias.estimators.few_hessians import cluster_preconditioner, similar_targets
+from circuitbias.estimators.few_hessians import cluster_preconditioner, sampled_rows, similar_targets
 from circuitbias.estimators.hessians import move_moments, sample_hessians, target_preconditioner
 from circuitbias.estimators.quasi_newton import minimise, worth_single_precision
 from circuitbias.estimators.regression import Objective, shared_preconditioner
@@ -21,6 +21,7 @@ _SAMPLE_ROWS_PER_COLUMN = 100  # of the subsample whose Hessians precondition th
 _ROUGH_TOLERANCE, _ROUGH_ENOUGH, _ROUGH_PASSES = 1e-3, 1e-2, 200
 _LED_TOLERANCE, _LED_PASSES = 1e-5, 6  # of the subsample, if tilted moments are to lead over all rows
 _ROUGH_TOLERANCE_OF_GROUPS = 3e-2  # from where on Hessians, made once, lead to the end
+_PASSES_OF_MOMENTS = 15  # enough where correlations are weak
 _PASSES_OF_CLUSTERS = 50  # most targets take fewer
 _LEAST_TARGETS = 64  # that are fitted together at first: for fewer the data would be gone over too often
 
@@ -37,8 +38,8 @@ class PoissonFit:
     fitted, failed : tensor of bool, shape (n_targets,)
         Which have converged, and which have not; a target whose likelihood has no maximum is neither.
     standard_errors : tensor, shape (n_columns - 1, n_targets), or None
-        Of the slopes, from each target's Hessian on a subsample of the rows; NaN for those that are held at
-        zero. None if memory did not allow these Hessians.
+        Of the slopes, from the Hessian that led each target; NaN for those that are held at zero. None if
+        memory did not allow so many Hessians.
     passes : int
     """
 
@@ -116,9 +117,10 @@ def fit(
 ) -> PoissonFit:
     """Fit the Poisson regressions of all targets on one design; warn of those without a maximum.
 
-    If memory allows, the descent of each target is led by its own Hessian, from a subsample of the rows. Else
-    targets that fire together share one, as many as memory allows, and as many targets are fitted together
-    as it allows: more passes over the data, and no standard errors.
+    The descent of each target is led by its Hessian: from the moments of all rows, if those lead on a
+    subsample of the rows, else from that subsample. Where memory does not allow so many, as many targets are
+    fitted together as it allows, led by moments; those that do not get there share Hessians with targets that
+    fire together, as many as memory allows: more passes over the data, and no standard errors.
 
     Parameters
     ----------
@@ -265,7 +267,7 @@ def _lead(design, problem, ridge, block_rows, single):
         # With the moments of all rows the sample has its optimum nearer to theirs, as long as it is none that
         # rare pairs decide: then there may be no optimum.
         moved = sample @ move
-        tilted = TiltedMoments.of_sample(moved, begin, problem.second_moment, problem.cross_moment, free)
+        tilted = TiltedMoments.at([moved.float()], begin, problem.second_moment, problem.cross_moment, free)
         led = descend(moved, begin, tilted.solve, _LED_TOLERANCE, _LED_PASSES)
         if led.converged.all():
             return led.coefficients, tilted.solve, tilted.inverse_diagonal()
@@ -310,6 +312,12 @@ def _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_togeth
     def constant_rates(part, begin):
         return shared_preconditioner(part.second_moment, part.response_means, part.free, ridge)
 
+    def tilted(part, begin):
+        nonlocal passes
+        passes += 1
+        rows = sampled_rows(design, _SAMPLE_ROWS_PER_COLUMN)
+        return TiltedMoments.at(rows, begin, part.second_moment, part.cross_moment, part.free).solve
+
     def clustered(part, begin):
         nonlocal passes
         passes += 1
@@ -320,7 +328,11 @@ def _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_togeth
     # A pass over the data costs the making of its rows, and more for each target: few groups, and large.
     for targets in torch.arange(design.n_targets).split(n_together):
         descend(targets, constant_rates, _ROUGH_TOLERANCE_OF_GROUPS, max_passes)
-        descend(targets, clustered, tolerance, min(max_passes, _PASSES_OF_CLUSTERS))
+        if ridge == 0:
+            descend(targets, tilted, tolerance, min(max_passes, _PASSES_OF_MOMENTS))
+            targets = targets[~converged[targets].cpu()]
+        if len(targets):
+            descend(targets, clustered, tolerance, min(max_passes, _PASSES_OF_CLUSTERS))
     # What is too unlike the others of its cluster gets a Hessian of its own.
     left = (~converged & ~problem.separable).nonzero()[:, 0].cpu()
     for targets in left.split(n_hessians) if len(left) else ():

@@ -43,26 +43,30 @@ class TiltedMoments:
         self._held, self._target = (~self.free[:-1]).nonzero(as_tuple=True)
 
     @classmethod
-    def of_sample(cls, sample, coefficients, second_moment, cross_moment, free) -> "TiltedMoments":
-        """Scales from the rates on a sample, all else from all rows.
+    def at(cls, blocks, coefficients, second_moment, cross_moment, free) -> "TiltedMoments":
+        """Scales from the rates in some rows, all else from all rows.
 
         Parameters
         ----------
-        sample : tensor, shape (n_sample, n_columns)
-            With the second moment of all rows.
+        blocks : iterable of tensor, shape (n_rows, n_columns)
+            Rows, or perhaps a sample of them, with about the second moment of all.
         coefficients : tensor, shape (n_columns, n_targets)
             Near the optimum.
         second_moment, cross_moment : tensor
             ``X'X / T`` and ``X'Y / T`` of all rows.
         free : tensor of bool, shape (n_columns, n_targets)
         """
-        rates = (sample @ coefficients.to(sample)).exp_()
-        rates /= rates.sum(0)
-        slopes = sample[:, :-1]
-        variances = (slopes**2).T @ rates - (slopes.T @ rates) ** 2
+        total, first, second = 0.0, 0.0, 0.0
+        for rows in blocks:
+            rates = (rows @ coefficients.to(rows)).exp_()
+            slopes = rows[:, :-1]
+            total = total + rates.sum(0)
+            first = first + slopes.T @ rates
+            second = second + (slopes**2).T @ rates
         overall = second_moment[-1, :-1]
         covariance = second_moment[:-1, :-1] - overall[:, None] * overall
-        scales = (variances.to(covariance) / covariance.diagonal()[:, None]).clamp_min(_LEAST_SCALE**2).sqrt()
+        variances = (second / total - (first / total) ** 2).to(covariance)
+        scales = (variances / covariance.diagonal()[:, None]).clamp_min(_LEAST_SCALE**2).sqrt()
         response_means = cross_moment[-1]
         return cls(covariance, cross_moment[:-1] / response_means, scales, response_means, free)
 
