@@ -21,7 +21,7 @@ _SAMPLE_ROWS_PER_COLUMN = 100  # of the subsample whose Hessians precondition th
 _ROUGH_TOLERANCE, _ROUGH_ENOUGH, _ROUGH_PASSES = 1e-3, 1e-2, 200
 _LED_TOLERANCE, _LED_PASSES = 1e-5, 6  # of the subsample, if tilted moments are to lead over all rows
 _ROUGH_TOLERANCE_OF_GROUPS = 3e-2  # from where on Hessians, made once, lead to the end
-_PASSES_OF_MOMENTS = 15  # enough where correlations are weak
+_PASSES_OF_MOMENTS, _DESCENT_OF_MOMENTS = 8, 100  # with less in so many passes moments do not lead
 _PASSES_OF_CLUSTERS = 50  # most targets take fewer
 _LEAST_TARGETS = 64  # that are fitted together at first: for fewer the data would be gone over too often
 
@@ -328,9 +328,14 @@ def _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_togeth
     # A pass over the data costs the making of its rows, and more for each target: few groups, and large.
     for targets in torch.arange(design.n_targets).split(n_together):
         descend(targets, constant_rates, _ROUGH_TOLERANCE_OF_GROUPS, max_passes)
-        if ridge == 0:
+        lead = ridge == 0
+        while lead and len(targets):
+            before = scaled_gradient[targets]
             descend(targets, tilted, tolerance, min(max_passes, _PASSES_OF_MOMENTS))
-            targets = targets[~converged[targets].cpu()]
+            left = ~converged[targets]
+            nearer = scaled_gradient[targets] < before / _DESCENT_OF_MOMENTS
+            lead = nearer[left].float().mean() > 0.5
+            targets = targets[left.cpu()]
         if len(targets):
             descend(targets, clustered, tolerance, min(max_passes, _PASSES_OF_CLUSTERS))
     # What is too unlike the others of its cluster gets a Hessian of its own.
