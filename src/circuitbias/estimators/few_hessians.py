@@ -37,9 +37,9 @@ def similar_targets(profiles: np.ndarray, n_clusters: int) -> np.ndarray:
     return np.unique(clusters, return_inverse=True)[1]  # with less variety, some are empty
 
 
-def sampled_rows(design: Design, rows_per_column: int):
-    """Evenly spaced rows of the design, about so many for each column, block by block in single precision."""
-    stride = max(1, design.n_rows // (rows_per_column * design.n_columns))
+def sampled_rows(design: Design):
+    """Evenly spaced rows of the design, as many as Hessians need, block by block in single precision."""
+    stride = max(1, design.n_rows // (_ROWS_PER_COLUMN * design.n_columns))
     row = 0
     for block in design.narrow_blocks():
         yield block[-row % stride :: stride].float()
@@ -72,7 +72,7 @@ def cluster_preconditioner(
     coefficients = coefficients.float()
     moments = torch.zeros((membership.shape[1], *second_moment.shape)).to(coefficients)
     total_rates = torch.zeros_like(moments[:, 0, 0])
-    for rows in sampled_rows(design, _ROWS_PER_COLUMN):
+    for rows in sampled_rows(design):
         rates = (rows @ coefficients).exp_() @ membership
         total_rates += rates.sum(0)
         for moment, rate in zip(moments, rates.T, strict=True):

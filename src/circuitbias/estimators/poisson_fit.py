@@ -315,7 +315,7 @@ def _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_togeth
     def tilted(part, begin):
         nonlocal passes
         passes += 1
-        rows = sampled_rows(design, _SAMPLE_ROWS_PER_COLUMN)
+        rows = sampled_rows(design)
         return TiltedMoments.at(rows, begin, part.second_moment, part.cross_moment, part.free).solve
 
     def clustered(part, begin):

@@ -66,7 +66,8 @@ class TiltedMoments:
         overall = second_moment[-1, :-1]
         covariance = second_moment[:-1, :-1] - overall[:, None] * overall
         variances = (second / total - (first / total) ** 2).to(covariance)
-        scales = (variances / covariance.diagonal()[:, None]).clamp_min(_LEAST_SCALE**2).sqrt()
+        ratios = (variances / covariance.diagonal()[:, None]).clamp_min(_LEAST_SCALE**2)
+        scales = ratios.nan_to_num(nan=1.0, posinf=1.0).sqrt()  # not numbers where rates overflow
         response_means = cross_moment[-1]
         return cls(covariance, cross_moment[:-1] / response_means, scales, response_means, free)
 
