@@ -55,6 +55,10 @@ class TiltedMoments:
         second_moment, cross_moment : tensor
             ``X'X / T`` and ``X'Y / T`` of all rows.
         free : tensor of bool, shape (n_columns, n_targets)
+
+        Returns
+        -------
+        TiltedMoments
         """
         total, first, second = 0.0, 0.0, 0.0
         for rows in blocks:
