@@ -91,7 +91,7 @@ def test_batch(benchmark, ring, parameters):
 @pytest.mark.parametrize("method", ["glm", "logistic", "mpf", "glm_history", "glm_spatiotemporal"])
 def test_fit(benchmark, recording, ring, parameters, method, device):
     source = recording(R)
-    start = SpikeRecord(100, 0.1, list(simulate(ring, parameters(R), seed=2, n_spikes=100_000)))
+    start = SpikeRecord(100, 0.1, list(simulate(ring, parameters(R), seed=2, n_spikes=30_000)))
     estimate(method, start, device=device)  # compiles, and loads the device's libraries
     fit = benchmark.pedantic(lambda: estimate(method, source, device=device), rounds=1)
     benchmark.extra_info |= {"n_spikes": source.n_spikes} | fit.diagnostics
