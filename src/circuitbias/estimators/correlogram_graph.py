@@ -15,11 +15,11 @@ from itertools import combinations
 
 import numpy as np
 
+from circuitbias.device import torch_device
 from circuitbias.estimators import glm
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, FlatBackgroundWarning
 from circuitbias.estimators.cross_correlation import correlogram
 from circuitbias.estimators.jitter import stands_out
-from circuitbias.estimators.moments import torch_device
 from circuitbias.memory import MemoryLimitError
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import ObservedNeurons

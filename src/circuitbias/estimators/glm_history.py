@@ -1,13 +1,18 @@
 """Poisson GLM on exponentially filtered spike histories."""
 
+import warnings
+
 import numpy as np
 
-from circuitbias.estimators.couplings import Couplings
-from circuitbias.estimators.history import Events, ExponentialDesign
-from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
-from circuitbias.estimators.poisson_fit import fit, require_fit_memory
-from circuitbias.estimators.regression import warn_not_converged
+from circuitbias.device import torch_device
+from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
+from circuitbias.estimators.result import warn_not_converged
+from circuitbias.estimators.usable import usable_neurons
+from circuitbias.fitting.designs.histories import ExponentialDesign
+from circuitbias.fitting.poisson import fit, require_fit_memory
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.events import Events
+from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
 
 
@@ -55,7 +60,7 @@ def estimate(
         neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (n, n), with those of a
         neuron's own past on the diagonal, ``intercepts`` (n,), ``scaled_gradient`` (n,),
         ``standard_errors`` (n, n), those that the Poisson model itself predicts, from the Hessians that led
-        the fit (see `circuitbias.estimators.poisson_fit.fit`), if ``memory_mb`` allows one for every neuron.
+        the fit (see `circuitbias.fitting.poisson.fit`), if ``memory_mb`` allows one for every neuron.
 
     Warns
     -----
@@ -91,6 +96,9 @@ def estimate(
         block_rows=events.block_bins,
         memory_mb=memory_mb,
     )
+    if fitted.separable.any():
+        neurons = usable.kept[fitted.separable.cpu()].tolist()
+        warnings.warn(design.separable_message(neurons), SeparableCountsWarning, stacklevel=3)
     if fitted.failed.any():
         failed = usable.kept[fitted.failed.cpu()]
         warn_not_converged(failed, fitted, tolerance, max_passes, fitted.passes)

@@ -15,16 +15,11 @@ import warnings
 
 import numpy as np
 
+from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NoSolutionWarning, SeparableCountsWarning
-from circuitbias.estimators.moments import (
-    Moments,
-    count_moments,
-    inverse_covariance,
-    state_counts,
-    torch_device,
-    usable_neurons,
-)
+from circuitbias.estimators.usable import usable_neurons
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.moments import Moments, count_moments, inverse_covariance, state_counts
 from circuitbias.spikes.segments import SpikeSource
 
 

@@ -2,14 +2,11 @@
 
 import numpy as np
 
+from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings
-from circuitbias.estimators.moments import (
-    count_moments,
-    inverse_covariance,
-    torch_device,
-    usable_neurons,
-)
+from circuitbias.estimators.usable import usable_neurons
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.moments import count_moments, inverse_covariance
 from circuitbias.spikes.segments import SpikeSource
 
 

@@ -7,10 +7,12 @@ import torch
 from sklearn.covariance import graphical_lasso
 from sklearn.exceptions import ConvergenceWarning
 
+from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NotConvergedWarning
-from circuitbias.estimators.moments import Moments, torch_device, usable_neurons
-from circuitbias.estimators.penalty import split_by_fold
+from circuitbias.estimators.cross_validation import split_by_fold
+from circuitbias.estimators.usable import usable_neurons
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.moments import Moments
 from circuitbias.spikes.segments import SpikeSource
 
 _FOLDS = 5

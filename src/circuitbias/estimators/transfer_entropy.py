@@ -6,8 +6,8 @@ import warnings
 import numpy as np
 import torch
 
+from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings
-from circuitbias.estimators.moments import torch_device
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
