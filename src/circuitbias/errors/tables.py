@@ -58,17 +58,14 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
     DataFrame
         A row a run: `run_of`, `errors_of` (bias and variance are NaN unless the network is circulant: one
         recording cannot tell them apart), ``roc_auc``, ``average_precision``, ``n_counts`` (sum of the
-        binned values that the method saw: fewer than spikes if binarised), ``run_time_s``.
+        binned values that the method saw: fewer than spikes if binarised).
     """
     return pd.DataFrame(
         [
             run_of(run)
             | errors_of(network, run)
             | detection_scores(network.dense_weights(), run.values)
-            | {
-                "n_counts": sum_of_counts(run, run_of(run)["n_spikes"]),
-                "run_time_s": run.diagnostics["run_time_s"],
-            }
+            | {"n_counts": sum_of_counts(run, run_of(run)["n_spikes"])}
             for run in runs
         ]
     )

@@ -80,7 +80,7 @@ def run(
     table : DataFrame
         A row an estimate: estimator, method, options, ``experiment`` ("subsets" or "fixed_half"), n_observed,
         subset (0, 1, ... or `MERGED`), fraction (of the recording), n_spikes (of all neurons), the columns of
-        `errors_of`, n_counts, run_time_s, note.
+        `errors_of`, n_counts, note.
     arrays : dict
         None.
     """
