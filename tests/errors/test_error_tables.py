@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 
 from circuitbias.errors import circulant_errors, detection_scores, fit_scale, seed_errors, total_error
-from circuitbias.errors.tables import CONDITION, error_table, profile_table, repetition_table, run_of
+from circuitbias.errors.tables import (
+    CONDITION,
+    error_table,
+    profile_table,
+    repetition_table,
+    run_of,
+    sum_of_counts,
+)
 from circuitbias.estimators import Couplings
 from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
@@ -115,3 +122,12 @@ def test_profiles_need_a_circulant_network(asymmetric):
     table = profile_table(asymmetric, [run(asymmetric)])
     assert table.empty
     assert table.columns.tolist() == ["estimator", "r", "seed", "offset", "weight", "coupling"]
+
+
+def test_the_volume_is_what_a_method_says_it_saw_and_unknown_rather_than_wrong():
+    def volume(**told):
+        return sum_of_counts(Couplings(np.zeros((3, 3)), told), 500)
+
+    assert volume(n_counts=123, traits={"binary": True}) == 123
+    assert volume() == volume(traits={"binary": False}) == 500  # counts are spikes
+    assert math.isnan(volume(traits={"binary": True}))  # of which there are fewer, by nobody knows how many

@@ -96,12 +96,14 @@ def errors_of(network: Network, couplings: Couplings) -> dict:
     )
 
 
-def sum_of_counts(couplings: Couplings, n_spikes: int) -> int:
-    """Sum of the binned values behind an estimate; the number of spikes where the method does not say."""
+def sum_of_counts(couplings: Couplings, n_spikes: int) -> float:
+    """Sum of the binned values behind an estimate: what the method says, else its number of spikes.
+
+    NaN if the method sees only whether a neuron fires in a bin, and does not say how often that was.
+    """
     told = couplings.diagnostics
-    if "mean_count" in told:
-        return round(told["mean_count"] * told["n_bins"] * len(couplings.values))
-    return n_spikes
+    binary = told.get("traits", {}).get("binary", False)
+    return told.get("n_counts", math.nan if binary else n_spikes)
 
 
 def repetition_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:

@@ -55,8 +55,8 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``passes``, ``largest_scaled_gradient`` (the certificate: over all
-        neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (lags, n, n),
+        Diagnostics: ``n_bins``, ``n_counts``, ``passes``, ``largest_scaled_gradient`` (the certificate: over
+        all neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (lags, n, n),
         ``intercepts`` (n,), ``scaled_gradient`` (n,), ``standard_errors`` (lags, n, n), those that the
         Poisson model itself predicts, from the Hessians that led the fit (see
         `circuitbias.fitting.poisson.fit`), if ``memory_mb`` allows one for every neuron. The
@@ -114,7 +114,7 @@ def estimate(
         arrays["standard_errors"] = of_pairs(fitted.standard_errors)
     return Couplings(
         coefficients.sum(axis=0),
-        diagnostics=fitted.diagnostics(design.n_rows),
+        diagnostics=fitted.diagnostics(design.n_rows) | {"n_counts": moments.total},
         arrays={
             "coefficients": coefficients,
             "intercepts": usable.neurons(fitted.of_fitted(fitted.coefficients[-1])),

@@ -56,8 +56,8 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``passes``, ``largest_scaled_gradient`` (the certificate: over all
-        neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (n, n), with those of a
+        Diagnostics: ``n_bins``, ``n_counts``, ``passes``, ``largest_scaled_gradient`` (the certificate: over
+        all neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (n, n), with those of a
         neuron's own past on the diagonal, ``intercepts`` (n,), ``scaled_gradient`` (n,),
         ``standard_errors`` (n, n), those that the Poisson model itself predicts, from the Hessians that led
         the fit (see `circuitbias.fitting.poisson.fit`), if ``memory_mb`` allows one for every neuron.
@@ -84,7 +84,8 @@ def estimate(
     counts = BinnedCounts(source, bin_steps, memory_mb=memory_mb)
     n = counts.n_neurons
     require_fit_memory(memory_mb, n, n + 1, counts.n_bins, f"a GLM on the histories of {n} neurons")
-    usable = usable_neurons(count_moments(counts, device))
+    moments = count_moments(counts, device)
+    usable = usable_neurons(moments)
     events = Events(source, bin_steps, usable.kept, counts.block_bins, look_back=0)
     del counts  # the histories are made from the events
     design = ExponentialDesign(events, usable.kept, filter_ms / source.dt_ms, device)
@@ -108,7 +109,7 @@ def estimate(
         arrays["standard_errors"] = usable.pairs(fitted.of_fitted(fitted.standard_errors))
     return Couplings(
         coefficients,
-        diagnostics=fitted.diagnostics(design.n_rows),
+        diagnostics=fitted.diagnostics(design.n_rows) | {"n_counts": moments.total},
         arrays={
             "coefficients": coefficients,
             "intercepts": usable.neurons(fitted.of_fitted(fitted.coefficients[-1])),

@@ -87,10 +87,11 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``passes``, ``n_alternations`` (of couplings and filter, on a subsample),
-        ``largest_scaled_gradient`` (the certificate of the couplings: over all neurons that have a fit),
-        ``filter_scaled_gradient`` (that of the filter), ``n_not_converged``. Arrays: ``filter_ms`` (lags,)
-        and ``temporal_filter`` (lags,), h at these lags; ``basis_coefficients`` (n_basis,);
+        Diagnostics: ``n_bins``, ``n_counts``, ``passes``, ``n_alternations`` (of couplings and filter, on a
+        subsample), ``largest_scaled_gradient`` (the certificate of the couplings: over all neurons
+        that have a fit), ``filter_scaled_gradient`` (that of the filter), ``n_not_converged``.
+        Arrays: ``filter_ms`` (lags,) and ``temporal_filter`` (lags,), h at these lags;
+        ``basis_coefficients`` (n_basis,);
         ``coefficients`` (n, n), W with a neuron's own past on the diagonal; ``intercepts`` (n,);
         ``scaled_gradient`` (n,); ``standard_errors`` (n, n), those that the Poisson model itself predicts
         given the filter, from the Hessian on the subsample.
@@ -118,7 +119,8 @@ def estimate(
     require_memory(memory_mb, needed, f"a spatio-temporal GLM of {n} neurons and {n_basis} basis functions")
     longest = _history_steps(source, history_ms)
     basis = raised_cosines(longest, n_basis)
-    usable = usable_neurons(count_moments(counts, device))
+    moments = count_moments(counts, device)
+    usable = usable_neurons(moments)
     block_bins, n_kept = counts.block_bins, len(usable.kept)
     del counts  # the histories are made from the events
     events = partial(Events, source, bin_steps, usable.kept, look_back=longest)
@@ -191,6 +193,7 @@ def estimate(
         values,
         diagnostics={
             "n_bins": design.n_rows,
+            "n_counts": moments.total,
             "passes": objective.passes,
             "n_alternations": n_alternations,
             "largest_scaled_gradient": scaled_gradient[fitted].max().item() if fitted.any() else None,

@@ -52,7 +52,7 @@ def tap(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``mean_count`` (mean of x), ``n_undefined_pairs``.
+        Diagnostics: ``n_bins``, ``n_counts`` (sum of x), ``n_undefined_pairs``.
 
     Warns
     -----
@@ -243,7 +243,7 @@ def _estimate(source, bin_steps, memory_mb, device, solve, problem):
         values,
         diagnostics={
             "n_bins": counts.n_bins,
-            "mean_count": float(moments.mean.mean()),
+            "n_counts": moments.total,
             "n_undefined_pairs": n_undefined,
         },
     )

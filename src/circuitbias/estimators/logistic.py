@@ -87,7 +87,7 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``mean_count``, ``passes``, ``largest_scaled_gradient`` (the certificate:
+        Diagnostics: ``n_bins``, ``n_counts``, ``passes``, ``largest_scaled_gradient`` (the certificate:
         over all neurons that have a fit), ``n_not_converged``. Where the penalty
         was chosen also ``l1``, the choice, and ``l1_path``, for every penalty its ``error`` or its
         ``held_out_log_likelihood`` (nats per bin and neuron); that is None where some neuron has no fit.
@@ -155,7 +155,7 @@ def estimate(
         usable.pairs(coefficients[:-1]),
         diagnostics={
             "n_bins": design.n_rows,
-            "mean_count": float(moments.mean.mean()),
+            "n_counts": moments.total,
             "passes": path.passes + (validation.passes if validation else 0),
             "largest_scaled_gradient": float(np.nanmax(scaled_gradient)) if fit.fitted.any() else None,
             "n_not_converged": int(failed.sum()),

@@ -35,7 +35,7 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``mean_count``, and ``condition_number`` of the correlation matrix.
+        Diagnostics: ``n_bins``, ``n_counts``, and ``condition_number`` of the correlation matrix.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def estimate(
         usable.pairs(-inverse_covariance(covariance)),
         diagnostics={
             "n_bins": counts.n_bins,
-            "mean_count": float(moments.mean.mean()),
+            "n_counts": moments.total,
             "condition_number": float(np.linalg.cond(covariance / np.outer(sd, sd))),
         },
     )

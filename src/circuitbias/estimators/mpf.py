@@ -69,7 +69,7 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``mean_count`` (mean of x), ``passes``, ``largest_scaled_gradient`` (the
+        Diagnostics: ``n_bins``, ``n_counts`` (sum of x), ``passes``, ``largest_scaled_gradient`` (the
         certificate), ``n_undefined_pairs``. Array: ``biases`` (n,).
 
     Warns
@@ -171,7 +171,7 @@ def estimate(
         usable.pairs(values),
         diagnostics={
             "n_bins": design.n_rows,
-            "mean_count": float(moments.mean.mean()),
+            "n_counts": moments.total,
             "passes": objective.passes,
             "largest_scaled_gradient": solution.scaled_gradient.item(),
             "n_undefined_pairs": int(unseen.sum()),

@@ -57,7 +57,7 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``mean_count``, ``condition_number`` of R, ``alpha``. With a penalty also
+        Diagnostics: ``n_bins``, ``n_counts``, ``condition_number`` of R, ``alpha``. With a penalty also
         ``passes`` (over the data: 1), ``largest_scaled_gradient`` (the certificate: the largest violation of
         ``R - P^-1 + alpha sign(P) = 0``, in units of correlation) and ``n_not_converged``; if it was chosen,
         ``alpha_path``, for every penalty its ``held_out_log_likelihood`` (nats per bin and neuron, up to a
@@ -93,7 +93,7 @@ def estimate(
     correlation = covariance / np.outer(sd, sd)
     diagnostics = {
         "n_bins": counts.n_bins,
-        "mean_count": float(moments.mean.mean()),
+        "n_counts": moments.total,
         "condition_number": float(np.linalg.cond(correlation)),
     }
     if chosen_by_data:

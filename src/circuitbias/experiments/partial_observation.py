@@ -156,8 +156,5 @@ def _observe(network, source, neurons, entry, resources):
     if couplings is not None:
         values = np.full((network.n_neurons,) * 2, np.nan)
         values[np.ix_(neurons, neurons)] = couplings.values
-        told = dict(couplings.diagnostics)
-        if "mean_count" in told:  # of the observed; `sum_of_counts` multiplies with all neurons
-            told["mean_count"] *= len(neurons) / network.n_neurons
-        couplings = Couplings(values, told)
+        couplings = Couplings(values, couplings.diagnostics)
     return couplings, note

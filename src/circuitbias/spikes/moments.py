@@ -26,6 +26,11 @@ class Moments:
     mean: np.ndarray
     covariance: np.ndarray
 
+    @property
+    def total(self) -> int:
+        """Sum of the counts of all neurons in all bins: spikes or, of binarised counts, bins with some."""
+        return round(self.mean.sum() * self.n_bins)
+
     def of(self, neurons: np.ndarray) -> "Moments":
         """Moments of some of the neurons."""
         return Moments(self.n_bins, self.mean[neurons], self.covariance[np.ix_(neurons, neurons)])
