@@ -1,5 +1,6 @@
 """Graphs of correlograms: each rule spelt out, its orientation by hand, jitter by enumeration."""
 
+import tracemalloc
 from itertools import pairwise, product
 
 import numpy as np
@@ -120,6 +121,12 @@ def test_a_positive_peak_lag_means_that_the_first_neuron_fires_first(lag):
     assert found.values[0, 1] == found.values[1, 0]
 
 
+@pytest.mark.parametrize("lags", [[5, -5], [-5, 5]])
+def test_of_two_peaks_of_one_height_that_counts_where_the_neuron_of_lower_number_is_first(lags):
+    found = correlogram_graph.estimate(pulses(lags), bin_steps=1, window_ms=2.0, connected_ms=1.0)
+    np.testing.assert_allclose(found.arrays["peak_lag_ms"], [[np.nan, 0.5], [-0.5, np.nan]])
+
+
 def test_a_neuron_that_silences_another_one_is_where_the_edge_begins():
     """Neuron 1 fires at any lag to neuron 0 but from 1 to 9: it is silenced by it."""
     lags = [lag for lag in range(-30, 31) if not 1 <= lag <= 9 and lag % 7]  # gaps that let the rest vary
@@ -183,6 +190,18 @@ def test_groups_of_neurons_give_the_same(rule, room_for):
     np.testing.assert_allclose(parts.values, whole.values, rtol=1e-12)
     assert (whole.values != 0).sum() > 7
     np.testing.assert_array_equal(parts.arrays["peak_lag_ms"], whole.arrays["peak_lag_ms"])
+
+
+@pytest.mark.parametrize("memory_mb", [3.0, 12.0])
+def test_what_is_allocated_for_groups_stays_within_the_bound(memory_mb):
+    """Counts of all pairs of 60 neurons at 101 lags take 3 MB, and there are copies of them."""
+    record = random_record(n_neurons=60, n_steps=2000)
+    correlogram_graph.estimate(random_record(n_neurons=3))  # compiled code takes its share first
+    tracemalloc.start()
+    correlogram_graph.estimate(record, memory_mb=memory_mb)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert memory_mb / 2 < peak / 1e6 < 1.1 * memory_mb  # events, too
 
 
 def test_memory_for_less_than_a_pair():
@@ -320,6 +339,35 @@ def test_jitter_tells_precise_from_slow_synchrony():
         stands_out(record, 1, 40, np.nan_to_num(lags), 4.0) & plain.arrays["connected"],
         tested.arrays["connected"],
     )
+
+
+def test_what_is_neither_seen_nor_expected_does_not_stand_out():
+    """Two neurons that never fire near each other: C is lowest, and the same, at all lags."""
+    record = SpikeRecord.from_events([100, 2100], [0, 1], n_neurons=2, n_steps=4000)
+    lags = np.zeros((2, 2), dtype=int)
+    observed, expected = jittered_pairs(record, 1, 30, lags)
+    assert observed[0, 1] == expected[0, 1] == 0
+    assert not stands_out(record, 1, 30, lags, 3.0)[0, 1]
+    plain, tested = (
+        correlogram_graph.estimate(record, bin_steps=1, jitter_ms=jitter_ms) for jitter_ms in (None, 3.0)
+    )
+    assert plain.diagnostics["n_connected"] == 1
+    assert tested.diagnostics["n_connected"] == 0
+    assert tested.values[0, 1] == 0
+
+
+@pytest.mark.parametrize("together, z", [(10, 3.0), (0, -2.0)])
+def test_how_far_from_expectation_a_pair_stands_out(together, z):
+    """16 windows of 4 bins with a spike of each neuron, some at the same step: 4 +- 2 would be by chance."""
+    starts = np.arange(0, 64, 4)
+    second = starts + np.where(np.arange(16) < together, 0, 3)
+    steps, neurons = np.concatenate([starts, second]), np.repeat([0, 1], 16)
+    record = SpikeRecord.from_events(steps, neurons, n_neurons=2, n_steps=64)
+    lags = np.zeros((2, 2), dtype=int)
+    observed, expected = jittered_pairs(record, 1, 4, lags)
+    assert (observed[0, 1], expected[0, 1]) == (together, 4)
+    for least_z, stands in ((abs(z) - 0.01, True), (abs(z), False), (abs(z) + 0.01, False)):
+        assert stands_out(record, 1, 4, lags, least_z)[0, 1] == stands
 
 
 # --- the GLM masked by the graph ----------------------------------------------------------------

@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 import torch
 
-from circuitbias.fitting.objective import logistic
+from circuitbias.estimators.regression import logistic
 
 CHOICES = ("cross_validation", "oracle")
 _FOLD_TOLERANCE = 1e-3  # of the sampling error of a scaled gradient

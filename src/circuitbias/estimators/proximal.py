@@ -9,8 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from circuitbias.fitting.lbfgs import Solution
-from circuitbias.fitting.objective import Objective
+from circuitbias.estimators.quasi_newton import Objective, Solution
 
 _SUFFICIENT_DECREASE = 1e-4
 _ROUNDING = 1e-13  # of the objective, relative
@@ -36,7 +35,7 @@ def minimise_with_penalty(
     Parameters
     ----------
     objective, start, gradient_scale, tolerance, max_passes, report
-        As in `circuitbias.fitting.lbfgs.lbfgs`.
+        As in `circuitbias.estimators.quasi_newton.minimise`.
     hessians_at : callable
         From coefficients to Hessians, shape (n_targets, n_columns, n_columns), approximate and positive
         definite; called now and then.
