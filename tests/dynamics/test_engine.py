@@ -35,6 +35,13 @@ def mixed_network(n=20):
     return network(sign * rng.exponential(1e-3, (n, n)) * (rng.random((n, n)) < 0.4))
 
 
+def pairs_of_cells(n=8):
+    """Every even cell excites the next one: what excites is not excited, and by one weight alone."""
+    weights = np.zeros((n, n))
+    weights[np.arange(0, n, 2), np.arange(1, n, 2)] = 0.01
+    return network(weights)
+
+
 def unconnected(n):
     return network(np.zeros((n, n)))
 
@@ -61,6 +68,7 @@ CASES = {
     "ring, strong": (ring_network(), ThresholdParameters(0.025, 0.000735)),
     "ring, pinned": (ring_network(pinned=True), ThresholdParameters(0.025, 0.00074)),
     "excitation and inhibition": (mixed_network(), ThresholdParameters(0.01, 0.00125)),
+    "one excites one": (pairs_of_cells(), ThresholdParameters(0.01, 0.00125)),
     "always noisy": (mixed_network(), ThresholdParameters(0.01, 0.0016, rho=1.0)),
     "no noise": (ring_network(30, 2.09, 2.1), ThresholdParameters(0.003, 0.0009, sigma=0.0)),
     "drive above theta": (ring_network(30, 2.09, 2.1), ThresholdParameters(0.001, 0.0009)),

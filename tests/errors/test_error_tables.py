@@ -3,19 +3,15 @@ import math
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
 from circuitbias.errors import circulant_errors, detection_scores, fit_scale, seed_errors, total_error
-from circuitbias.errors.tables import (
-    CONDITION,
-    error_table,
-    profile_table,
-    repetition_table,
-    run_of,
-    sum_of_counts,
-)
+from circuitbias.errors.tables import CONDITION, error_table, profile_table, repetition_table, run_of
 from circuitbias.estimators import Couplings
 from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
+
+OLDER = ("scale_l1", "total_l1", "bias_l1", "variance_l1")
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +33,7 @@ def run(network, seed=1, r=0.01, name="glm", noise=0.2):
     rng = np.random.default_rng(seed)
     return Couplings(
         3 * network.weights + noise * size * rng.normal(size=network.weights.shape),
+        diagnostics={"run_time_s": 1.5},
         provenance={
             "parameters": {
                 "name": name,
@@ -76,6 +73,7 @@ def test_error_table_of_a_ring(small_ring):
     assert table.estimator.tolist() == ["glm", "other"]
     assert table.r.tolist() == [0.01, 0.02]
     assert table.n_pairs.tolist() == [380, 379]
+    assert table.run_time_s.tolist() == [1.5, 1.5]
     for row, couplings in zip(table.itertuples(), runs, strict=True):
         expected = vars(circulant_errors(small_ring.weights, couplings.values))
         expected |= detection_scores(small_ring.weights, couplings.values)
@@ -83,12 +81,35 @@ def test_error_table_of_a_ring(small_ring):
         assert row.bias > 0
 
 
+def test_errors_in_the_older_convention_of_the_scale(small_ring):
+    """The scale minimises a sum of absolute values over the mean profile; the errors are sums over pairs."""
+    couplings = run(small_ring, noise=0.5)
+    (row,) = error_table(small_ring, [couplings]).to_dict("records")
+    n, weights, values = 20, small_ring.weights, couplings.values
+    offsets = range(1, n)
+    profile = np.array([np.mean([values[i, (i + d) % n] for i in range(n)]) for d in offsets])
+    truth = weights[0, 1:]
+    scale = minimize_scalar(
+        lambda factor: np.abs(factor * profile - truth).sum(), bounds=(0, 1), options={"xatol": 1e-10}
+    ).x
+    residual = scale * values - weights
+    of_offset = np.array([[residual[i, (i + d) % n] for i in range(n)] for d in offsets])
+    norm = np.linalg.norm([weights[0, d] for d in offsets]) * np.sqrt(n)
+    assert row["scale_l1"] == pytest.approx(scale, rel=1e-6)
+    assert abs(row["scale_l1"] / row["scale"] - 1) > 0.05
+    assert row["total_l1"] == pytest.approx(np.linalg.norm(of_offset) / norm, rel=1e-5)
+    assert row["bias_l1"] == pytest.approx(np.sqrt(n) * np.linalg.norm(of_offset.mean(1)) / norm, rel=1e-5)
+    assert row["variance_l1"] == pytest.approx(
+        np.sqrt(n * of_offset.var(axis=1, ddof=1).sum()) / norm, rel=1e-5
+    )
+
+
 def test_error_table_of_another_network(asymmetric):
     couplings = run(asymmetric)
     (row,) = error_table(asymmetric, [couplings]).to_dict("records")
     assert row["total"] == total_error(asymmetric.weights, couplings.values)
     assert row["scale"] == fit_scale(asymmetric.weights, couplings.values)
-    assert all(math.isnan(row[name]) for name in ("bias", "variance", "bias_proportion"))
+    assert all(math.isnan(row[name]) for name in ("bias", "variance", "bias_proportion", *OLDER))
     assert row["roc_auc"] == detection_scores(asymmetric.weights, couplings.values)["roc_auc"]
 
 
@@ -122,12 +143,3 @@ def test_profiles_need_a_circulant_network(asymmetric):
     table = profile_table(asymmetric, [run(asymmetric)])
     assert table.empty
     assert table.columns.tolist() == ["estimator", "r", "seed", "offset", "weight", "coupling"]
-
-
-def test_the_volume_is_what_a_method_says_it_saw_and_unknown_rather_than_wrong():
-    def volume(**told):
-        return sum_of_counts(Couplings(np.zeros((3, 3)), told), 500)
-
-    assert volume(n_counts=123, traits={"binary": True}) == 123
-    assert volume() == volume(traits={"binary": False}) == 500  # counts are spikes
-    assert math.isnan(volume(traits={"binary": True}))  # of which there are fewer, by nobody knows how many

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from circuitbias.estimators import cross_correlation, estimate
 from circuitbias.estimators.couplings import ConstantNeuronWarning, FlatBackgroundWarning
-from circuitbias.estimators.cross_correlation import correlogram
+from circuitbias.estimators.cross_correlation import correlogram, count_pairs
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
 pytestmark = [
@@ -125,6 +125,16 @@ def test_silence_does_not_forget_what_is_still_in_the_window():
     ]
     curves = correlogram(SpikeRecord(2, 0.1, pieces), bin_steps=1, longest_lag=5)
     assert curves[:, 0, 1].argmax() == 4
+
+
+@pytest.mark.parametrize("apart", [2**32 + 3, 2**31 - 1, 2**31 - 8])
+def test_more_bins_than_four_bytes_can_number(apart):
+    """Spikes that 32 bits would bring close together; the only pair within the lags comes later."""
+    steps = [5, 5 + apart, 5 + apart + 20, 5 + apart + 22]
+    record = SpikeRecord.from_events(steps, [0, 1, 0, 1], n_neurons=2, n_steps=apart + 100)
+    pairs, spikes = count_pairs(record, bin_steps=1, longest_lag=6)
+    assert spikes.tolist() == [2, 2]
+    assert np.argwhere(pairs).tolist() == [[1, 0, 2]]
 
 
 # --- couplings ----------------------------------------------------------------------------------

@@ -10,8 +10,7 @@ from circuitbias.estimators.couplings import (
     NotConvergedWarning,
     SeparableCountsWarning,
 )
-from circuitbias.fitting.designs.histories import ExponentialDesign
-from circuitbias.spikes.events import Events
+from circuitbias.estimators.history import Events, ExponentialDesign
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
 pytestmark = [

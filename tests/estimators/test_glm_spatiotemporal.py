@@ -5,15 +5,13 @@ import pytest
 import statsmodels.api as sm
 from scipy.optimize import minimize
 
-from circuitbias.estimators import estimate, glm_spatiotemporal
+from circuitbias.estimators import estimate, glm_spatiotemporal, quasi_newton
 from circuitbias.estimators.couplings import (
     ConstantNeuronWarning,
     NotConvergedWarning,
     SeparableCountsWarning,
 )
-from circuitbias.fitting import lbfgs
-from circuitbias.fitting.designs.raised_cosines import add_by_lag, add_filtered, raised_cosines
-from circuitbias.spikes.events import Events
+from circuitbias.estimators.history import Events, add_by_lag, add_filtered, raised_cosines
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
 pytestmark = [
@@ -28,14 +26,14 @@ WEIGHTS = np.array([[-0.8, 0.6, 0.0], [0.0, -0.6, -0.9], [0.7, 0.0, -0.5]])
 OPTIONS = {"bin_steps": BIN, "history_ms": LAGS / 10}
 
 
-def simulate(n_steps, seed):
+def simulate(n_steps, seed, curve=FILTER, weights=WEIGHTS):
     """Spikes of the model itself, in bins of one step: (n_steps, n)."""
     rng = np.random.default_rng(seed)
-    spikes = np.zeros((n_steps + LAGS, N))
-    uniform = rng.random((n_steps, N))
-    backwards = FILTER[::-1]
+    spikes = np.zeros((n_steps + LAGS, len(weights)))
+    uniform = rng.random((n_steps, len(weights)))
+    backwards = curve[::-1]
     for t in range(n_steps):
-        rates = 0.03 * np.exp(backwards @ spikes[t : t + LAGS] @ WEIGHTS)
+        rates = 0.03 * np.exp(backwards @ spikes[t : t + LAGS] @ weights)
         spikes[t + LAGS] = uniform[t] < rates
     return spikes[LAGS:] > 0
 
@@ -81,7 +79,7 @@ def test_beginning_in_single_precision(rasters, monkeypatch, note_precision):
     in_double = estimate("glm_spatiotemporal", record(rasters), **OPTIONS)
     assert not any(made)
     made.clear()
-    monkeypatch.setattr(lbfgs, "_WORTH_SINGLE", 0)
+    monkeypatch.setattr(quasi_newton, "_WORTH_SINGLE", 0)
     begun_in_single = estimate("glm_spatiotemporal", record(rasters), **OPTIONS)
     assert made[0]
     assert not made[-1]
@@ -211,6 +209,26 @@ def test_recovers_filter_and_couplings(long_raster):
         couplings.arrays["coefficients"].diagonal() / size, WEIGHTS.diagonal(), atol=0.12
     )
     assert np.isnan(couplings.values.diagonal()).all()
+
+
+def test_a_fit_whose_filter_has_a_negative_sum_is_turned():
+    """Brief strong excitation, then a long weak fall: more spikes follow, but the filter's sum is negative.
+
+    What a constant filter begins with, positive couplings, is then not the sign that they end with.
+    """
+    curve = np.where(LAG <= 5, 1.0, -0.25)
+    weights = np.array([[0.0, 1.8], [0.0, 0.0]])
+    couplings = estimate(
+        "glm_spatiotemporal",
+        record([simulate(60_000, 3, curve, weights)]),
+        n_basis=4,
+        **{**OPTIONS, "bin_steps": 1},
+    )
+    found = couplings.arrays["temporal_filter"]
+    assert found.sum() > 0
+    assert np.corrcoef(found, -curve)[0, 1] > 0.9
+    assert couplings.values[0, 1] < -1
+    assert abs(couplings.values[1, 0]) < 0.2
 
 
 def test_a_filter_that_is_mostly_negative_has_positive_sum():

@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from circuitbias.estimators import METHODS, estimate
+from circuitbias.estimators import METHODS, estimate, poisson_fit
 from circuitbias.estimators.registry import module_of
 from circuitbias.experiments.sweep import try_estimate
-from circuitbias.memory import MemoryLimitError, require_memory
+from circuitbias.memory import MemoryLimitError, regression_bytes, require_memory
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeRecord
 
@@ -55,6 +55,27 @@ def test_glms_go_on_without_a_hessian_for_each_neuron(method):
 def test_the_paper_fits_into_the_default(method):
     with pytest.raises(AssertionError, match="the work has begun"):
         estimate(method, recording(100))
+
+
+def least_memory(method, n_bins=100_000, **options):
+    """The least bound that a refusal names, in MB."""
+    with pytest.raises(MemoryLimitError) as error:
+        estimate(method, recording(600, n_bins), memory_mb=1000, **options)
+    return int(str(error.value).split("Raise it to ")[1].split(",")[0])
+
+
+def test_a_penalty_needs_the_hessians_of_the_fit_before_too():
+    plain = least_memory("logistic")
+    for penalty in ({"l1": 30.0}, {"l1": "cross_validation"}):
+        assert least_memory("logistic", **penalty) == pytest.approx(2 * plain, abs=1)
+
+
+def test_a_recording_shorter_than_the_sample_needs_less():
+    """A sample takes 12 bytes a number (measured), has 100 rows a column, and no more than the recording."""
+    sizes = [regression_bytes(100, 101, n_rows) for n_rows in (0, 1000, 10_100, 1e9)]
+    np.testing.assert_allclose(np.diff(sizes), [12 * 101 * 1000, 12 * 101 * 9100, 0])
+    short, long = least_memory("mpf", 2000), least_memory("mpf", 2_000_000)
+    assert long - short == pytest.approx(2 * 12e-6 * 601 * (60_100 - 2000), rel=1e-2)
 
 
 def test_an_experiment_is_refused_and_does_not_note_it_as_a_result():
@@ -112,7 +133,7 @@ print(resident("VmHWM") - before - max(0, resident("RssFile") - of_files))
 )
 def test_the_predicted_size_is_that_which_is_measured(method, n_neurons, memory_mb, options, monkeypatch):
     predicted = []
-    module = "circuitbias.fitting.poisson" if method in ("glm", "glm_history") else module_of(method)
+    module = poisson_fit.__name__ if method in ("glm", "glm_history") else module_of(method)
     monkeypatch.setattr(
         f"{module}.require_memory", lambda bound, needed, what: predicted.append(needed / 1e6)
     )
