@@ -75,3 +75,20 @@ def ring_record(ring):
     """The ring at its strongest coupling, where counts are strongly correlated."""
     parameters = ThresholdParameters(r=0.025, theta=7.35e-4)
     return SpikeRecord(ring.n_neurons, 0.1, list(simulate(ring, parameters, seed=1, n_spikes=300_000)))
+
+
+@pytest.fixture
+def note_precision(monkeypatch):
+    """Of a class of objectives, for each pass from now on whether it is in single precision."""
+
+    def note(objective):
+        made, evaluate = [], objective.evaluate
+
+        def noted(self, coefficients, *, single=False, **options):
+            made.append(single)
+            return evaluate(self, coefficients, single=single, **options)
+
+        monkeypatch.setattr(objective, "evaluate", noted)
+        return made
+
+    return note

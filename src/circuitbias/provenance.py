@@ -5,12 +5,15 @@ import hashlib
 import json
 import os
 import platform
-import sys
 from datetime import UTC, datetime
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from circuitbias import __version__
+
+NUMERICAL = ("numba", "numpy", "scipy", "torch")
+"""The libraries whose version decides over numbers."""
 
 _DATA = (".csv", ".yaml")
 
@@ -88,11 +91,11 @@ def describe(*, created: bool = False, **parameters) -> dict:
     Returns
     -------
     dict
-        Versions of circuitbias, Python and, if in use, NumPy and PyTorch; the parameters.
+        Versions of circuitbias, Python and the libraries that decide numbers, in use or not: what else a
+        process has loaded makes no difference. And the parameters.
     """
     versions = {"circuitbias": __version__, "python": platform.python_version()}
-    loaded = {name: sys.modules[name] for name in ("numpy", "torch") if name in sys.modules}
-    versions |= {name: str(module.__version__) for name, module in loaded.items()}
+    versions |= {name: version(name) for name in NUMERICAL}
     when = {"created": datetime.now(UTC).isoformat(timespec="seconds")} if created else {}
     plain = json.loads(json.dumps(parameters, default=_plain))
     return {"versions": versions, **when, "parameters": plain}

@@ -6,7 +6,14 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from circuitbias.errors import circulant_errors, detection_scores, fit_scale, seed_errors, total_error
-from circuitbias.errors.tables import CONDITION, error_table, profile_table, repetition_table, run_of
+from circuitbias.errors.tables import (
+    CONDITION,
+    error_table,
+    profile_table,
+    repetition_table,
+    run_of,
+    sum_of_counts,
+)
 from circuitbias.estimators import Couplings
 from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
@@ -33,7 +40,6 @@ def run(network, seed=1, r=0.01, name="glm", noise=0.2):
     rng = np.random.default_rng(seed)
     return Couplings(
         3 * network.weights + noise * size * rng.normal(size=network.weights.shape),
-        diagnostics={"run_time_s": 1.5},
         provenance={
             "parameters": {
                 "name": name,
@@ -73,7 +79,6 @@ def test_error_table_of_a_ring(small_ring):
     assert table.estimator.tolist() == ["glm", "other"]
     assert table.r.tolist() == [0.01, 0.02]
     assert table.n_pairs.tolist() == [380, 379]
-    assert table.run_time_s.tolist() == [1.5, 1.5]
     for row, couplings in zip(table.itertuples(), runs, strict=True):
         expected = vars(circulant_errors(small_ring.weights, couplings.values))
         expected |= detection_scores(small_ring.weights, couplings.values)
@@ -143,3 +148,12 @@ def test_profiles_need_a_circulant_network(asymmetric):
     table = profile_table(asymmetric, [run(asymmetric)])
     assert table.empty
     assert table.columns.tolist() == ["estimator", "r", "seed", "offset", "weight", "coupling"]
+
+
+def test_the_volume_is_what_a_method_says_it_saw_and_unknown_rather_than_wrong():
+    def volume(**told):
+        return sum_of_counts(Couplings(np.zeros((3, 3)), told), 500)
+
+    assert volume(n_counts=123, traits={"binary": True}) == 123
+    assert volume() == volume(traits={"binary": False}) == 500  # counts are spikes
+    assert math.isnan(volume(traits={"binary": True}))  # of which there are fewer, by nobody knows how many

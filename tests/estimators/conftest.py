@@ -53,20 +53,3 @@ def sparse_simulation(sparse_weights):
 def sparse_record(sparse_simulation):
     """A recording at which connections are plain to see."""
     return sparse_simulation(r=2e-4)
-
-
-@pytest.fixture
-def note_precision(monkeypatch):
-    """Of a class of objectives, for each pass from now on whether it is in single precision."""
-
-    def note(objective):
-        made, evaluate = [], objective.evaluate
-
-        def noted(self, coefficients, *, single=False, **options):
-            made.append(single)
-            return evaluate(self, coefficients, single=single, **options)
-
-        monkeypatch.setattr(objective, "evaluate", noted)
-        return made
-
-    return note

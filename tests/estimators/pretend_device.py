@@ -12,7 +12,7 @@ from torch.utils._mode_utils import no_dispatch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
-from circuitbias.estimators import moments
+from circuitbias import device
 
 # A build of torch for the CPU knows no cuda, but it knows this one, which holds no numbers of its own.
 DEVICE = torch.device("meta")
@@ -83,7 +83,7 @@ def _placed(value):
 @contextmanager
 def pretend_device(monkeypatch):
     """Have the estimators use the device, whatever they are asked for."""
-    original = moments.torch_device
+    original = device.torch_device
     for module in list(sys.modules.values()):
         if getattr(module, "torch_device", None) is original:
             monkeypatch.setattr(module, "torch_device", lambda device: DEVICE)

@@ -10,7 +10,8 @@ from circuitbias.estimators.couplings import (
     NotConvergedWarning,
     SeparableCountsWarning,
 )
-from circuitbias.estimators.history import Events, ExponentialDesign
+from circuitbias.fitting.designs.histories import ExponentialDesign
+from circuitbias.spikes.events import Events
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
 pytestmark = [

@@ -5,13 +5,15 @@ import pytest
 import statsmodels.api as sm
 from scipy.optimize import minimize
 
-from circuitbias.estimators import estimate, glm_spatiotemporal, quasi_newton
+from circuitbias.estimators import estimate, glm_spatiotemporal
 from circuitbias.estimators.couplings import (
     ConstantNeuronWarning,
     NotConvergedWarning,
     SeparableCountsWarning,
 )
-from circuitbias.estimators.history import Events, add_by_lag, add_filtered, raised_cosines
+from circuitbias.fitting import lbfgs
+from circuitbias.fitting.designs.raised_cosines import add_by_lag, add_filtered, raised_cosines
+from circuitbias.spikes.events import Events
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
 pytestmark = [
@@ -79,7 +81,7 @@ def test_beginning_in_single_precision(rasters, monkeypatch, note_precision):
     in_double = estimate("glm_spatiotemporal", record(rasters), **OPTIONS)
     assert not any(made)
     made.clear()
-    monkeypatch.setattr(quasi_newton, "_WORTH_SINGLE", 0)
+    monkeypatch.setattr(lbfgs, "_WORTH_SINGLE", 0)
     begun_in_single = estimate("glm_spatiotemporal", record(rasters), **OPTIONS)
     assert made[0]
     assert not made[-1]

@@ -1,7 +1,5 @@
 import pytest
-import torch  # noqa: F401  (results name the versions of what is loaded: let it be the same in every test)
 from every_step import NAMES, Steps
-from faulty import contents
 
 from circuitbias.cli import main
 
@@ -12,7 +10,7 @@ def finished(tmp_path_factory):
     steps = Steps(tmp_path_factory.mktemp("finished"))
     for name in NAMES:
         assert main(steps.command(name)) == 0
-    steps.expected = {name: contents(path) for name, path in steps.outputs.items()}
+    steps.expected = {name: path.read_bytes() for name, path in steps.outputs.items()}
     return steps
 
 

@@ -1,6 +1,5 @@
 """What the tests of faults share: doing the fault for real, and comparing results."""
 
-import json
 import os
 import resource
 import signal
@@ -9,8 +8,6 @@ import traceback
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from circuitbias.cli import main
@@ -69,26 +66,11 @@ def file_system(folder: Path, size: str):
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def contents(path: Path):
-    """What a result holds, but for run times."""
-    if path.suffix == ".npz":
-        with np.load(path) as archive:
-            parts = {name: archive[name] for name in archive.files}
-        if "diagnostics" in parts:
-            diagnostics = json.loads(parts["diagnostics"].item())
-            diagnostics.pop("run_time_s")
-            parts["diagnostics"] = np.array(json.dumps(diagnostics))
-        return {name: (values.dtype.str, values.shape, values.tobytes()) for name, values in parts.items()}
-    if path.suffix == ".csv" and b"run_time_s" in path.read_bytes().split(b"\n")[0]:
-        return pd.read_csv(path, dtype=str).drop(columns="run_time_s").to_csv()
-    return path.read_bytes()
-
-
-def results(folder: Path) -> dict:
-    """Contents of every file below a folder, also of hidden ones, but for logs and benchmarks."""
+def results(folder: Path) -> dict[str, bytes]:
+    """Bytes of every file below a folder, also of hidden ones, but for logs and benchmarks."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {
-        str(path.relative_to(folder)): contents(path)
+        str(path.relative_to(folder)): path.read_bytes()
         for path in files
         if path.relative_to(folder).parts[0] not in TIMED
     }

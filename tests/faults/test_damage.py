@@ -2,7 +2,7 @@
 
 import h5py
 import pytest
-from faulty import contents, die_before_the_rename, run_in_child
+from faulty import die_before_the_rename, run_in_child
 
 from circuitbias.cli import main
 from circuitbias.dynamics.checkpoint import Checkpoint, folder_of
@@ -39,13 +39,13 @@ def cases():
 def test_who_reads_a_damaged_result_names_it(steps, capfd, result, how, reader):
     path = getattr(steps, result)
     damage(path, how)
-    output = contents(steps.outputs[reader])
+    output = steps.outputs[reader].read_bytes()
     assert main(steps.command(reader)) == 1
     errors = [line for line in capfd.readouterr().err.splitlines() if " s left" not in line]
     assert len(errors) == 1, errors
     assert errors[0].startswith(f"circuitbias {reader}: error: {path}: ")
     assert errors[0].endswith("Delete it to have it made again")
-    assert contents(steps.outputs[reader]) == output  # what was made before is not touched
+    assert steps.outputs[reader].read_bytes() == output  # what was made before is not touched
 
 
 def test_activity_files_are_named_too(steps, capfd):
@@ -151,4 +151,4 @@ def test_a_damaged_checkpoint_costs_time_and_nothing_else(steps, finished, capfd
     capfd.readouterr()
     assert main(steps.command("simulate")) == 0
     assert "part_0001.npz: damaged" in capfd.readouterr().err
-    assert contents(steps.spikes) == finished.expected["simulate"]
+    assert steps.spikes.read_bytes() == finished.expected["simulate"]

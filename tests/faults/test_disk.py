@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from every_step import NAMES, Steps
-from faulty import contents, file_system, run_in_child
+from faulty import file_system, run_in_child
 
 from circuitbias.cli import main
 from circuitbias.dynamics.checkpoint import Checkpoint, folder_of
@@ -44,12 +44,12 @@ def test_a_full_disk(disk, finished, step, share, capfd):
         errors = error_lines(capfd)
         assert len(errors) == 1, errors
         assert errors[0].startswith(f"circuitbias {step}: error: [Errno 28] No space left on device: '")
-        assert contents(output) == finished.expected[step]  # the one of before
+        assert output.read_bytes() == finished.expected[step]  # the one of before
     finally:
         (disk.folder / "filler").unlink(missing_ok=True)
     assert sorted(path.name for path in disk.folder.iterdir()) == before
     assert main(disk.command(step)) == 0
-    assert contents(output) == finished.expected[step]
+    assert output.read_bytes() == finished.expected[step]
 
 
 def test_a_disk_without_room_for_checkpoints(disk, finished, capfd):
@@ -65,7 +65,7 @@ def test_a_disk_without_room_for_checkpoints(disk, finished, capfd):
     (disk.folder / "filler").unlink()
     errors = error_lines(capfd)
     assert len(errors) == 1 and "no checkpoint from here on: [Errno 28]" in errors[0]
-    assert contents(disk.spikes) == finished.expected["simulate"]
+    assert disk.spikes.read_bytes() == finished.expected["simulate"]
     assert not folder_of(disk.spikes).exists()
 
 
@@ -82,7 +82,7 @@ def test_a_disk_that_cannot_be_written_to(disk, finished, step, capfd):
         f"circuitbias {step}: error: [Errno 30] Read-only file system: '{disk.folder}/"
     )
     assert "tmp" not in errors[0].rpartition("/")[2]
-    assert contents(disk.outputs[step]) == finished.expected[step]
+    assert disk.outputs[step].read_bytes() == finished.expected[step]
 
 
 @pytest.mark.parametrize("step", NAMES)
@@ -99,4 +99,4 @@ def test_a_folder_that_one_may_not_write_to(finished, step, capfd):
         assert len(errors) == 1, errors
         assert errors[0].startswith(f"circuitbias {step}: error: [Errno 13] Permission denied: '{name}/")
         assert "tmp" not in errors[0].rpartition("/")[2]
-        assert contents(steps.outputs[step]) == finished.expected[step]
+        assert steps.outputs[step].read_bytes() == finished.expected[step]

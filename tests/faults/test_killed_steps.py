@@ -6,7 +6,7 @@ import time
 
 import pytest
 from every_step import NAMES
-from faulty import contents, die_after, die_before_the_rename, limit_files, run_in_child
+from faulty import die_after, die_before_the_rename, limit_files, run_in_child
 
 from circuitbias.cli import main
 from circuitbias.dynamics.checkpoint import Checkpoint, folder_of
@@ -40,7 +40,7 @@ def test_a_killed_step_leaves_the_old_result_and_is_made_again(steps, finished, 
     assert [path.name for path in left_overs(steps.folder)] == list(litter)
 
     assert main(steps.command(step)) == 0
-    assert contents(output) == finished.expected[step]
+    assert output.read_bytes() == finished.expected[step]
     assert {path.name for path in steps.folder.iterdir()} == before | {output.name}
 
 
@@ -123,7 +123,7 @@ def test_a_long_simulation_that_is_killed_goes_on(steps, finished, capfd):
         assert not steps.spikes.exists()
         assert len(list(folder_of(steps.spikes).glob("part_*.npz"))) == kills < 10
     assert kills >= 2
-    assert contents(steps.spikes) == finished.expected["simulate"]
+    assert steps.spikes.read_bytes() == finished.expected["simulate"]
     assert not folder_of(steps.spikes).exists()
     assert f"goes on from {kills} parts" in capfd.readouterr().err
     assert left_overs(steps.folder) == []

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from circuitbias.estimators import METHODS, estimate, poisson_fit
+from circuitbias.estimators import METHODS, estimate
 from circuitbias.estimators.registry import module_of
 from circuitbias.experiments.sweep import try_estimate
 from circuitbias.memory import MemoryLimitError, regression_bytes, require_memory
@@ -133,7 +133,7 @@ print(resident("VmHWM") - before - max(0, resident("RssFile") - of_files))
 )
 def test_the_predicted_size_is_that_which_is_measured(method, n_neurons, memory_mb, options, monkeypatch):
     predicted = []
-    module = poisson_fit.__name__ if method in ("glm", "glm_history") else module_of(method)
+    module = "circuitbias.fitting.poisson" if method in ("glm", "glm_history") else module_of(method)
     monkeypatch.setattr(
         f"{module}.require_memory", lambda bound, needed, what: predicted.append(needed / 1e6)
     )

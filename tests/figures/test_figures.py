@@ -31,7 +31,6 @@ def couplings_of(network, name, r, seed):
     parameters = {"name": name, "method": name, "options": {}, "spikes": {"parameters": spikes}}
     return Couplings(
         3 * network.weights + 0.3 * np.abs(network.weights).max() * noise,
-        diagnostics={"run_time_s": 0.0},
         provenance={"parameters": parameters},
     )
 

@@ -1,11 +1,9 @@
-"""Through a real SLURM cluster of one node: the same results as on one's own machine, bit for bit.
+"""Through a real SLURM cluster of one node: the same results as on one's own machine, byte for byte.
 
 `make test-slurm` installs what is needed. Every test skips itself where that cannot be had.
 """
 
-import csv
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -14,7 +12,6 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 from checkout import CONFIG, Checkout
 
@@ -24,8 +21,6 @@ from circuitbias.job_sizes import job_memory_mb
 pytestmark = pytest.mark.slurm
 
 CLUSTER = Path(__file__).with_name("one_node_cluster.sh")
-TIMED = "run_time_s"
-"""The one thing in a result file that is a measurement of time."""
 PATIENCE_S = 300
 SUBMIT = (
     "--workflow-profile",
@@ -74,34 +69,14 @@ def submitted(cluster, tmp_path_factory):
     return checkout, checkout.snakemake(where=SUBMIT)
 
 
-def contents(results: Path) -> dict:
-    """Every result file as bytes; couplings and their tables in parts, without the seconds they took."""
+def contents(results: Path) -> dict[str, bytes]:
+    """Bytes of every result file."""
     files = {path.relative_to(results): path for path in results.rglob("*") if path.is_file()}
-    readers = {".csv": _table, ".npz": _arrays}
     return {
-        str(name): readers.get(name.suffix, Path.read_bytes)(path)
+        str(name): path.read_bytes()
         for name, path in files.items()
         if name.parts[0] not in ("logs", "benchmarks")
     }
-
-
-def _table(path):
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    if not rows or TIMED not in rows[0]:
-        return path.read_bytes()
-    return [{key: text for key, text in row.items() if key != TIMED} for row in rows]
-
-
-def _arrays(path):
-    with np.load(path) as file:
-        arrays = {name: file[name] for name in file.files}
-    if "diagnostics" not in arrays:
-        return path.read_bytes()
-    diagnostics = json.loads(str(arrays.pop("diagnostics")))
-    assert diagnostics.pop(TIMED) >= 0
-    exact = {name: (array.dtype.str, array.shape, array.tobytes()) for name, array in arrays.items()}
-    return exact | {"diagnostics": diagnostics}
 
 
 def slurm_jobs() -> dict[str, str]:

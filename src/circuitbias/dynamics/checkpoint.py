@@ -15,7 +15,6 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-import numba
 import numpy as np
 
 from circuitbias.dynamics.simulate import Simulation
@@ -43,7 +42,7 @@ def fingerprint(network: Network, description: dict) -> str:
     description : dict
         Model, seed, what is recorded, and versions: what becomes the metadata of the spike file.
     """
-    code = {"code": code_hash("circuitbias.dynamics.simulate"), "numba": numba.__version__}
+    code = {"code": code_hash("circuitbias.dynamics.simulate")}
     digest = hashlib.sha256(json.dumps(description | code, sort_keys=True).encode())
     for values in (*network.weight_arrays().values(), network.drive_scale):
         digest.update(values.tobytes())

@@ -58,17 +58,14 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
     DataFrame
         A row a run: `run_of`, `errors_of` (bias and variance are NaN unless the network is circulant: one
         recording cannot tell them apart), ``roc_auc``, ``average_precision``, ``n_counts`` (sum of the
-        binned values that the method saw: fewer than spikes if binarised), ``run_time_s``.
+        binned values that the method saw: fewer than spikes if binarised).
     """
     return pd.DataFrame(
         [
             run_of(run)
             | errors_of(network, run)
             | detection_scores(network.dense_weights(), run.values)
-            | {
-                "n_counts": sum_of_counts(run, run_of(run)["n_spikes"]),
-                "run_time_s": run.diagnostics["run_time_s"],
-            }
+            | {"n_counts": sum_of_counts(run, run_of(run)["n_spikes"])}
             for run in runs
         ]
     )
@@ -99,12 +96,14 @@ def errors_of(network: Network, couplings: Couplings) -> dict:
     )
 
 
-def sum_of_counts(couplings: Couplings, n_spikes: int) -> int:
-    """Sum of the binned values behind an estimate; the number of spikes where the method does not say."""
+def sum_of_counts(couplings: Couplings, n_spikes: int) -> float:
+    """Sum of the binned values behind an estimate: what the method says, else its number of spikes.
+
+    NaN if the method sees only whether a neuron fires in a bin, and does not say how often that was.
+    """
     told = couplings.diagnostics
-    if "mean_count" in told:
-        return round(told["mean_count"] * told["n_bins"] * len(couplings.values))
-    return n_spikes
+    binary = told.get("traits", {}).get("binary", False)
+    return told.get("n_counts", math.nan if binary else n_spikes)
 
 
 def repetition_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:

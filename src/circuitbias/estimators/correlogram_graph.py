@@ -15,11 +15,11 @@ from itertools import combinations
 
 import numpy as np
 
+from circuitbias.device import torch_device
 from circuitbias.estimators import glm
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, FlatBackgroundWarning
-from circuitbias.estimators.cross_correlation import correlogram
+from circuitbias.estimators.cross_correlation import counted_correlogram
 from circuitbias.estimators.jitter import stands_out
-from circuitbias.estimators.moments import torch_device
 from circuitbias.memory import MemoryLimitError
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import ObservedNeurons
@@ -85,10 +85,10 @@ def estimate(
     Returns
     -------
     Couplings
-        0 where there is no connection. Diagnostics: ``n_bins``, ``lag_bins``, ``n_connected`` (pairs of
-        neurons). Arrays: ``peak_lag_ms`` (n, n), the lag at which \|C_ij\| is largest, with its sign: the
-        shortest of several, and of two of one length that at which the neuron of lower number is first;
-        ``connected`` (n, n) of bool, directed as the rule is.
+        0 where there is no connection. Diagnostics: ``n_bins``, ``n_counts``, ``lag_bins``,
+        ``n_connected`` (pairs of neurons). Arrays: ``peak_lag_ms`` (n, n), the lag at which
+        \|C_ij\| is largest, with its sign: the shortest of several, and of two of one length that at
+        which the neuron of lower number is first; ``connected`` (n, n) of bool, directed as the rule is.
 
     Warns
     -----
@@ -122,7 +122,7 @@ def estimate(
     if jitter_bins is not None and jitter_bins < 2:
         raise ValueError(f"jitter_ms={jitter_ms:g} must hold at least 2 bins of {bin_ms:g} ms")
 
-    peak_lag, peak, decisive = _of_all_pairs(source, bin_steps, longest, rule, memory_mb)
+    n_counts, peak_lag, peak, decisive = _of_all_pairs(source, bin_steps, longest, rule, memory_mb)
     flat = int((np.isnan(decisive) & ~np.isnan(peak)).sum()) // 2
     if flat:
         warnings.warn(
@@ -143,6 +143,7 @@ def estimate(
         np.where(np.isnan(decisive), np.nan, np.where(connected, values, 0.0)),
         diagnostics={
             "n_bins": int((source.trial_steps // bin_steps).sum()),
+            "n_counts": n_counts,
             "lag_bins": longest,
             "n_connected": int(np.triu(connected | connected.T).sum()),
         },
@@ -237,7 +238,7 @@ def two_sided(curves: np.ndarray, i: int) -> np.ndarray:
 
 
 def _of_all_pairs(source, bin_steps, longest, rule, memory_mb):
-    """Lag of the peak (bins), C there, and what the rule decides by, each (n, n); NaN where undefined."""
+    """Sum of the counts; (n, n) each: lag of the peak (bins), C there, what decides; NaN if undefined."""
     n = source.n_neurons
     # As many neurons as the counts of pairs and the copies that are made of them leave room for.
     most = int((memory_mb * 1e6 / (4 * 8 * (longest + 1))) ** 0.5)
@@ -250,10 +251,10 @@ def _of_all_pairs(source, bin_steps, longest, rule, memory_mb):
     decide = {"peak_lag": None, "zero_jump": _zero_jump, "largest_jump": _largest_jump}[rule]
     # What is measured once for a pair i < j: swapping the neurons turns the sign of a lag and of a jump.
     peak_lag, peak, decisive = (np.full((n, n), np.nan) for _ in range(3))
-    constant = np.zeros(n, dtype=bool)
+    constant, n_counts = np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int64)
     for neurons in _sets_with_all_pairs(n, most):
         view = source if len(neurons) == n else ObservedNeurons(source, neurons)
-        curves = correlogram(view, bin_steps, longest)
+        curves, n_counts[neurons] = counted_correlogram(view, bin_steps, longest)
         constant[neurons] = np.isnan(curves[0].diagonal())
         for k, i in enumerate(neurons[:-1]):
             others = neurons[k + 1 :]
@@ -271,7 +272,7 @@ def _of_all_pairs(source, bin_steps, longest, rule, memory_mb):
             ConstantNeuronWarning,
             stacklevel=4,
         )
-    return peak_lag, peak, decisive
+    return int(n_counts.sum()), peak_lag, peak, decisive
 
 
 def _sets_with_all_pairs(n, most) -> Iterator[np.ndarray]:

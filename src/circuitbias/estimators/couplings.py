@@ -47,7 +47,7 @@ class Couplings:
         ``values[i, j]`` is the coupling from neuron i (pre) to neuron j (post), as in W0, up to one
         scale factor. The diagonal is NaN, and so is what could not be estimated.
     diagnostics : dict
-        What the method says of its own run: convergence, sizes, run time. Anything JSON can hold.
+        What the method says of its own run: convergence, sizes; no times. Anything JSON can hold.
     arrays : dict of str to ndarray
         Further results of the method, each described where the method is.
     provenance : dict

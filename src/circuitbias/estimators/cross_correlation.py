@@ -144,6 +144,11 @@ def correlogram(source: SpikeSource, bin_steps: int, longest_lag: int, binarise:
     ValueError
         If no trial is longer than ``longest_lag`` bins.
     """
+    return counted_correlogram(source, bin_steps, longest_lag, binarise)[0]
+
+
+def counted_correlogram(source, bin_steps, longest_lag, binarise=False) -> tuple[np.ndarray, np.ndarray]:
+    """As `correlogram`, and the sum of the counts of each neuron, (n,)."""
     trial_bins = source.trial_steps // bin_steps
     if trial_bins.max(initial=0) <= longest_lag:
         raise ValueError(
@@ -158,7 +163,8 @@ def correlogram(source: SpikeSource, bin_steps: int, longest_lag: int, binarise:
     variance = products[0].diagonal() / n_bins - mean**2
     sd = np.where(variance > 1e-12 * np.maximum(mean**2, 1e-300), np.sqrt(np.abs(variance)), np.nan)
     n_products = np.maximum(trial_bins - np.arange(longest_lag + 1)[:, None], 0).sum(axis=1)
-    return (products / n_products[:, None, None] - np.outer(mean, mean)) / np.outer(sd, sd)
+    curves = (products / n_products[:, None, None] - np.outer(mean, mean)) / np.outer(sd, sd)
+    return curves, spikes
 
 
 def estimate(
@@ -196,8 +202,8 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``lag_bins``. Arrays: ``correlogram`` (lags, n, n) of float32, ``lags_ms``
-        (lags,), ``peak_lag_ms`` (n, n).
+        Diagnostics: ``n_bins``, ``n_counts``, ``lag_bins``. Arrays: ``correlogram`` (lags, n, n) of float32,
+        ``lags_ms`` (lags,), ``peak_lag_ms`` (n, n).
 
     Warns
     -----
@@ -230,7 +236,7 @@ def estimate(
             f"memory_mb={memory_mb:g}: shorten window_ms={window_ms:g} or raise memory_mb"
         )
 
-    curves = correlogram(source, bin_steps, longest, binarise)
+    curves, spikes = counted_correlogram(source, bin_steps, longest, binarise)
     constant = np.isnan(curves[0].diagonal())
     if constant.any():
         warnings.warn(
@@ -259,7 +265,11 @@ def estimate(
             values = (values - background.mean(axis=0)) / spread
     return Couplings(
         values,
-        diagnostics={"n_bins": int((source.trial_steps // bin_steps).sum()), "lag_bins": longest},
+        diagnostics={
+            "n_bins": int((source.trial_steps // bin_steps).sum()),
+            "n_counts": int(spikes.sum()),
+            "lag_bins": longest,
+        },
         arrays={
             "correlogram": curves.astype(np.float32),
             "lags_ms": np.arange(longest + 1) * bin_ms,

@@ -1,15 +1,18 @@
 """Poisson GLM with log link: one regression per neuron on the counts of the others."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
-from circuitbias.estimators.couplings import Couplings
-from circuitbias.estimators.design import Design
-from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
-from circuitbias.estimators.poisson_fit import fit, require_fit_memory
-from circuitbias.estimators.regression import warn_not_converged
+from circuitbias.device import torch_device
+from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
+from circuitbias.estimators.result import warn_not_converged
+from circuitbias.estimators.usable import usable_neurons
+from circuitbias.fitting.designs.counts import Design
+from circuitbias.fitting.poisson import fit, require_fit_memory
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
 
 
@@ -52,11 +55,11 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``passes``, ``largest_scaled_gradient`` (the certificate: over all
-        neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (lags, n, n),
+        Diagnostics: ``n_bins``, ``n_counts``, ``passes``, ``largest_scaled_gradient`` (the certificate: over
+        all neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (lags, n, n),
         ``intercepts`` (n,), ``scaled_gradient`` (n,), ``standard_errors`` (lags, n, n), those that the
         Poisson model itself predicts, from the Hessians that led the fit (see
-        `circuitbias.estimators.poisson_fit.fit`), if ``memory_mb`` allows one for every neuron. The
+        `circuitbias.fitting.poisson.fit`), if ``memory_mb`` allows one for every neuron. The
         coefficient of a neuron's own count in the same bin is held at 0 and has no standard error.
 
     Warns
@@ -94,6 +97,9 @@ def estimate(
         block_rows=counts.block_bins,
         memory_mb=memory_mb,
     )
+    if fitted.separable.any():
+        neurons = usable.kept[fitted.separable.cpu()].tolist()
+        warnings.warn(design.separable_message(neurons), SeparableCountsWarning, stacklevel=3)
     if fitted.failed.any():
         failed = usable.kept[fitted.failed.cpu()]
         warn_not_converged(failed, fitted, tolerance, max_passes, fitted.passes)
@@ -108,7 +114,7 @@ def estimate(
         arrays["standard_errors"] = of_pairs(fitted.standard_errors)
     return Couplings(
         coefficients.sum(axis=0),
-        diagnostics=fitted.diagnostics(design.n_rows),
+        diagnostics=fitted.diagnostics(design.n_rows) | {"n_counts": moments.total},
         arrays={
             "coefficients": coefficients,
             "intercepts": usable.neurons(fitted.of_fitted(fitted.coefficients[-1])),

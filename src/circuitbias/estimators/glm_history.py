@@ -1,13 +1,18 @@
 """Poisson GLM on exponentially filtered spike histories."""
 
+import warnings
+
 import numpy as np
 
-from circuitbias.estimators.couplings import Couplings
-from circuitbias.estimators.history import Events, ExponentialDesign
-from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
-from circuitbias.estimators.poisson_fit import fit, require_fit_memory
-from circuitbias.estimators.regression import warn_not_converged
+from circuitbias.device import torch_device
+from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
+from circuitbias.estimators.result import warn_not_converged
+from circuitbias.estimators.usable import usable_neurons
+from circuitbias.fitting.designs.histories import ExponentialDesign
+from circuitbias.fitting.poisson import fit, require_fit_memory
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.events import Events
+from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
 
 
@@ -51,11 +56,11 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``passes``, ``largest_scaled_gradient`` (the certificate: over all
-        neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (n, n), with those of a
+        Diagnostics: ``n_bins``, ``n_counts``, ``passes``, ``largest_scaled_gradient`` (the certificate: over
+        all neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (n, n), with those of a
         neuron's own past on the diagonal, ``intercepts`` (n,), ``scaled_gradient`` (n,),
         ``standard_errors`` (n, n), those that the Poisson model itself predicts, from the Hessians that led
-        the fit (see `circuitbias.estimators.poisson_fit.fit`), if ``memory_mb`` allows one for every neuron.
+        the fit (see `circuitbias.fitting.poisson.fit`), if ``memory_mb`` allows one for every neuron.
 
     Warns
     -----
@@ -79,7 +84,8 @@ def estimate(
     counts = BinnedCounts(source, bin_steps, memory_mb=memory_mb)
     n = counts.n_neurons
     require_fit_memory(memory_mb, n, n + 1, counts.n_bins, f"a GLM on the histories of {n} neurons")
-    usable = usable_neurons(count_moments(counts, device))
+    moments = count_moments(counts, device)
+    usable = usable_neurons(moments)
     events = Events(source, bin_steps, usable.kept, counts.block_bins, look_back=0)
     del counts  # the histories are made from the events
     design = ExponentialDesign(events, usable.kept, filter_ms / source.dt_ms, device)
@@ -91,6 +97,9 @@ def estimate(
         block_rows=events.block_bins,
         memory_mb=memory_mb,
     )
+    if fitted.separable.any():
+        neurons = usable.kept[fitted.separable.cpu()].tolist()
+        warnings.warn(design.separable_message(neurons), SeparableCountsWarning, stacklevel=3)
     if fitted.failed.any():
         failed = usable.kept[fitted.failed.cpu()]
         warn_not_converged(failed, fitted, tolerance, max_passes, fitted.passes)
@@ -100,7 +109,7 @@ def estimate(
         arrays["standard_errors"] = usable.pairs(fitted.of_fitted(fitted.standard_errors))
     return Couplings(
         coefficients,
-        diagnostics=fitted.diagnostics(design.n_rows),
+        diagnostics=fitted.diagnostics(design.n_rows) | {"n_counts": moments.total},
         arrays={
             "coefficients": coefficients,
             "intercepts": usable.neurons(fitted.of_fitted(fitted.coefficients[-1])),

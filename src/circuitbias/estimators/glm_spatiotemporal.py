@@ -11,19 +11,20 @@ from functools import partial
 import numpy as np
 import torch
 
+from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
-from circuitbias.estimators.hessians import sample_hessians, target_preconditioner
-from circuitbias.estimators.history import BasisDesign, Events, raised_cosines
-from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
-from circuitbias.estimators.quasi_newton import minimise, worth_single_precision
-from circuitbias.estimators.regression import (
-    Objective,
-    shared_preconditioner,
-    warn_not_converged,
-)
+from circuitbias.estimators.result import warn_not_converged
+from circuitbias.estimators.usable import usable_neurons
+from circuitbias.fitting.designs.raised_cosines import BasisDesign, raised_cosines
+from circuitbias.fitting.lbfgs import lbfgs, worth_single_precision
+from circuitbias.fitting.objective import Objective
+from circuitbias.fitting.preconditioners import shared_preconditioner, target_preconditioner
+from circuitbias.fitting.sample_hessians import sample_hessians
 from circuitbias.memory import regression_bytes, require_memory
 from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.events import Events
+from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
 
 _SAMPLE_ROWS = 20_000
@@ -58,8 +59,8 @@ def estimate(
     The largest absolute value of h is 1 and its sum is positive: the couplings W carry the size. A neuron's
     own past is a covariate too, but no coupling. This is the spatio-temporal variant in the code of
     Das & Fiete (2020); the functions phi are the log-spaced bumps of Pillow et al. (2008), made narrower: see
-    `circuitbias.estimators.history.raised_cosines`. The likelihood may have several maxima: the fit is that
-    which is reached from a constant filter.
+    `circuitbias.fitting.designs.raised_cosines.raised_cosines`. The likelihood may have several maxima: the
+    fit is that which is reached from a constant filter.
 
     Parameters
     ----------
@@ -86,10 +87,11 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``passes``, ``n_alternations`` (of couplings and filter, on a subsample),
-        ``largest_scaled_gradient`` (the certificate of the couplings: over all neurons that have a fit),
-        ``filter_scaled_gradient`` (that of the filter), ``n_not_converged``. Arrays: ``filter_ms`` (lags,)
-        and ``temporal_filter`` (lags,), h at these lags; ``basis_coefficients`` (n_basis,);
+        Diagnostics: ``n_bins``, ``n_counts``, ``passes``, ``n_alternations`` (of couplings and filter, on a
+        subsample), ``largest_scaled_gradient`` (the certificate of the couplings: over all neurons
+        that have a fit), ``filter_scaled_gradient`` (that of the filter), ``n_not_converged``.
+        Arrays: ``filter_ms`` (lags,) and ``temporal_filter`` (lags,), h at these lags;
+        ``basis_coefficients`` (n_basis,);
         ``coefficients`` (n, n), W with a neuron's own past on the diagonal; ``intercepts`` (n,);
         ``scaled_gradient`` (n,); ``standard_errors`` (n, n), those that the Poisson model itself predicts
         given the filter, from the Hessian on the subsample.
@@ -117,7 +119,8 @@ def estimate(
     require_memory(memory_mb, needed, f"a spatio-temporal GLM of {n} neurons and {n_basis} basis functions")
     longest = _history_steps(source, history_ms)
     basis = raised_cosines(longest, n_basis)
-    usable = usable_neurons(count_moments(counts, device))
+    moments = count_moments(counts, device)
+    usable = usable_neurons(moments)
     block_bins, n_kept = counts.block_bins, len(usable.kept)
     del counts  # the histories are made from the events
     events = partial(Events, source, bin_steps, usable.kept, look_back=longest)
@@ -146,7 +149,7 @@ def estimate(
     lead, _, scale = sample.lead_couplings(coefficients, weights)
     limits = _GIVEN_TOLERANCE, min(max_passes - 1, _GIVEN_PASSES)  # one is left for both
     single = worth_single_precision(design.n_rows, design.n_columns, n_kept)
-    coefficients = minimise(
+    coefficients = lbfgs(
         given, coefficients, lead, scale, *limits, Descent(_GIVEN_TOLERANCE), begin_in_single=single
     ).coefficients
     objective = _Joint(problem, design.rows, design.n_rows, given.passes)
@@ -154,7 +157,7 @@ def estimate(
     while True:
         begin = _pack(coefficients, weights)
         precondition, inverse_diagonal, scale = sample.lead(coefficients, weights)
-        solution = minimise(
+        solution = lbfgs(
             objective,
             begin,
             precondition,
@@ -190,6 +193,7 @@ def estimate(
         values,
         diagnostics={
             "n_bins": design.n_rows,
+            "n_counts": moments.total,
             "passes": objective.passes,
             "n_alternations": n_alternations,
             "largest_scaled_gradient": scaled_gradient[fitted].max().item() if fitted.any() else None,
@@ -228,7 +232,7 @@ def _sample_rows(n_columns, allowed):
 
 
 def _pack(coefficients, weights):
-    """Put couplings with intercepts and filter weights into one column: a single target for `minimise`."""
+    """Put couplings with intercepts and filter weights into one column: a single target for `lbfgs`."""
     return torch.cat([coefficients.flatten(), weights])[:, None]
 
 
@@ -269,7 +273,7 @@ class _Problem:
 
 
 class _Joint:
-    """The objective as a function of couplings and filter: a `quasi_newton.Objective` of one target."""
+    """The objective as a function of couplings and filter: a `lbfgs.Objective` of one target."""
 
     def __init__(self, problem, rows, n_rows, passes):
         self._problem, self._rows, self._n_rows = problem, rows, n_rows
@@ -366,7 +370,7 @@ class _Sample:
         second_moment = design.T @ design / len(design)
         second_moment += 1e-6 * second_moment.diagonal().mean() * torch.eye(len(second_moment)).to(design)
         shared = shared_preconditioner(second_moment, problem.means, problem.free, ridge)
-        solution = minimise(
+        solution = lbfgs(
             Objective(
                 lambda: iter(design.split(self._block_rows)),
                 len(design),

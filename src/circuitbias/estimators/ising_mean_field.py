@@ -15,16 +15,11 @@ import warnings
 
 import numpy as np
 
+from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NoSolutionWarning, SeparableCountsWarning
-from circuitbias.estimators.moments import (
-    Moments,
-    count_moments,
-    inverse_covariance,
-    state_counts,
-    torch_device,
-    usable_neurons,
-)
+from circuitbias.estimators.usable import usable_neurons
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.moments import Moments, count_moments, inverse_covariance, state_counts
 from circuitbias.spikes.segments import SpikeSource
 
 
@@ -57,7 +52,7 @@ def tap(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``mean_count`` (mean of x), ``n_undefined_pairs``.
+        Diagnostics: ``n_bins``, ``n_counts`` (sum of x), ``n_undefined_pairs``.
 
     Warns
     -----
@@ -248,7 +243,7 @@ def _estimate(source, bin_steps, memory_mb, device, solve, problem):
         values,
         diagnostics={
             "n_bins": counts.n_bins,
-            "mean_count": float(moments.mean.mean()),
+            "n_counts": moments.total,
             "n_undefined_pairs": n_undefined,
         },
     )

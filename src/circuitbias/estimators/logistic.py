@@ -7,23 +7,27 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
-from circuitbias.estimators.design import Design
-from circuitbias.estimators.hessians import sample_hessians, target_preconditioner
-from circuitbias.estimators.moments import count_moments, torch_device, usable_neurons
-from circuitbias.estimators.penalty import (
+from circuitbias.estimators.cross_validation import (
     CHOICES,
     CrossValidation,
     check_choice,
     choose,
     relative_misfit,
 )
-from circuitbias.estimators.proximal import minimise_with_penalty
-from circuitbias.estimators.quasi_newton import Solution, minimise, worth_single_precision
-from circuitbias.estimators.regression import Objective, logistic, warn_not_converged
+from circuitbias.estimators.result import warn_not_converged
+from circuitbias.estimators.usable import usable_neurons
+from circuitbias.fitting.designs.counts import Design
+from circuitbias.fitting.lbfgs import Solution, lbfgs, worth_single_precision
+from circuitbias.fitting.objective import Objective, logistic
+from circuitbias.fitting.preconditioners import target_preconditioner
+from circuitbias.fitting.proximal_newton import minimise_with_penalty
+from circuitbias.fitting.sample_hessians import sample_hessians
 from circuitbias.memory import regression_bytes, require_memory
 from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
 
 _SAMPLE_ROWS_PER_COLUMN = 100  # of the subsample whose Hessians lead the fit
@@ -83,7 +87,7 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``mean_count``, ``passes``, ``largest_scaled_gradient`` (the certificate:
+        Diagnostics: ``n_bins``, ``n_counts``, ``passes``, ``largest_scaled_gradient`` (the certificate:
         over all neurons that have a fit), ``n_not_converged``. Where the penalty
         was chosen also ``l1``, the choice, and ``l1_path``, for every penalty its ``error`` or its
         ``held_out_log_likelihood`` (nats per bin and neuron); that is None where some neuron has no fit.
@@ -151,7 +155,7 @@ def estimate(
         usable.pairs(coefficients[:-1]),
         diagnostics={
             "n_bins": design.n_rows,
-            "mean_count": float(moments.mean.mean()),
+            "n_counts": moments.total,
             "passes": path.passes + (validation.passes if validation else 0),
             "largest_scaled_gradient": float(np.nanmax(scaled_gradient)) if fit.fitted.any() else None,
             "n_not_converged": int(failed.sum()),
@@ -235,7 +239,7 @@ class _Regressions:
             return minimise_with_penalty(objective, begin, hessians_at, free, l1_per_row, scale, *limits)
         precondition, _ = target_preconditioner(hessians_at(begin), free)
         single = worth_single_precision(self.n_rows, *scale.shape)
-        return minimise(objective, begin, precondition, scale, *limits, begin_in_single=single)
+        return lbfgs(objective, begin, precondition, scale, *limits, begin_in_single=single)
 
 
 class _Path:

@@ -2,14 +2,11 @@
 
 import numpy as np
 
+from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings
-from circuitbias.estimators.moments import (
-    count_moments,
-    inverse_covariance,
-    torch_device,
-    usable_neurons,
-)
+from circuitbias.estimators.usable import usable_neurons
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.moments import count_moments, inverse_covariance
 from circuitbias.spikes.segments import SpikeSource
 
 
@@ -38,7 +35,7 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``mean_count``, and ``condition_number`` of the correlation matrix.
+        Diagnostics: ``n_bins``, ``n_counts``, and ``condition_number`` of the correlation matrix.
 
     Raises
     ------
@@ -60,7 +57,7 @@ def estimate(
         usable.pairs(-inverse_covariance(covariance)),
         diagnostics={
             "n_bins": counts.n_bins,
-            "mean_count": float(moments.mean.mean()),
+            "n_counts": moments.total,
             "condition_number": float(np.linalg.cond(covariance / np.outer(sd, sd))),
         },
     )

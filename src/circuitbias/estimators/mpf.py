@@ -19,14 +19,17 @@ import warnings
 import numpy as np
 import torch
 
+from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NotConvergedWarning, SeparableCountsWarning
-from circuitbias.estimators.design import Design
-from circuitbias.estimators.hessians import sample_hessians
-from circuitbias.estimators.moments import Moments, count_moments, state_counts, torch_device, usable_neurons
-from circuitbias.estimators.quasi_newton import conjugate_gradients, minimise, worth_single_precision
+from circuitbias.estimators.usable import usable_neurons
+from circuitbias.fitting.conjugate_gradients import conjugate_gradients
+from circuitbias.fitting.designs.counts import Design
+from circuitbias.fitting.lbfgs import lbfgs, worth_single_precision
+from circuitbias.fitting.sample_hessians import sample_hessians
 from circuitbias.memory import regression_bytes, require_memory
 from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.moments import Moments, count_moments, state_counts
 from circuitbias.spikes.segments import SpikeSource
 
 _SAMPLE_ROWS_PER_COLUMN = 100  # of the subsample whose Hessians precondition the fit
@@ -66,7 +69,7 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``mean_count`` (mean of x), ``passes``, ``largest_scaled_gradient`` (the
+        Diagnostics: ``n_bins``, ``n_counts`` (sum of x), ``passes``, ``largest_scaled_gradient`` (the
         certificate), ``n_undefined_pairs``. Array: ``biases`` (n,).
 
     Warns
@@ -121,7 +124,7 @@ def estimate(
     uncoupled = torch.cat([mean[:, None] * sd, sd[None]]) / 2
     solve = precondition(start, uncoupled)
     single = worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
-    rough = minimise(
+    rough = lbfgs(
         _Flow(lambda: iter(sample.split(counts.block_bins)), len(sample), packing, all_flip, told),
         start,
         lambda gradient: solve(gradient) * told,
@@ -133,7 +136,7 @@ def estimate(
     begin = rough.coefficients if rough.converged else start
     objective = _Flow(design.narrow_blocks, design.n_rows, packing, all_flip)
     solve = precondition(begin, objective.curvature(begin))
-    solution = minimise(
+    solution = lbfgs(
         objective,
         begin,
         solve,
@@ -168,7 +171,7 @@ def estimate(
         usable.pairs(values),
         diagnostics={
             "n_bins": design.n_rows,
-            "mean_count": float(moments.mean.mean()),
+            "n_counts": moments.total,
             "passes": objective.passes,
             "largest_scaled_gradient": solution.scaled_gradient.item(),
             "n_undefined_pairs": int(unseen.sum()),

@@ -7,10 +7,12 @@ import torch
 from sklearn.covariance import graphical_lasso
 from sklearn.exceptions import ConvergenceWarning
 
+from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NotConvergedWarning
-from circuitbias.estimators.moments import Moments, torch_device, usable_neurons
-from circuitbias.estimators.penalty import split_by_fold
+from circuitbias.estimators.cross_validation import split_by_fold
+from circuitbias.estimators.usable import usable_neurons
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.moments import Moments
 from circuitbias.spikes.segments import SpikeSource
 
 _FOLDS = 5
@@ -55,7 +57,7 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins``, ``mean_count``, ``condition_number`` of R, ``alpha``. With a penalty also
+        Diagnostics: ``n_bins``, ``n_counts``, ``condition_number`` of R, ``alpha``. With a penalty also
         ``passes`` (over the data: 1), ``largest_scaled_gradient`` (the certificate: the largest violation of
         ``R - P^-1 + alpha sign(P) = 0``, in units of correlation) and ``n_not_converged``; if it was chosen,
         ``alpha_path``, for every penalty its ``held_out_log_likelihood`` (nats per bin and neuron, up to a
@@ -91,7 +93,7 @@ def estimate(
     correlation = covariance / np.outer(sd, sd)
     diagnostics = {
         "n_bins": counts.n_bins,
-        "mean_count": float(moments.mean.mean()),
+        "n_counts": moments.total,
         "condition_number": float(np.linalg.cond(correlation)),
     }
     if chosen_by_data:

@@ -2,7 +2,6 @@
 
 import importlib
 import inspect
-import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -110,7 +109,7 @@ def estimate(
     Returns
     -------
     Couplings
-        With ``method``, all its ``options``, ``run_time_s``, ``traits`` (see `Method`) and ``certificate``
+        With ``method``, all its ``options``, ``traits`` (see `Method`) and ``certificate``
         (how far the fit is from its optimum, in words) among the diagnostics.
 
     Raises
@@ -122,13 +121,11 @@ def estimate(
     shown = {"weights": weights} if "weights" in inspect.signature(function).parameters else {}
     pairs = _BYTES_A_PAIR * source.n_neurons**2
     require_memory(memory_mb, pairs, f"the pairs of {source.n_neurons} neurons")
-    started = time.perf_counter()
     couplings = function(source, memory_mb=memory_mb, device=device, **shown, **options)
     gradient = couplings.diagnostics.get("largest_scaled_gradient", "none")
     couplings.diagnostics |= {
         "method": method,
         "options": options,
-        "run_time_s": round(time.perf_counter() - started, 3),
         "traits": METHODS[method].traits(options),
         "certificate": (
             "closed form"

@@ -6,8 +6,8 @@ import warnings
 import numpy as np
 import torch
 
+from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings
-from circuitbias.estimators.moments import torch_device
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
@@ -108,7 +108,7 @@ def estimate(
     Returns
     -------
     Couplings
-        Diagnostics: ``n_bins`` (those with a past), ``mean_count``, ``expected_bias_bits`` (see above).
+        Diagnostics: ``n_bins`` and ``n_counts`` (of the bins with a past), ``expected_bias_bits`` (above).
 
     Warns
     -----
@@ -153,7 +153,7 @@ def estimate(
         values,
         diagnostics={
             "n_bins": n_bins,
-            "mean_count": float(present.mean() / n_bins),
+            "n_counts": round(present.sum()),
             "expected_bias_bits": 1 / (n_bins * math.log(2)),
         },
     )

@@ -37,7 +37,7 @@ def run(
     -------
     table : DataFrame
         A row an estimator and width: estimator, method, options, bin_steps, n_spikes, the columns of
-        `errors_of`, n_counts, run_time_s, note.
+        `errors_of`, n_counts, note.
     arrays : dict
         None.
     """

@@ -66,7 +66,7 @@ def run(
     -------
     table : DataFrame
         A row an estimator and window: estimator, method, options, fraction, window (its first step), n_steps,
-        n_spikes, the columns of `errors_of`, n_counts, run_time_s, note.
+        n_spikes, the columns of `errors_of`, n_counts, note.
     arrays : dict
         None.
     """

@@ -80,7 +80,7 @@ def run(
     table : DataFrame
         A row an estimate: estimator, method, options, ``experiment`` ("subsets" or "fixed_half"), n_observed,
         subset (0, 1, ... or `MERGED`), fraction (of the recording), n_spikes (of all neurons), the columns of
-        `errors_of`, n_counts, run_time_s, note.
+        `errors_of`, n_counts, note.
     arrays : dict
         None.
     """
@@ -156,8 +156,5 @@ def _observe(network, source, neurons, entry, resources):
     if couplings is not None:
         values = np.full((network.n_neurons,) * 2, np.nan)
         values[np.ix_(neurons, neurons)] = couplings.values
-        told = dict(couplings.diagnostics)
-        if "mean_count" in told:  # of the observed; `sum_of_counts` multiplies with all neurons
-            told["mean_count"] *= len(neurons) / network.n_neurons
-        couplings = Couplings(values, told)
+        couplings = Couplings(values, couplings.diagnostics)
     return couplings, note

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from circuitbias.estimators.moments import count_moments, torch_device
+from circuitbias.device import torch_device
 from circuitbias.networks.network import Network
 from circuitbias.spikes.activity import bump_period, firing_rates_hz, pattern_strength
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.bumps import bump_diffusivity, co_tuned_correlation
+from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import StepWindow, count_spikes, first_spikes
 

@@ -67,8 +67,5 @@ def error_row(network: Network, couplings: Couplings | None, n_spikes: int, note
     """Columns of an estimate's errors, or ``note`` alone where there is none."""
     row = {"n_spikes": n_spikes}
     if couplings is not None:
-        row |= errors_of(network, couplings) | {
-            "n_counts": sum_of_counts(couplings, n_spikes),
-            "run_time_s": couplings.diagnostics["run_time_s"],
-        }
+        row |= errors_of(network, couplings) | {"n_counts": sum_of_counts(couplings, n_spikes)}
     return row | {"note": note}

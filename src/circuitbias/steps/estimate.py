@@ -1,7 +1,10 @@
 """Estimate couplings from a spike file by one method."""
 
+import time
+
 from circuitbias.estimators import estimate
 from circuitbias.networks.network import Network
+from circuitbias.progress import report_line
 from circuitbias.provenance import describe
 from circuitbias.spikes.storage import SpikeFile
 from circuitbias.steps import json_object
@@ -25,6 +28,7 @@ def run(arguments):
     if taken := sorted({"method", "source", "memory_mb", "device", "weights"} & set(options)):
         raise ValueError(f"--options must not hold {taken}: these are arguments of their own")
     spikes = SpikeFile(arguments.spikes)
+    started = time.perf_counter()
     couplings = estimate(
         arguments.method,
         spikes,
@@ -33,6 +37,8 @@ def run(arguments):
         weights=Network.load(arguments.network).dense_weights() if arguments.network else None,
         **options,
     )
+    # The log may hold a time; the result must not: its bytes follow from its input alone.
+    report_line(f"{arguments.method} took {time.perf_counter() - started:.3g} s", always=True)
     couplings.provenance = describe(
         name=arguments.name or arguments.method,
         method=arguments.method,

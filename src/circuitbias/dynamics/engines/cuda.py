@@ -28,6 +28,10 @@ from numba.core import config
 from circuitbias.dynamics.engines.cpu import SQRT_HALF, UNDECIDED, tail_bracket
 from circuitbias.dynamics.engines.philox import STREAM_NOISE, philox_rounds
 
+# numba-cuda 0.30 asks for this old name of vstack as it compiles; NumPy 2.5 has it no more.
+if not hasattr(np, "row_stack"):
+    np.row_stack = np.vstack  # noqa: NPY201
+
 MOST_NEURONS = 1024
 """A block has no more threads."""
 

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from circuitbias.estimators.moments import Moments, dependent_counts, products_of_columns
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.moments import Moments, dependent_counts, products_of_columns
 
 
 def _second_moment(moments: Moments) -> torch.Tensor:

@@ -18,7 +18,7 @@ _LEAST_SCALE = 0.1  # what hardly varies over the spikes in a sample may do so i
 
 
 @dataclass
-class TiltedMoments:
+class SpikeTriggeredMoments:
     """Moments of the covariates over the spikes of each target.
 
     Attributes
@@ -43,7 +43,7 @@ class TiltedMoments:
         self._held, self._target = (~self.free[:-1]).nonzero(as_tuple=True)
 
     @classmethod
-    def at(cls, blocks, coefficients, second_moment, cross_moment, free) -> "TiltedMoments":
+    def at(cls, blocks, coefficients, second_moment, cross_moment, free) -> "SpikeTriggeredMoments":
         """Scales from the rates in some rows, all else from all rows.
 
         Parameters
@@ -58,7 +58,7 @@ class TiltedMoments:
 
         Returns
         -------
-        TiltedMoments
+        SpikeTriggeredMoments
         """
         total, first, second = 0.0, 0.0, 0.0
         for rows in blocks:
@@ -92,3 +92,59 @@ class TiltedMoments:
         held, target = self._held, self._target
         variances[:, target] -= self._inverse[:, held] ** 2 / self._inverse[held, held]
         return variances / (self.scales**2 * self.response_means)
+
+
+def shared_preconditioner(second_moment, curvatures, free, ridge):
+    """Inverse of the Hessians if all means were constant: ``A''_j X'X/T`` for every target.
+
+    Parameters
+    ----------
+    second_moment : tensor, shape (n_columns, n_columns)
+        ``X'X / T``; or with weights in time, if all A'' had the same course.
+    curvatures : tensor, shape (n_targets,)
+        Second derivatives of A: the variances that the model gives to the targets.
+    free : tensor of bool, shape (n_columns, n_targets)
+        At most one column of each target may be held at zero.
+    ridge : float
+
+    Returns
+    -------
+    callable
+        From gradients to steps, both of shape (n_columns, n_targets).
+    """
+    inverse = torch.linalg.inv(
+        second_moment + ridge / curvatures.mean() * torch.eye(len(second_moment)).to(second_moment)
+    )
+    held, target = (~free).nonzero(as_tuple=True)
+
+    def apply(gradient):
+        step = inverse @ gradient
+        # The inverse without row and column k is inverse - inverse[:, k] inverse[k, :] / inverse[k, k].
+        step[:, target] -= inverse[:, held] * (step[held, target] / inverse[held, held])
+        return step * free / curvatures
+
+    return apply
+
+
+def target_preconditioner(hessians, free):
+    """Inverse of each target's own Hessian.
+
+    Parameters
+    ----------
+    hessians : tensor, shape (n_targets, n_columns, n_columns)
+    free : tensor of bool, shape (n_columns, n_targets)
+
+    Returns
+    -------
+    apply : callable
+        From gradients to steps.
+    inverse_diagonal : tensor, shape (n_columns, n_targets)
+        Diagonals of the inverse Hessians.
+    """
+    factors = torch.linalg.cholesky_ex(hessians)[0]
+    inverse_diagonal = torch.cholesky_inverse(factors).diagonal(dim1=1, dim2=2).T
+
+    def apply(gradient):
+        return torch.cholesky_solve(gradient.T[:, :, None], factors)[:, :, 0].T * free
+
+    return apply, inverse_diagonal

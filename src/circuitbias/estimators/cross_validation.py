@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 import torch
 
-from circuitbias.estimators.regression import logistic
+from circuitbias.fitting.objective import logistic
 
 CHOICES = ("cross_validation", "oracle")
 _FOLD_TOLERANCE = 1e-3  # of the sampling error of a scaled gradient

@@ -7,8 +7,8 @@ j fires. Neurons that fire at the same times have the same one, up to their mean
 import numpy as np
 import torch
 
-from circuitbias.estimators.design import Design
-from circuitbias.estimators.regression import shared_preconditioner
+from circuitbias.fitting.designs.counts import Design
+from circuitbias.fitting.preconditioners import shared_preconditioner
 
 _ROWS_PER_COLUMN = 100  # of the subsample of rows that the Hessians are of
 _SHRINKAGE = 0.02  # towards the moments at all times: what never happens in the subsample is not impossible
@@ -60,7 +60,7 @@ def cluster_preconditioner(
     clusters : ndarray of int, shape (n_targets,)
         From `similar_targets`.
     second_moment, response_means, free, ridge
-        See `circuitbias.estimators.regression.shared_preconditioner`.
+        See `circuitbias.fitting.preconditioners.shared_preconditioner`.
 
     Returns
     -------

@@ -1,19 +1,21 @@
 """Poisson regressions of all targets on one shared design: with a Hessian for each, or a few for all."""
 
 import math
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-from circuitbias.estimators.couplings import SeparableCountsWarning
-from circuitbias.estimators.design import Design
-from circuitbias.estimators.few_hessians import cluster_preconditioner, sampled_rows, similar_targets
-from circuitbias.estimators.hessians import move_moments, sample_hessians, target_preconditioner
-from circuitbias.estimators.quasi_newton import minimise, worth_single_precision
-from circuitbias.estimators.regression import Objective, shared_preconditioner
-from circuitbias.estimators.tilted_moments import TiltedMoments
+from circuitbias.fitting.clusters import cluster_preconditioner, sampled_rows, similar_targets
+from circuitbias.fitting.designs.counts import Design
+from circuitbias.fitting.lbfgs import lbfgs, worth_single_precision
+from circuitbias.fitting.objective import Objective
+from circuitbias.fitting.preconditioners import (
+    SpikeTriggeredMoments,
+    shared_preconditioner,
+    target_preconditioner,
+)
+from circuitbias.fitting.sample_hessians import match_moments, sample_hessians
 from circuitbias.memory import allows, regression_bytes, require_memory
 from circuitbias.progress import Descent
 
@@ -35,8 +37,8 @@ class PoissonFit:
     coefficients : tensor, shape (n_columns, n_targets)
     scaled_gradient : tensor, shape (n_targets,)
         Largest entry of each target's gradient, per standard deviation of the covariate and mean response.
-    fitted, failed : tensor of bool, shape (n_targets,)
-        Which have converged, and which have not; a target whose likelihood has no maximum is neither.
+    fitted, failed, separable : tensor of bool, shape (n_targets,)
+        Which have converged, which have not, and whose likelihood has no maximum.
     standard_errors : tensor, shape (n_columns - 1, n_targets), or None
         Of the slopes, from the Hessian that led each target; NaN for those that are held at zero. None if
         memory did not allow so many Hessians.
@@ -47,6 +49,7 @@ class PoissonFit:
     scaled_gradient: torch.Tensor
     fitted: torch.Tensor
     failed: torch.Tensor
+    separable: torch.Tensor
     standard_errors: torch.Tensor | None
     passes: int
 
@@ -115,7 +118,7 @@ def _hessian_bytes(n_hessians, n_columns) -> float:
 def fit(
     design: Design, *, ridge: float, tolerance: float, max_passes: int, block_rows: int, memory_mb: float
 ) -> PoissonFit:
-    """Fit the Poisson regressions of all targets on one design; warn of those without a maximum.
+    """Fit the Poisson regressions of all targets on one design.
 
     The descent of each target is led by its Hessian: from the moments of all rows, if those lead on a
     subsample of the rows, else from that subsample. Where memory does not allow so many, as many targets are
@@ -191,9 +194,6 @@ def _survey(design, ridge, n_sample) -> _Problem:
     free = design.free_coefficients()
     at_bound = design.fires_at_bounds(cross_moment, bounds, response_means) & free
     separable = at_bound[:-1].any(0) & (ridge == 0)
-    if separable.any():
-        neurons = design.kept[separable.cpu()].tolist()
-        warnings.warn(design.separable_message(neurons), SeparableCountsWarning, stacklevel=5)
     free = free & ~separable  # such a target rests at zero
 
     # The gradient's natural size: one standard deviation of the covariate times the mean response.
@@ -211,7 +211,7 @@ def _fit_by_own_hessians(design, problem, ridge, tolerance, max_passes, block_ro
     free, single = problem.free, worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
     begin, precondition, inverse_diagonal = _lead(design, problem, ridge, block_rows, single)
     objective = Objective(design.narrow_blocks, design.n_rows, problem.cross_moment, free, ridge)
-    solution = minimise(
+    solution = lbfgs(
         objective,
         begin,
         precondition,
@@ -226,6 +226,7 @@ def _fit_by_own_hessians(design, problem, ridge, tolerance, max_passes, block_ro
         solution.scaled_gradient,
         fitted=solution.converged & ~problem.separable,
         failed=~solution.converged & ~problem.separable,
+        separable=problem.separable,
         standard_errors=torch.where(free[:-1], inverse_diagonal / design.n_rows, torch.nan).sqrt(),
         passes=objective.passes,
     )
@@ -249,7 +250,7 @@ def _lead(design, problem, ridge, block_rows, single):
 
     def descend(rows, begin, precondition, tolerance, max_passes):
         rows = rows.float() if single else rows
-        return minimise(
+        return lbfgs(
             Objective(lambda: iter(rows.split(block_rows)), len(rows), problem.cross_moment, sampled, ridge),
             begin,
             lambda gradient: precondition(gradient) * sampled,
@@ -262,12 +263,14 @@ def _lead(design, problem, ridge, block_rows, single):
     shared = shared_preconditioner(problem.second_moment, problem.response_means, free, ridge)
     rough = descend(sample, problem.start, shared, _ROUGH_TOLERANCE, _ROUGH_PASSES)
     begin = torch.where(rough.scaled_gradient <= _ROUGH_ENOUGH, rough.coefficients, problem.start)
-    move = move_moments(sample, problem.second_moment)
+    move = match_moments(sample, problem.second_moment)
     if ridge == 0 and len(sample) < design.n_rows:  # else Hessians of the sample are exact
         # With the moments of all rows the sample has its optimum nearer to theirs, as long as it is none that
         # rare pairs decide: then there may be no optimum.
         moved = sample @ move
-        tilted = TiltedMoments.at([moved.float()], begin, problem.second_moment, problem.cross_moment, free)
+        tilted = SpikeTriggeredMoments.at(
+            [moved.float()], begin, problem.second_moment, problem.cross_moment, free
+        )
         led = descend(moved, begin, tilted.solve, _LED_TOLERANCE, _LED_PASSES)
         if led.converged.all():
             return led.coefficients, tilted.solve, tilted.inverse_diagonal()
@@ -293,7 +296,7 @@ def _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_togeth
         nonlocal passes
         part, begin = problem.of(targets), coefficients[:, targets]
         objective = Objective(design.narrow_blocks, design.n_rows, part.cross_moment, part.free, ridge)
-        solution = minimise(
+        solution = lbfgs(
             objective,
             begin,
             preconditioner(part, begin),
@@ -316,7 +319,7 @@ def _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_togeth
         nonlocal passes
         passes += 1
         rows = sampled_rows(design)
-        return TiltedMoments.at(rows, begin, part.second_moment, part.cross_moment, part.free).solve
+        return SpikeTriggeredMoments.at(rows, begin, part.second_moment, part.cross_moment, part.free).solve
 
     def clustered(part, begin):
         nonlocal passes
@@ -347,6 +350,7 @@ def _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_togeth
         scaled_gradient,
         fitted=converged & ~problem.separable,
         failed=~converged & ~problem.separable,
+        separable=problem.separable,
         standard_errors=None,
         passes=passes,
     )

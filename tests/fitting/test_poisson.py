@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from circuitbias.estimators import estimate, poisson_fit
+from circuitbias.estimators import estimate
 from circuitbias.estimators.couplings import NotConvergedWarning, SeparableCountsWarning
+from circuitbias.fitting import poisson
 
 pytestmark = [
     pytest.mark.filterwarnings("error::RuntimeWarning"),
@@ -15,8 +16,8 @@ pytestmark = [
 @pytest.fixture
 def without_own_hessians(monkeypatch):
     """All fits as if memory did not allow a Hessian for every target; seven targets at a time."""
-    monkeypatch.setattr(poisson_fit, "allows", lambda memory_mb, needed: False)
-    monkeypatch.setattr(poisson_fit, "_LEAST_TARGETS", 30)
+    monkeypatch.setattr(poisson, "allows", lambda memory_mb, needed: False)
+    monkeypatch.setattr(poisson, "_LEAST_TARGETS", 30)
     return {"memory_mb": 5}
 
 

@@ -7,17 +7,14 @@ Target j has the canonical parameter ``eta_tj = x_t . beta_j``, and the mean neg
 A being exp for Poisson counts and log(1 + exp) for binary ones: the objective of scikit-learn's
 ``PoissonRegressor`` with ``alpha = ridge``. As the design matrix X is the same for all targets, two matrix
 products, ``X B`` and ``X' (A' - Y)``, give all gradients at once. What is left is to need few passes over
-the data: see `circuitbias.estimators.quasi_newton`.
+the data: see `circuitbias.fitting.lbfgs`.
 """
 
-import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import torch
 from torch.nn.functional import softplus
-
-from circuitbias.estimators.couplings import NotConvergedWarning
 
 Blocks = Callable[[], Iterator[torch.Tensor]]
 """Goes over the data once: blocks of rows of the design matrix, whose last column is 1."""
@@ -97,46 +94,3 @@ class Objective:
         gradient = gradient / self.n_rows - cross_moment
         gradient[:-1] += self.ridge * slopes
         return value, gradient * free
-
-
-def shared_preconditioner(second_moment, curvatures, free, ridge):
-    """Inverse of the Hessians if all means were constant: ``A''_j X'X/T`` for every target.
-
-    Parameters
-    ----------
-    second_moment : tensor, shape (n_columns, n_columns)
-        ``X'X / T``; or with weights in time, if all A'' had the same course.
-    curvatures : tensor, shape (n_targets,)
-        Second derivatives of A: the variances that the model gives to the targets.
-    free : tensor of bool, shape (n_columns, n_targets)
-        At most one column of each target may be held at zero.
-    ridge : float
-
-    Returns
-    -------
-    callable
-        From gradients to steps, both of shape (n_columns, n_targets).
-    """
-    inverse = torch.linalg.inv(
-        second_moment + ridge / curvatures.mean() * torch.eye(len(second_moment)).to(second_moment)
-    )
-    held, target = (~free).nonzero(as_tuple=True)
-
-    def apply(gradient):
-        step = inverse @ gradient
-        # The inverse without row and column k is inverse - inverse[:, k] inverse[k, :] / inverse[k, k].
-        step[:, target] -= inverse[:, held] * (step[held, target] / inverse[held, held])
-        return step * free / curvatures
-
-    return apply
-
-
-def warn_not_converged(neurons, solution, tolerance, max_passes, passes) -> None:
-    """Warn, for the caller of an estimator, of fits that did not reach the tolerance."""
-    warnings.warn(
-        f"fits of neurons {neurons.tolist()} did not reach tolerance={tolerance:g} in {passes} passes "
-        f"(max_passes={max_passes}, largest scaled gradient {solution.scaled_gradient.max():.1e}): "
-        "their couplings are NaN",
-        NotConvergedWarning,
-        stacklevel=4,
-    )

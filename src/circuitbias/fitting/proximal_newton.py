@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 import torch
 
-from circuitbias.estimators.quasi_newton import Objective, Solution
+from circuitbias.fitting.lbfgs import Solution
+from circuitbias.fitting.objective import Objective
 
 _SUFFICIENT_DECREASE = 1e-4
 _ROUNDING = 1e-13  # of the objective, relative
@@ -35,7 +36,7 @@ def minimise_with_penalty(
     Parameters
     ----------
     objective, start, gradient_scale, tolerance, max_passes, report
-        As in `circuitbias.estimators.quasi_newton.minimise`.
+        As in `circuitbias.fitting.lbfgs.lbfgs`.
     hessians_at : callable
         From coefficients to Hessians, shape (n_targets, n_columns, n_columns), approximate and positive
         definite; called now and then.

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from circuitbias.estimators import estimate, poisson_fit
-from circuitbias.estimators.hessians import move_moments, target_preconditioner
-from circuitbias.estimators.tilted_moments import TiltedMoments
+from circuitbias.estimators import estimate
+from circuitbias.fitting import poisson
+from circuitbias.fitting.preconditioners import SpikeTriggeredMoments, target_preconditioner
+from circuitbias.fitting.sample_hessians import match_moments
 
 pytestmark = pytest.mark.filterwarnings("error::circuitbias.estimators.couplings.EstimationWarning")
 
@@ -27,7 +28,7 @@ def test_independent_covariates(independent_covariates):
     free = torch.tensor([[False, True], [True, False], [True, True], [True, True]])
     rates = (rows @ coefficients).exp()
     second_moment, cross_moment = rows.T @ rows / len(rows), rows.T @ rates / len(rows)
-    tilted = TiltedMoments.at([rows], coefficients, second_moment, cross_moment, free)
+    tilted = SpikeTriggeredMoments.at([rows], coefficients, second_moment, cross_moment, free)
 
     hessians = torch.einsum("tk,tj,tl->jkl", rows, rates, rows) / len(rows)
     both_free = free.T[:, :, None] & free.T[:, None, :]
@@ -48,10 +49,10 @@ def test_a_target_that_rests(independent_covariates):
     rates = (rows @ coefficients).exp()
     moments = rows.T @ rows / len(rows), rows.T @ rates / len(rows)
     gradient = torch.ones((4, 2), dtype=torch.float64)
-    steps = TiltedMoments.at([rows], coefficients, *moments, free).solve(gradient)
+    steps = SpikeTriggeredMoments.at([rows], coefficients, *moments, free).solve(gradient)
     assert (steps[:, 1] == 0).all()
     alone = moments[0], moments[1][:, :1]
-    of_one = TiltedMoments.at([rows], coefficients[:, :1], *alone, free[:, :1]).solve(gradient[:, :1])
+    of_one = SpikeTriggeredMoments.at([rows], coefficients[:, :1], *alone, free[:, :1]).solve(gradient[:, :1])
     np.testing.assert_allclose(steps[:, :1], of_one, rtol=1e-12)
 
 
@@ -64,8 +65,8 @@ def made(monkeypatch):
         noted.append(hessians)
         return target_preconditioner(hessians, free)
 
-    monkeypatch.setattr(poisson_fit, "target_preconditioner", note)
-    monkeypatch.setattr(poisson_fit, "_SAMPLE_ROWS_PER_COLUMN", 20)
+    monkeypatch.setattr(poisson, "target_preconditioner", note)
+    monkeypatch.setattr(poisson, "_SAMPLE_ROWS_PER_COLUMN", 20)
     return noted
 
 
@@ -80,7 +81,7 @@ def weakly_coupled(record_of):
 def test_weak_correlations(weakly_coupled, made, monkeypatch):
     by_moments = estimate("glm", weakly_coupled, bin_steps=10)
     assert not made
-    monkeypatch.setattr(poisson_fit, "_LED_PASSES", 0)
+    monkeypatch.setattr(poisson, "_LED_PASSES", 0)
     by_sample = estimate("glm", weakly_coupled, bin_steps=10)
     assert len(made) == 1
     assert by_moments.diagnostics["largest_scaled_gradient"] <= 1e-8
@@ -104,5 +105,5 @@ def test_moved_rows_have_the_moments():
     )
     second_moment = rows.T @ rows / 500
     sample = rows[:60]
-    moved = sample @ move_moments(sample, second_moment)
+    moved = sample @ match_moments(sample, second_moment)
     np.testing.assert_allclose(moved.T @ moved / 60, second_moment, atol=1e-12)

@@ -38,7 +38,7 @@ class Objective(Protocol):
 
 @dataclass
 class Solution:
-    """Result of `minimise`.
+    """Result of `lbfgs`.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ def worth_single_precision(n_rows: int, n_columns: int, n_targets: int) -> bool:
     return n_rows * n_columns * n_targets >= _WORTH_SINGLE
 
 
-def minimise(
+def lbfgs(
     objective: Objective,
     start: torch.Tensor,
     precondition: Callable[[torch.Tensor], torch.Tensor],
@@ -171,37 +171,3 @@ def _quasi_newton(gradient, history, precondition):
     for (step, change, inverse_curvature), weight in zip(history, reversed(weights), strict=True):
         direction += (weight - inverse_curvature * (change * direction).sum(0)) * step
     return -direction
-
-
-def conjugate_gradients(product, diagonal, right, tolerance, max_iterations):
-    """Solve ``A x = right`` for a positive definite A of which only products and the diagonal are known.
-
-    Parameters
-    ----------
-    product : callable
-        From x to ``A x``.
-    diagonal : tensor, shape (n, 1)
-    right : tensor, shape (n, 1)
-    tolerance : float
-        Size of the residual, relative to ``right``, both in the norm of the inverse diagonal.
-    max_iterations : int
-
-    Returns
-    -------
-    tensor, shape (n, 1)
-    """
-    solution, residual = torch.zeros_like(right), right.clone()
-    scaled = residual / diagonal
-    direction = scaled.clone()
-    size = first = (residual * scaled).sum()
-    for _ in range(max_iterations):
-        if size <= tolerance**2 * first:
-            break
-        image = product(direction)
-        length = size / (direction * image).sum()
-        solution += length * direction
-        residual -= length * image
-        scaled = residual / diagonal
-        before, size = size, (residual * scaled).sum()
-        direction = scaled + size / before * direction
-    return solution

@@ -8,7 +8,7 @@ import torch
 _ROWS_OF_PAIRS = 256  # whose products of columns are held at a time
 
 
-def move_moments(rows, second_moment):
+def match_moments(rows, second_moment):
     """The smallest linear map that gives rows, whose last column is 1, this second moment.
 
     It is the optimal transport between normal distributions of the two covariances.
@@ -48,8 +48,8 @@ def sample_hessians(design, weights, free, least_diagonal, ridge=0.0, move=None)
     ridge : float, optional
         Added to the diagonals, but not to the last entry.
     move : tensor, shape (n_columns, n_columns), optional
-        From `move_moments`: the rows, but not their weights, are moved to have the moments of all rows, which
-        removes the sampling error that constant weights would leave.
+        From `match_moments`: the rows, but not their weights, are moved to have the moments of all rows,
+        which removes the sampling error that constant weights would leave.
 
     Returns
     -------
@@ -91,27 +91,3 @@ def _products_of_pairs(columns):
         torch.mul(column, columns[index:], out=products[start:end])
         start = end
     return products
-
-
-def target_preconditioner(hessians, free):
-    """Inverse of each target's own Hessian.
-
-    Parameters
-    ----------
-    hessians : tensor, shape (n_targets, n_columns, n_columns)
-    free : tensor of bool, shape (n_columns, n_targets)
-
-    Returns
-    -------
-    apply : callable
-        From gradients to steps.
-    inverse_diagonal : tensor, shape (n_columns, n_targets)
-        Diagonals of the inverse Hessians.
-    """
-    factors = torch.linalg.cholesky_ex(hessians)[0]
-    inverse_diagonal = torch.cholesky_inverse(factors).diagonal(dim1=1, dim2=2).T
-
-    def apply(gradient):
-        return torch.cholesky_solve(gradient.T[:, :, None], factors)[:, :, 0].T * free
-
-    return apply, inverse_diagonal

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from circuitbias.estimators import estimate, mpf, quasi_newton
-from circuitbias.estimators.hessians import move_moments, sample_hessians
-from circuitbias.estimators.moments import products_of_columns
-from circuitbias.estimators.quasi_newton import minimise
-from circuitbias.estimators.regression import Objective
+from circuitbias.estimators import estimate, mpf
+from circuitbias.fitting.lbfgs import lbfgs
+from circuitbias.fitting.objective import Objective
+from circuitbias.fitting.sample_hessians import match_moments, sample_hessians
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.moments import products_of_columns
 
 pytestmark = pytest.mark.filterwarnings("error::circuitbias.estimators.couplings.EstimationWarning")
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.filterwarnings("error::circuitbias.estimators.couplings
 @pytest.fixture
 def evaluations(monkeypatch, note_precision):
     """All regressions, however small, begin in single precision; for each pass whether it was."""
-    monkeypatch.setattr(quasi_newton, "_WORTH_SINGLE", 0)
+    monkeypatch.setattr("circuitbias.fitting.lbfgs._WORTH_SINGLE", 0)
     return note_precision(Objective)
 
 
@@ -36,7 +36,7 @@ def test_the_same_fits(ring_record, monkeypatch, evaluations, method, options):
     assert not evaluations[-1]
     assert begun_in_single.diagnostics["largest_scaled_gradient"] <= 1e-8
 
-    monkeypatch.setattr(quasi_newton, "_WORTH_SINGLE", np.inf)
+    monkeypatch.setattr("circuitbias.fitting.lbfgs._WORTH_SINGLE", np.inf)
     evaluations.clear()
     in_double = estimate(method, ring_record, **options)
     assert evaluations
@@ -50,7 +50,7 @@ def test_the_same_flow(ring_record, monkeypatch, note_precision, all_flip):
     in_double = estimate("mpf", ring_record, all_flip=all_flip)
     assert not any(made)
     made.clear()
-    monkeypatch.setattr(quasi_newton, "_WORTH_SINGLE", 0)
+    monkeypatch.setattr("circuitbias.fitting.lbfgs._WORTH_SINGLE", 0)
     begun_in_single = estimate("mpf", ring_record, all_flip=all_flip)
     assert made[0]
     assert not made[-1]
@@ -86,7 +86,7 @@ def test_however_coarse_single_precision_is(error):
     minimum = torch.linspace(-3, 5, 12, dtype=torch.float64).reshape(3, 4)
     objective = Quadratic(minimum, error)
     scale = torch.ones_like(minimum)
-    solution = minimise(
+    solution = lbfgs(
         objective,
         torch.zeros_like(minimum),
         lambda gradient: 0.9 * gradient,
@@ -118,7 +118,7 @@ def test_constant_weights_give_the_moments_of_all_rows():
         lambda rows: weights.expand(len(rows), 3),
         free,
         torch.zeros((5, 3)),
-        move=move_moments(sample, second_moment),
+        move=match_moments(sample, second_moment),
     )
     np.testing.assert_allclose(hessians, weights[:, None, None] * second_moment, rtol=1e-5, atol=1e-5)
 
@@ -136,7 +136,7 @@ def test_a_column_that_is_constant_in_the_sample():
         lambda rows: weights.expand(len(rows), 1),
         torch.ones((3, 1), dtype=torch.bool),
         torch.full((3, 1), 0.25),
-        move=move_moments(rows[:50], second_moment),
+        move=match_moments(rows[:50], second_moment),
     )
     assert hessians.isfinite().all()
     np.testing.assert_allclose(

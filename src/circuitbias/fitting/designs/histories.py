@@ -1,0 +1,116 @@
+"""Filtered spike histories as covariates, straight from the events, block by block.
+
+The history of neuron i at a bin is that at the first step t of the bin, and only strictly past spikes count:
+
+    f_i(t) = sum over spikes of i at steps k < t of h(t - k),
+
+so that a spike in the bin itself, its first step included, is not in it. Spikes of other trials do not count.
+"""
+
+import numpy as np
+import torch
+from numba import njit
+
+from circuitbias.fitting.designs.counts import Design
+from circuitbias.spikes.events import Events
+from circuitbias.spikes.moments import dependent_counts
+
+_AT_BOUND = 1e-9  # distance of the histories from a bound, of their range: rounding leaves less
+
+
+@njit(nogil=True, cache=True)
+def _decaying(history, state, steps, columns, decays):
+    """Write the exponential histories at the bins, and carry the state over to the next block.
+
+    ``decays[q]`` is what is left of a spike after q steps, up to the steps in a bin.
+    """
+    bin_steps = decays.shape[0] - 1
+    event = 0
+    for row in range(history.shape[0]):
+        for column in range(state.shape[0]):
+            history[row, column] = state[column]
+            state[column] *= decays[bin_steps]
+        end = (row + 1) * bin_steps
+        while event < steps.shape[0] and steps[event] < end:
+            state[columns[event]] += decays[end - steps[event]]
+            event += 1
+
+
+class HistoryDesign(Design):
+    """The design matrix of histories: one column a kept neuron, and one of ones.
+
+    Parameters
+    ----------
+    events : Events
+    kept : ndarray of int, shape (n_kept,)
+    device : torch.device
+    """
+
+    _same_bin, _known = False, None
+
+    def __init__(self, events: Events, kept: np.ndarray, device: torch.device):
+        self.events, self.kept, self._device = events, kept, device
+        self.n_targets, self.n_columns = len(kept), len(kept) + 1
+        self.n_rows = int(events.trial_bins.sum())
+        self._require_rows()
+
+    def _products(self, rows):
+        return rows.T @ rows
+
+    def least_curvatures(self, cross_moment, response_means):
+        """Bound from below of ``mean(mu x^2)`` where all gradients are zero: of Cauchy and Schwarz."""
+        return cross_moment**2 / response_means
+
+    def fires_at_bounds(self, cross_moment, bounds, response_means):
+        """Whether a target fires only where a history is lowest, or is highest: (n_columns, n_targets)."""
+        low, high = (cross_moment - bounds[0][:, None] * response_means), bounds[1][:, None] * response_means
+        width = (bounds[1] - bounds[0])[:, None] * response_means
+        at_bound = low.minimum(high - cross_moment) <= _AT_BOUND * width
+        at_bound[-1] = False  # of the constant
+        return at_bound
+
+    def separable_message(self, neurons):
+        """Say of which targets the likelihood has no maximum, and why."""
+        return (
+            f"neurons {neurons} fire only where the history of some neuron is empty, or only where it is "
+            "largest: their likelihood has no maximum and their couplings are NaN"
+        )
+
+    def require_independent(self, second_moment, response_means):
+        """Raise unless the histories are linearly independent and every neuron responds."""
+        means = second_moment[-1, :-1]
+        covariance = second_moment[:-1, :-1] - means[:, None] * means
+        dependent = dependent_counts(means.cpu().numpy(), covariance.cpu().numpy())
+        dependent |= (response_means == 0).cpu().numpy()
+        if dependent.any():
+            raise ValueError(
+                f"histories of neurons {self.kept[dependent].tolist()} are constant or linearly dependent: "
+                "record for longer, or leave these neurons out"
+            )
+
+
+class ExponentialDesign(HistoryDesign):
+    """Histories through ``h(q) = exp(-q / filter_steps)``, however far back; empty at the start of a trial.
+
+    Parameters
+    ----------
+    events : Events
+        Without look back.
+    kept : ndarray of int, shape (n_kept,)
+    filter_steps : float
+        Time constant, in steps.
+    device : torch.device
+    """
+
+    def __init__(self, events: Events, kept: np.ndarray, filter_steps: float, device: torch.device):
+        super().__init__(events, kept, device)
+        self._decays = np.exp(-np.arange(events.bin_steps + 1) / filter_steps)
+
+    def _blocks_and_counts(self):
+        state = np.zeros(self.n_targets)
+        for block in self.events.blocks():
+            if block.first_bin == 0:
+                state[:] = 0
+            design = np.ones((block.n_bins, self.n_columns))
+            _decaying(design, state, block.steps, block.columns, self._decays)
+            yield torch.from_numpy(design).to(self._device), self.events.counts(block)

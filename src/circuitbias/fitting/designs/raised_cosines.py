@@ -1,0 +1,177 @@
+"""Histories of spikes through a filter that is a sum of raised cosines, whose weights are yet to be found."""
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numba import njit
+
+from circuitbias.fitting.designs.histories import HistoryDesign
+from circuitbias.spikes.events import Events
+
+
+@njit(nogil=True, cache=True)
+def add_filtered(histories, steps, columns, filters, bin_steps):
+    """Add each spike, through filters, to the bins that follow it.
+
+    ``histories`` has shape (n_bins, n_columns, n_filters); ``filters[q - 1]`` are the filters q steps after
+    a spike.
+    """
+    longest = filters.shape[0]
+    for event in range(steps.shape[0]):
+        row = max(steps[event] // bin_steps + 1, 0)
+        lag = row * bin_steps - steps[event]
+        while lag <= longest and row < histories.shape[0]:
+            for index in range(filters.shape[1]):
+                histories[row, columns[event], index] += filters[lag - 1, index]
+            row += 1
+            lag += bin_steps
+
+
+@njit(nogil=True, cache=True)
+def add_by_lag(by_lag, values, steps, columns, bin_steps):
+    """Sum values at the bins, (n_bins, n_columns), by their lag behind spikes: the transpose of filtering.
+
+    ``by_lag[q - 1]`` gets the values that are q steps after a spike of their column.
+    """
+    for event in range(steps.shape[0]):
+        row = max(steps[event] // bin_steps + 1, 0)
+        lag = row * bin_steps - steps[event]
+        while lag <= by_lag.shape[0] and row < values.shape[0]:
+            by_lag[lag - 1] += values[row, columns[event]]
+            row += 1
+            lag += bin_steps
+
+
+def raised_cosines(n_steps: int, n_basis: int) -> np.ndarray:
+    """Smooth bumps over the past, narrow where it is recent and wider further back.
+
+    ``phi_k(q) = (1 + cos(pi (x_q - c_k) / d)) / 2`` where ``|x_q - c_k| < d`` and 0 elsewhere, with
+    ``x_q = log(q + n_steps / 10)`` and centres c_k at even distances d from x_1 to x_n_steps. They add up to
+    1. These are the bumps of Pillow et al. (2008) at half their width: only neighbours overlap, so that the
+    data tell them apart. A single one is 1 everywhere.
+
+    Parameters
+    ----------
+    n_steps : int
+        Longest lag.
+    n_basis : int
+
+    Returns
+    -------
+    ndarray of float64, shape (n_steps, n_basis)
+        Row q - 1 is lag q.
+
+    Raises
+    ------
+    ValueError
+        If the functions are not linearly independent on these lags.
+    """
+    if not 1 <= n_basis <= n_steps:
+        raise ValueError(f"n_basis={n_basis} must be from 1 to the {n_steps} steps of the history")
+    if n_basis == 1:
+        return np.ones((n_steps, 1))
+    warped = np.log(np.arange(1, n_steps + 1) + n_steps / 10)
+    centres, distance = np.linspace(warped[0], warped[-1], n_basis, retstep=True)
+    phase = np.clip((warped[:, None] - centres) / distance, -1, 1)
+    basis = (1 + np.cos(np.pi * phase)) / 2
+    if np.linalg.matrix_rank(basis, rtol=1e-8) < n_basis:
+        raise ValueError(f"n_basis={n_basis} is too many for a history of {n_steps} steps: use fewer")
+    return basis
+
+
+class BasisSurvey(NamedTuple):
+    """Summary of the data in terms of basis functions.
+
+    Attributes
+    ----------
+    cross : tensor, shape (n_kept * n_basis + 1, n_kept)
+        Mean products of histories and responses; those of the constant are last.
+    at_bound : tensor of bool, shape (n_kept + 1, n_kept)
+        See `HistoryDesign.fires_at_bounds`; with the sum of all functions as filter.
+    sample : tensor of float32, shape (n_sampled, n_kept, n_basis)
+        Histories through each function at evenly spaced bins.
+    """
+
+    cross: torch.Tensor
+    at_bound: torch.Tensor
+    sample: torch.Tensor
+
+
+class BasisDesign(HistoryDesign):
+    """Histories through ``h = basis @ weights``, nowhere negative functions times weights yet to be found.
+
+    Parameters
+    ----------
+    events : Events
+        With a look back of the longest lag.
+    kept : ndarray of int, shape (n_kept,)
+    basis : ndarray, shape (n_lags, n_basis)
+    device : torch.device
+    """
+
+    def __init__(self, events: Events, kept: np.ndarray, basis: np.ndarray, device: torch.device):
+        super().__init__(events, kept, device)
+        self._basis = basis
+
+    def rows(self, weights: torch.Tensor):
+        """Yield rows of the design at some weights (n_basis,), and a function: the transpose of making them.
+
+        The function takes values at the rows' histories, (n_rows, n_kept), and gives the sum over all of
+        these of the value times the history through each basis function: (n_basis,).
+        """
+        filters = self._basis @ weights.cpu().numpy()
+        for block in self.events.blocks():
+            design = np.ones((block.n_bins, self.n_columns))
+            design[:, :-1] = 0
+            self._filter(design[:, :-1, None], block, filters[:, None])
+            yield torch.from_numpy(design).to(self._device), partial(self._by_function, block)
+
+    def _filter(self, histories, block, filters):
+        add_filtered(histories, block.steps, block.columns, filters, self.events.bin_steps)
+
+    def _by_function(self, block, values):
+        by_lag = np.zeros(len(self._basis))
+        add_by_lag(by_lag, values.cpu().numpy(), block.steps, block.columns, self.events.bin_steps)
+        return torch.from_numpy(self._basis.T @ by_lag).to(self._device)
+
+    def survey_basis(self, events: Events, n_sample: int) -> BasisSurvey:
+        """Summarise the data in one pass.
+
+        Parameters
+        ----------
+        events : Events
+            The same, perhaps in smaller blocks.
+        n_sample : int
+            About how many bins to sample.
+
+        Raises
+        ------
+        ValueError
+            If the histories are constant or linearly dependent.
+        """
+        n_kept, n_basis = self.n_targets, self._basis.shape[1]
+        second = torch.zeros((self.n_columns,) * 2, dtype=torch.float64, device=self._device)
+        cross = second.new_zeros((n_kept * n_basis + 1, n_kept))
+        low, high = torch.full_like(second[0], torch.inf), torch.full_like(second[0], -torch.inf)
+        stride = max(1, self.n_rows // n_sample)
+        sampled = []
+        row = 0
+        for block in events.blocks():
+            histories = np.zeros((block.n_bins, n_kept, n_basis))
+            self._filter(histories, block, self._basis)
+            histories = torch.from_numpy(histories).to(self._device)
+            responses = torch.from_numpy(events.counts(block)).to(self._device)
+            design = torch.cat([histories.sum(2), torch.ones_like(responses[:, :1])], dim=1)
+            second.addmm_(design.T, design)
+            cross[:-1].addmm_(histories.flatten(1).T, responses)
+            cross[-1] += responses.sum(0)
+            low, high = low.minimum(design.amin(0)), high.maximum(design.amax(0))
+            sampled.append(histories[-row % stride :: stride].float())
+            row += block.n_bins
+        second, cross = second / self.n_rows, cross / self.n_rows
+        self.require_independent(second, cross[-1])
+        of_sum = torch.cat([cross[:-1].unflatten(0, (n_kept, n_basis)).sum(1), cross[-1:]])
+        at_bound = self.fires_at_bounds(of_sum, torch.stack([low, high]), cross[-1])
+        return BasisSurvey(cross, at_bound, torch.cat(sampled))
