@@ -1,6 +1,7 @@
 """A power law, and the volume that an error takes."""
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -34,18 +35,114 @@ def volumes(*counts):
 
 
 def test_demand_beyond_the_data_is_the_models():
-    demand, origin = spikes_for_error(volumes(1e5, 1e6), 0.12, 100)
-    assert origin == "beyond"
-    assert predict_errors(0.1, 0.1, 100, 1e7, 10**demand).total == pytest.approx(0.12)
+    demand = spikes_for_error(volumes(1e5, 1e6), 0.12, 100)
+    assert (demand.origin, demand.note) == ("beyond", "")
+    assert math.isnan(demand.log10_bound)
+    assert predict_errors(0.1, 0.1, 100, 1e7, 10**demand.log10_volume).total == pytest.approx(0.12)
 
 
 def test_demand_between_volumes_and_below():
     table = volumes(1e5, 1e6, 1e7)
     level = math.sqrt(table.total[1] * table.total[2])
-    assert spikes_for_error(table, level, 100) == (pytest.approx(6.5), "data")
-    demand, origin = spikes_for_error(table, 0.9, 100)
-    assert math.isnan(demand) and origin == "below"
-    assert spikes_for_error(table, 0.09, 100)[1] == "never"
+    found = spikes_for_error(table, level, 100)
+    assert (found.log10_volume, found.origin, found.note) == (pytest.approx(6.5), "data", "")
+    below = spikes_for_error(table, 0.9, 100)
+    assert math.isnan(below.log10_volume) and (below.origin, below.log10_bound) == ("below", 5.0)
+    assert f"the smallest volume, {table.total[0]:.3g}, is no larger" in below.note
+    never = spikes_for_error(table, 0.09, 100)
+    # predict_errors(0.1, 0.1, ...): beta² = 1/k - 1 - 0.01/k², k = 1 - 0.01 - 0.99 0.01
+    k = 1 - 0.01 - 0.0099
+    beta2 = 1 / k - 1 - 0.01 / k**2
+    assert never.origin == "never"
+    assert f"any amount of data is {math.sqrt(beta2 / (1 + beta2)):.3g} ±" in never.note
+
+
+def test_the_last_crossing_of_a_noisy_curve_counts():
+    """Between 1e6 and 1e7, where log10 of the error falls from 1 to -1 times 0.1 about the level."""
+    table = pd.DataFrame(
+        {"n_counts": [1e4, 1e5, 1e6, 1e7], "total": 0.3 * 10 ** np.array([0.1, -0.1, 0.1, -0.1])}
+    )
+    table = table.assign(bias=np.nan, variance=np.nan)
+    assert spikes_for_error(table, 0.3, 100)[:2] == (pytest.approx(6.5), "data")
+
+
+def test_an_error_that_still_falls_is_no_floor():
+    """Of a network whose bias is not known: a bound and its reason, however flat the curve is."""
+    for totals in ([0.9, 0.7, 0.5], [0.5, 0.5, 0.5]):
+        table = pd.DataFrame(
+            {"n_counts": [1e5, 1e6, 1e7], "total": totals, "bias": np.nan, "variance": np.nan}
+        )
+        demand = spikes_for_error(table, 0.2, 100)
+        assert (demand.origin, demand.log10_bound) == ("above", 7.0)
+        assert math.isnan(demand.log10_volume)
+        assert demand.note.startswith("the error of the largest volume, 0.5, is larger, and ")
+        assert "no bias of its own" in demand.note
+        assert spikes_for_error(table.assign(bias=0.3), 0.2, 100).origin == "above"  # nor is half of it known
+
+
+def test_errors_that_no_sampling_noise_makes_give_a_bound():
+    """A bias smaller than the squared total error is none that a least-squares scale leaves."""
+    table = pd.DataFrame({"n_counts": [1e5, 1e6], "total": [0.9, 0.8], "bias": 0.01, "variance": 0.8})
+    demand = spikes_for_error(table, 0.2, 100)
+    assert (demand.origin, demand.log10_bound) == ("above", 6.0)
+    assert "does not obey the model of sampling noise: bias must be at least" in demand.note
+
+
+def test_never_takes_a_floor_that_is_plainly_higher():
+    """Little data: what would stay of the error is known to a quarter only."""
+    table = volumes(3e5)
+    low, high = (spikes_for_error(table, level, 100) for level in (0.05, 0.0965))
+    assert low.origin == "never"
+    assert (high.origin, high.log10_bound) == ("above", pytest.approx(math.log10(3e5)))
+    floor, error = map(float, re.search(r"any amount of data is (\S+) ± (\S+)", high.note).groups())
+    assert floor > 0.0965 > floor - 2 * error
+    doubtful = spikes_for_error(table, 0.1, 100)
+    assert doubtful.origin == "beyond" and floor < 0.1 < floor + 2 * error
+    assert doubtful.note.endswith("it may never be reached")
+
+
+def test_the_error_of_the_floor_is_the_scatter_of_simulated_estimates():
+    """Symmetric noise on circulant weights with a circulant bias of norm 0.3, fitted anew each time."""
+    n, random = 40, np.random.default_rng(3)
+    offsets = np.minimum(np.arange(n), n - np.arange(n))
+    truth, wrong = (
+        np.array([np.roll(p, i) for i in range(n)]) for p in (np.exp(-offsets / 4.0), np.cos(offsets))
+    )
+    off = ~np.eye(n, dtype=bool)
+    truth /= np.linalg.norm(truth[off])
+    wrong -= truth * (wrong[off] @ truth[off])
+    wrong *= 0.3 / np.linalg.norm(wrong[off])
+    floors, said = [], []
+    for _ in range(200):
+        noise = np.triu(random.normal(size=(n, n)), 1) * 0.4 / math.sqrt(n * (n - 1))
+        errors = circulant_errors(truth, truth + wrong + noise + noise.T)
+        note = spikes_for_error(pd.DataFrame([vars(errors) | {"n_counts": 1e6}]), 1e-6, n).note
+        floor, error = map(float, re.search(r"any amount of data is (\S+) ± (\S+)", note).groups())
+        floors.append(floor)
+        said.append(error)
+    assert np.mean(floors) == pytest.approx(0.3 / math.hypot(1, 0.3), rel=0.02)
+    assert np.std(floors) == pytest.approx(np.mean(said), rel=0.3)
+
+
+def test_means_over_windows_that_obey_the_model_only_nearly_end_at_the_largest_volume():
+    """Bias and variance make a total of 0.2, a little less than the mean, and the level lies between."""
+    table = pd.DataFrame(
+        {"n_counts": [1e6], "total": [0.201], "bias": [0.1], "variance": [math.sqrt(0.03 / 0.99)]}
+    )
+    demand = spikes_for_error(table, 0.2005, 100)
+    assert (demand.log10_volume, demand.origin) == (6.0, "beyond")
+
+
+def test_volumes_without_an_error_are_none():
+    table = volumes(1e5, 1e6)
+    gone = pd.DataFrame([{"n_counts": 1e7, "total": np.nan, "bias": np.nan, "variance": np.nan}])
+    with_gap = pd.concat([table, gone])
+    assert spikes_for_error(with_gap, 0.12, 100) == pytest.approx(
+        spikes_for_error(table, 0.12, 100), nan_ok=True
+    )
+    unknown = spikes_for_error(gone, 0.5, 100)
+    assert (unknown.origin, unknown.note) == ("unknown", "no volume has an error")
+    assert math.isnan(unknown.log10_volume) and math.isnan(unknown.log10_bound)
 
 
 def test_the_older_scale_minimises_absolute_deviations_of_the_profile():

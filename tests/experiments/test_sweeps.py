@@ -1,6 +1,7 @@
 """The sweeps over data: what is estimated from which part, and how it is summed up."""
 
 import json
+import math
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,10 @@ import pytest
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.errors import circulant_errors, total_error
-from circuitbias.estimators import estimate
+from circuitbias.estimators import Couplings, estimate
 from circuitbias.experiments import bin_width, data_volume, partial_observation, patterns
-from circuitbias.experiments.sweep import error_row
+from circuitbias.experiments.sweep import error_row, try_estimate
+from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
 from circuitbias.spikes.segments import SpikeRecord
 from circuitbias.spikes.views import ObservedNeurons, StepWindow
@@ -63,52 +65,6 @@ def test_too_little_data_is_a_note_not_a_failure(small_ring, recording):
     )
     assert table.total.isna().iloc[-1] and "bins are too few" in table.note.iloc[-1]
     assert table.total.notna().iloc[0]
-
-
-def law_table(slope_bias=0.05, n_pairs=9900):
-    """Errors of 1/D noise without shrinkage at four volumes, two windows each."""
-    rows = []
-    for fraction in (1.0, 0.562, 0.316, 0.178):
-        variance = np.sqrt(1e4 / (1e8 * fraction))
-        for window in (0, 1):
-            row = {"fraction": fraction, "window": window, "n_counts": 1e8 * fraction, "n_pairs": n_pairs}
-            row["scale"] = 0.2
-            errors = {"bias": slope_bias, "variance": variance, "total": np.hypot(slope_bias, variance)}
-            rows.append(
-                {"estimator": "e", "method": "glm", "options": "{}", "r": 0.01, "seed": 1} | row | errors
-            )
-    return pd.DataFrame(rows)
-
-
-def test_the_fit_finds_the_law_that_made_the_errors():
-    (row,) = data_volume.summarise(law_table(), error_level=0.055).itertuples()
-    assert row.slope == pytest.approx(-1)
-    assert row.log10_intercept == pytest.approx(4)
-    assert row.slope_low <= row.slope <= row.slope_high
-    assert row.n_volumes == 4
-    # total² = 0.05² + 1e4 / D at 0.055: D = 1e4 / 5.25e-4, between two volumes
-    assert row.log10_demand == pytest.approx(np.log10(1e4 / 5.25e-4), abs=0.01)
-    assert row.demand_from == "data"
-
-
-def test_shrinkage_does_not_change_the_law():
-    table = law_table()
-    shrinkage = table.fraction.map({1.0: 1.0, 0.562: 0.9, 0.316: 0.7, 0.178: 0.4})
-    shrunk = table.assign(variance=table.variance * shrinkage, scale=table.scale * shrinkage)
-    (row,) = data_volume.summarise(shrunk, error_level=0.055).itertuples()
-    assert (row.slope, row.log10_intercept) == (pytest.approx(-1), pytest.approx(4))
-
-
-def test_an_error_below_the_bias_is_never_reached():
-    (row,) = data_volume.summarise(law_table(), error_level=0.04).itertuples()
-    assert (row.demand_from, np.isnan(row.log10_demand)) == ("never", True)
-
-
-def test_estimates_with_missing_pairs_are_left_out_of_the_fit():
-    table = law_table()
-    table.loc[table.fraction == 0.178, ["n_pairs", "variance"]] = [9000, 5.0]
-    (row,) = data_volume.summarise(table, error_level=0.055).itertuples()
-    assert (row.n_volumes, row.slope) == (3, pytest.approx(-1))
 
 
 def test_covering_subsets_by_simulation():
@@ -182,6 +138,85 @@ def test_the_volume_of_a_subset_is_that_of_its_own_neurons(small_ring, recording
     assert error_row(small_ring, couplings, 40_000, "")["n_counts"] == expected
 
 
+def test_fewer_pairs_than_an_error_takes_have_none_and_say_why(small_ring, recording):
+    """A scale fitted to the single number that two neurons have would leave no error at all."""
+    table = run_partial(small_ring, recording, n_observed=[2, 4, 5], coverage=0.1, fixed_half=False)
+    rows = table[table.subset >= 0].groupby("n_observed").first()
+    assert rows.n_pairs.to_dict() == {2: 2, 4: 12, 5: 20} == rows.n_all_pairs.to_dict()
+    assert rows.note[2] == "2 pairs are too few for an error: 20 or more are needed"
+    assert rows.loc[[2, 4], ["total", "bias", "variance", "scale", "total_l1"]].isna().all(axis=None)
+    assert rows.total[5] > 0 and rows.note[5] == ""
+    assert rows.n_counts[2] > 0
+    merged = table[table.subset == partial_observation.MERGED].set_index("n_observed")
+    assert (merged.n_all_pairs == 380).all() and merged.n_counts.isna().all()
+    assert merged.note[2] == "" if merged.n_pairs[2] >= 20 else "too few" in merged.note[2]
+
+
+def test_sizes_by_default_are_those_that_have_an_error(small_ring, recording):
+    table = run_partial(small_ring, recording, n_observed=None, coverage=0.01, fixed_half=False)
+    assert sorted(table.n_observed.unique()) == [6, 8, 10, 12, 14, 16, 18, 20]
+
+
+def test_more_neurons_than_there_are_cannot_be_observed(small_ring, recording):
+    with pytest.raises(ValueError, match=r"n_observed = 21: must be at most the number of neurons .* 20"):
+        run_partial(small_ring, recording, n_observed=[10, 21])
+
+
+def test_a_half_is_observed_in_beginnings_of_the_recording(small_ring, recording):
+    table = run_partial(small_ring, recording, n_observed=[20], decades=0.5)
+    half = table[table.experiment == "fixed_half"]
+    assert half.fraction.tolist() == pytest.approx([1, 10**-0.25, 10**-0.5])
+    assert (half.n_observed == 10).all() and (half.n_all_pairs == 90).all() and (half.n_pairs == 90).all()
+    neurons = np.sort(np.random.default_rng(1).permutation(20)[:10])
+    part = StepWindow(recording, 0, round(10**-0.25 * recording.trial_steps.sum()))
+    seen = estimate("mean_field", ObservedNeurons(part, neurons)).values
+    expected = total_error(small_ring.weights[np.ix_(neurons, neurons)], seen)
+    assert half.total.iloc[1] == pytest.approx(expected)
+    assert half.n_spikes.iloc[1] == pytest.approx(40_000 * 10**-0.25, rel=0.02)
+
+
+def test_what_no_scale_fits_has_a_reason_and_every_row_all_columns(small_ring, recording):
+    uncoupled = Network(np.zeros((20, 20)), np.arange(20), np.ones(20), "null", False, {})
+    values = np.random.default_rng(0).normal(size=(20, 20))
+    null = error_row(uncoupled, Couplings(values), 5, "")
+    assert math.isnan(null["total"]) and "one of them is 0 throughout" in null["note"]
+    refused = error_row(small_ring, None, 5, "too few bins")
+    assert refused.keys() == null.keys()
+    assert (refused["note"], refused["n_pairs"], refused["n_all_pairs"]) == ("too few bins", 0, 380)
+    assert math.isnan(refused["n_counts"]) and math.isnan(refused["total"])
+    both = error_row(uncoupled, Couplings(values), 5, "ConstantNeuronWarning")
+    assert both["note"].startswith("ConstantNeuronWarning; no scale")
+    whole = error_row(small_ring, Couplings(values), 5, "", n_observed=7)
+    assert (whole["n_all_pairs"], whole["n_pairs"], whole["n_counts"]) == (42, 380, 5)
+
+
+def test_a_network_of_two_neurons_has_no_error():
+    pair = Network(np.array([[0, -1.0], [-1.0, 0]]), np.arange(2), np.ones(2), "pair", False, {})
+    random = np.random.default_rng(0)
+    record = SpikeRecord.from_events(np.arange(0, 90_000, 9), random.integers(0, 2, 10_000), 2, 90_000)
+    table, _ = data_volume.run(
+        pair, record, estimators=MEAN_FIELD, decades=0, n_windows=1, resources=RESOURCES
+    )
+    assert table.total.isna().all() and table.note.str.startswith("2 pairs are too few").all()
+
+
+def test_what_an_estimate_warned_of_is_noted_in_order(small_ring, recording):
+    silent = SpikeRecord.from_events(*events_of(recording, leave_out=[4]), 20, int(recording.trial_steps[0]))
+    couplings, note = try_estimate(MEAN_FIELD["mean_field"], silent, small_ring, RESOURCES)
+    assert note == "ConstantNeuronWarning"
+    row = error_row(small_ring, couplings, 5, note)
+    assert (row["n_pairs"], row["n_all_pairs"], row["note"]) == (19 * 18, 380, "ConstantNeuronWarning")
+    assert row["total"] > 0
+
+
+def events_of(record, leave_out):
+    steps, neurons = (
+        np.concatenate([getattr(p, key) for p in record.pieces]) for key in ("steps", "neurons")
+    )
+    kept = ~np.isin(neurons, leave_out)
+    return steps[kept], neurons[kept]
+
+
 def test_subsets_depend_on_the_seed_alone(small_ring, recording):
     first, second = (run_partial(small_ring, recording) for _ in range(2))
     pd.testing.assert_frame_equal(first, second)
@@ -197,6 +232,8 @@ def test_every_width_is_an_estimate_of_its_own(small_ring, recording):
         resources=RESOURCES,
     )
     assert table.bin_steps.tolist() == [50, 100]
+    assert table.bin_ms.tolist() == [5.0, 10.0]
+    assert [json.loads(options)["bin_steps"] for options in table.options] == [50, 100]
     assert (table.n_spikes >= 20_000).all() and (table.n_spikes < 20_020).all()
     window = StepWindow(recording, 0, int(recording.trial_steps.sum()))
     assert table.total.nunique() == 2 and window.n_neurons == 20

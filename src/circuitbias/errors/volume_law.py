@@ -55,13 +55,23 @@ def fit_power_law(x, y) -> PowerLaw:
     )
 
 
-def spikes_for_error(means: pd.DataFrame, level: float, n_neurons: int) -> tuple[float, str]:
+class Demand(NamedTuple):
+    """Volume of data that a total error takes, or what is known of it; see `spikes_for_error`."""
+
+    log10_volume: float
+    origin: str
+    log10_bound: float
+    note: str
+
+
+def spikes_for_error(means: pd.DataFrame, level: float, n_neurons: int) -> Demand:
     """Volume of data at which the total error falls to a level.
 
     Parameters
     ----------
     means : DataFrame
-        Columns n_counts (rising), total, bias, variance; a row a volume.
+        Columns n_counts (rising), total, bias, variance; a row a volume. Bias and variance are NaN where they
+        cannot be told apart. Volumes without a total error are left out.
     level : float
         Total error, between 0 and 1.
     n_neurons : int
@@ -69,33 +79,75 @@ def spikes_for_error(means: pd.DataFrame, level: float, n_neurons: int) -> tuple
 
     Returns
     -------
-    log10_volume : float
-        NaN if it is never reached, or was reached with less than the smallest volume.
-    origin : {"data", "beyond", "never", "below"}
-        Interpolated between two volumes (linear in the logarithms); beyond the largest one, by the model of
-        `circuitbias.errors.sampling`; never, as the bias alone is larger; below the smallest volume.
+    Demand
+        ``log10_volume`` : NaN unless the origin is "data" or "beyond".
+
+        ``origin`` : "data", interpolated between two volumes (linear in the logarithms); "beyond", more than
+        the largest one, by the model of `circuitbias.errors.sampling`; "below", less than the smallest one;
+        "above", more than the largest one, and nobody knows how much; "never", as the error that is left
+        with any amount of data lies two of its standard errors or more above the level; "unknown", as no
+        volume has an error. An error that is still falling is no floor: "never" takes a bias that is known.
+
+        ``log10_bound`` : the smallest volume if the origin is "below", the largest if it is "above".
+
+        ``note`` : the reason, where there is no volume, or one that is in doubt.
     """
+    means = means[np.isfinite(means.total)]
+    if means.empty:
+        return Demand(math.nan, "unknown", math.nan, "no volume has an error")
     volume, total = np.log10(means.n_counts.to_numpy(float)), np.log10(means.total.to_numpy())
     goal = math.log10(level)
     above = total > goal
+    if not above.any():
+        note = f"the error of the smallest volume, {means.total.iloc[0]:.3g}, is no larger"
+        return Demand(math.nan, "below", float(volume[0]), note)
     if not above[-1]:
-        if not above.any():
-            return math.nan, "below"
         last = np.flatnonzero(above)[-1]  # noise may cross the level more than once: the last time counts
         share = (total[last] - goal) / (total[last] - total[last + 1])
-        return float(volume[last] + share * (volume[last + 1] - volume[last])), "data"
-    end = means.iloc[-1]
+        return Demand(float(volume[last] + share * (volume[last + 1] - volume[last])), "data", math.nan, "")
+    return _beyond(means.iloc[-1], float(volume[-1]), level, n_neurons)
+
+
+def _beyond(end, log10_volume, level, n_neurons) -> Demand:
+    """Demand of data if the error of the largest volume, ``end``, lies above the level."""
+
+    def at_least(reason):
+        note = f"the error of the largest volume, {end.total:.3g}, is larger, and {reason}"
+        return Demand(math.nan, "above", log10_volume, note)
+
+    if not (math.isfinite(end.bias) and math.isfinite(end.variance)):
+        return at_least("how much of it more data would take away is not known: it has no bias of its own")
     try:
         power = noise_and_bias_power(end.bias, end.variance, n_neurons)
-    except ValueError:
-        return math.nan, "never"
-    if expected_errors(power._replace(noise=0.0), n_neurons).total >= level:
-        return math.nan, "never"
+    except ValueError as refusal:
+        return at_least(f"it does not obey the model of sampling noise: {refusal}")
+    left, left_se = _left_with_all_data(end, power, n_neurons)
+    floor = f"the error left with any amount of data is {left:.3g} ± {left_se:.2g}"
+    if left - 2 * left_se >= level:
+        return Demand(math.nan, "never", math.nan, floor)
+    if left >= level:
+        return at_least(floor)
+    in_doubt = f"{floor}: it may never be reached" if left + 2 * left_se >= level else ""
 
     def excess(log10_factor):
         noise = power.noise * 10**-log10_factor
         return expected_errors(power._replace(noise=noise), n_neurons).total - level
 
-    if excess(0.0) <= 0:
-        return float(volume[-1]), "beyond"
-    return float(volume[-1] + brentq(excess, 0.0, 30.0)), "beyond"
+    if excess(0.0) <= 0:  # means over windows obey the model only nearly
+        return Demand(log10_volume, "beyond", math.nan, in_doubt)
+    return Demand(log10_volume + brentq(excess, 0.0, 30.0), "beyond", math.nan, in_doubt)
+
+
+def _left_with_all_data(errors, power, n_neurons) -> tuple[float, float]:
+    r"""Total error without noise, and its standard error.
+
+    With :math:`\Delta_b^2 = (1 - k)^2 + k^2 (\beta^2 + \xi^2 / N)`, a bias error that is off by its standard
+    error has a :math:`\beta^2` that is off by :math:`2 \Delta_b\, d\Delta_b / k^2`, and
+    :math:`\Delta^2 = \beta^2 / (1 + \beta^2)` is left.
+    """
+    beta2 = power.bias
+    k = 1 / (1 + beta2 + power.noise)
+    d_beta2 = 2 * errors.bias * expected_errors(power, n_neurons).bias_se / k**2
+    left = math.sqrt(beta2 / (1 + beta2))
+    high = math.sqrt((beta2 + d_beta2) / (1 + beta2 + d_beta2))
+    return left, high - left

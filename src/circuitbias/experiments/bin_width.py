@@ -36,8 +36,8 @@ def run(
     Returns
     -------
     table : DataFrame
-        A row an estimator and width: estimator, method, options, bin_steps, n_spikes, the columns of
-        `errors_of`, n_counts, note.
+        A row an estimator and width: estimator, method, options (with this width), bin_steps, bin_ms, and the
+        columns of `error_row`.
     arrays : dict
         None.
     """
@@ -46,9 +46,11 @@ def run(
     progress = Countdown(len(estimators) * len(bin_steps), "estimates")
     rows = []
     for width in bin_steps:
+        width_columns = {"bin_steps": width, "bin_ms": width * source.dt_ms}
         for name, entry in estimators.items():
-            couplings, note = try_estimate(entry | {"bin_steps": width}, source, network, resources)
+            entry = entry | {"bin_steps": width}  # also in the options that the row tells
+            couplings, note = try_estimate(entry, source, network, resources)
             row = error_row(network, couplings, volume, note)
-            rows.append(described(name, entry) | {"bin_steps": width} | row)
+            rows.append(described(name, entry) | width_columns | row)
             progress.add(1)
     return pd.DataFrame(rows), {}

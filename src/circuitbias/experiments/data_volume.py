@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from circuitbias.errors.volume_law import fit_power_law, spikes_for_error
-from circuitbias.experiments.sweep import described, error_row, try_estimate
+from circuitbias.experiments.sweep import described, error_row, most_common, try_estimate, with_reasons
 from circuitbias.networks.network import Network
 from circuitbias.progress import Countdown
 from circuitbias.spikes.segments import SpikeSource
@@ -66,7 +66,7 @@ def run(
     -------
     table : DataFrame
         A row an estimator and window: estimator, method, options, fraction, window (its first step), n_steps,
-        n_spikes, the columns of `errors_of`, n_counts, note.
+        and the columns of `error_row`.
     arrays : dict
         None.
     """
@@ -99,9 +99,13 @@ def with_noise(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def complete_windows(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of estimates without a missing pair: those of some pairs only would be a biased choice."""
-    most = table.groupby("estimator").n_pairs.transform("max")
-    return table[table.n_pairs == most]
+    """Rows of estimates with the most pairs that this estimator has at this strength.
+
+    Others are of some pairs only, which would be a biased choice. Each estimator and strength is taken by
+    itself: a neuron that is silent at one strength takes nothing from the others.
+    """
+    most = table.groupby(["estimator", "options", "r"]).n_pairs.transform("max")
+    return table[(table.n_pairs == most) & table.total.notna()]
 
 
 def summarise(table: pd.DataFrame, *, error_level: float, **_) -> pd.DataFrame:
@@ -122,20 +126,39 @@ def summarise(table: pd.DataFrame, *, error_level: float, **_) -> pd.DataFrame:
         log10(noise²) = slope log10(volume) + intercept to the means over windows (see `with_noise`), with
         95 % confidence limits (NaN with fewer than three volumes); ``total``, ``bias``, ``variance`` at the
         largest volume; ``error_level``, ``log10_demand`` (volume at which the mean total error is this
-        level) and ``demand_from``: how that was found, see `spikes_for_error`.
+        level), ``demand_from``, ``log10_bound`` and ``demand_note``: how that was found, or what is known of
+        it, see `spikes_for_error`; ``n_pairs``, those that the errors are over, of ``n_all_pairs``;
+        ``n_windows``, and ``n_left_out``, those of them with fewer pairs or no estimate; ``note``, why there
+        is no error at all.
     """
-    rows = []
+    rows, table = [], with_reasons(table)
     keys = ["estimator", "method", "options", "r"]
-    for key, runs in with_noise(complete_windows(table)).groupby(keys, sort=False):
+    complete = with_noise(complete_windows(table))
+    for key, windows in table.groupby(keys, sort=False):
+        runs = complete.loc[complete.index.intersection(windows.index)]
         means = runs.groupby("fraction")[["n_counts", "total", "bias", "variance", "noise"]].mean()
         means = means.sort_values("n_counts")
         fitted = means[np.isfinite(means.noise)]
         law = fit_power_law(fitted.n_counts.to_numpy(), fitted.noise.to_numpy() ** 2)
-        demand, origin = spikes_for_error(means, error_level, int(np.sqrt(runs.n_pairs.max()) + 1))
+        n_pairs = windows.n_pairs.max()
+        n_neurons = 0 if runs.empty else int(np.sqrt(n_pairs) + 1)
+        demand = spikes_for_error(means, error_level, n_neurons)
+        largest = means if means.empty else means.iloc[-1]
         rows.append(
             dict(zip(keys, key, strict=True))
             | law._asdict()
-            | means.iloc[-1][["total", "bias", "variance"]].to_dict()
-            | {"error_level": error_level, "log10_demand": demand, "demand_from": origin}
+            | {name: largest[name] if len(means) else np.nan for name in ("total", "bias", "variance")}
+            | {
+                "error_level": error_level,
+                "log10_demand": demand.log10_volume,
+                "demand_from": demand.origin,
+                "log10_bound": demand.log10_bound,
+                "demand_note": demand.note,
+                "n_pairs": n_pairs,
+                "n_all_pairs": windows.n_all_pairs.max(),
+                "n_windows": len(windows),
+                "n_left_out": len(windows) - len(runs),
+                "note": "" if len(runs) else most_common(windows.note),
+            }
         )
     return pd.DataFrame(rows)

@@ -4,7 +4,8 @@ For n of N neurons, as many random subsets are drawn as let a pair be seen with 
 
 .. math:: \left\lceil \ln(1 - p) \big/ \ln\Big(1 - \frac{n (n - 1)}{N (N - 1)}\Big) \right\rceil
 
-(Das & Fiete 2020, with p = 0.99). Errors are those of the observed pairs. The merged estimate is, for each
+(Das & Fiete 2020, with p = 0.99). Errors are those of the observed pairs; of fewer pairs than
+`circuitbias.experiments.sweep.LEAST_PAIRS` there are none. The merged estimate is, for each
 pair, the mean over the subsets that hold it.
 """
 
@@ -13,10 +14,16 @@ import math
 import numpy as np
 import pandas as pd
 
-from circuitbias.errors.tables import errors_of
 from circuitbias.estimators import Couplings
 from circuitbias.experiments.data_volume import STEPS_PER_DECADE
-from circuitbias.experiments.sweep import described, error_row, try_estimate
+from circuitbias.experiments.sweep import (
+    LEAST_PAIRS,
+    described,
+    error_row,
+    most_common,
+    try_estimate,
+    with_reasons,
+)
 from circuitbias.networks.network import Network
 from circuitbias.progress import Countdown
 from circuitbias.spikes.segments import SpikeSource
@@ -61,7 +68,8 @@ def run(
     estimators : dict
         Entries of a config by name.
     n_observed : list of int or None
-        None takes tenths of the network.
+        None takes tenths of the network, those with `LEAST_PAIRS` pairs or more. Smaller numbers get NaN and
+        the reason.
     coverage : float
         Probability of a pair to be seen, less than 1.
     fixed_half : bool
@@ -79,15 +87,25 @@ def run(
     -------
     table : DataFrame
         A row an estimate: estimator, method, options, ``experiment`` ("subsets" or "fixed_half"), n_observed,
-        subset (0, 1, ... or `MERGED`), fraction (of the recording), n_spikes (of all neurons), the columns of
-        `errors_of`, n_counts, note.
+        subset (0, 1, ... or `MERGED`), fraction (of the recording), and the columns of
+        `error_row`: n_spikes is of all neurons, n_counts of those observed.
     arrays : dict
         None.
+
+    Raises
+    ------
+    ValueError
+        If more neurons are to be observed than there are.
     """
     source = first_spikes(source, n_spikes)
     volume, n = count_spikes(source), network.n_neurons
     if n_observed is None:
-        n_observed = sorted({max(2, round(k * n / 10)) for k in range(1, 11)})
+        n_observed = sorted({round(k * n / 10) for k in range(1, 11)})
+        n_observed = [size for size in n_observed if size * (size - 1) >= LEAST_PAIRS] or [n]
+    if max(n_observed) > n:
+        raise ValueError(
+            f"n_observed = {max(n_observed)}: must be at most the number of neurons of the network, {n}"
+        )
     random = np.random.default_rng(seed)
     half = np.sort(random.permutation(n)[: n // 2])
     subsets = [
@@ -106,21 +124,22 @@ def run(
         sums: dict[int, np.ndarray] = {size: np.zeros((2, n, n)) for size in n_observed}
         for size, k, neurons in subsets:
             couplings, note = _observe(network, source, neurons, entry, resources)
-            row("subsets", size, k, 1.0, error_row(network, couplings, volume, note))
+            row("subsets", size, k, 1.0, error_row(network, couplings, volume, note, size))
             if couplings is not None:
                 known = np.isfinite(couplings.values)
                 sums[size] += np.where(known, couplings.values, 0.0), known
             progress.add(size)
         for size, (total, times) in sums.items():
             merged = Couplings(np.where(times > 0, total / np.maximum(times, 1), np.nan))
-            row("subsets", size, MERGED, 1.0, {"n_spikes": volume} | errors_of(network, merged))
+            errors = error_row(network, merged, volume, "") | {"n_counts": np.nan}  # counted many times
+            row("subsets", size, MERGED, 1.0, errors)
         if fixed_half:
             n_steps = int(source.trial_steps.sum())
             for power in range(int(decades * STEPS_PER_DECADE + 1e-9) + 1):
                 fraction = 10.0 ** (-power / STEPS_PER_DECADE)
                 part = StepWindow(source, 0, max(round(fraction * n_steps), 1))
                 couplings, note = _observe(network, part, half, entry, resources)
-                errors = error_row(network, couplings, count_spikes(part), note)
+                errors = error_row(network, couplings, count_spikes(part), note, len(half))
                 row("fixed_half", len(half), 0, fraction, errors)
     return pd.DataFrame(rows), {}
 
@@ -137,17 +156,32 @@ def summarise(table: pd.DataFrame, **_) -> pd.DataFrame:
     -------
     DataFrame
         A row an estimator, strength and number of observed neurons: estimator, method, options, r,
-        n_observed, ``n_subsets``, ``total``, ``bias``, ``variance`` (means over subsets), ``total_sd``,
-        ``merged_total``, ``merged_bias``, ``merged_variance``.
+        n_observed; ``n_subsets``, those with an error, and ``n_left_out``, those without; ``total``,
+        ``bias``, ``variance`` (means over subsets), ``total_sd``; ``n_pairs``, the mean number of pairs of a
+        subset with an error, of ``n_all_pairs``, and ``n_fewer``, the subsets over fewer;
+        ``merged_total``, ``merged_bias``, ``merged_variance``, ``merged_n_pairs``, ``merged_n_all_pairs``;
+        ``note``, the reason most often given by subsets without an error.
     """
-    table = table[table.experiment == "subsets"]
+    table = with_reasons(table[table.experiment == "subsets"])
     keys = ["estimator", "method", "options", "r", "n_observed"]
-    single = table[table.subset != MERGED].groupby(keys, sort=False)
-    merged = table[table.subset == MERGED].groupby(keys, sort=False)[["total", "bias", "variance"]].mean()
-    summary = single[["total", "bias", "variance"]].mean()
+    errors, pairs = ["total", "bias", "variance"], ["n_pairs", "n_all_pairs"]
+    subsets = table[table.subset != MERGED]
+    known = subsets.total.notna()
+    single = subsets.assign(
+        left_out=~known,
+        n_pairs=subsets.n_pairs.where(known),
+        fewer=known & (subsets.n_pairs < subsets.n_all_pairs),
+        note=subsets.note.where(~known),
+    ).groupby(keys, sort=False)
+    merged = table[table.subset == MERGED].groupby(keys, sort=False)[errors + pairs].mean()
+    summary = single[errors + pairs].mean()
     summary.insert(0, "n_subsets", single.total.count())
+    summary.insert(1, "n_left_out", single.left_out.sum())
     summary["total_sd"] = single.total.std(ddof=1)
-    return summary.join(merged.add_prefix("merged_")).reset_index()
+    summary["n_fewer"] = single.fewer.sum()
+    summary = summary.join(merged.add_prefix("merged_"))
+    summary["note"] = single.note.agg(most_common)
+    return summary.reset_index()
 
 
 def _observe(network, source, neurons, entry, resources):

@@ -1,7 +1,11 @@
 """What the sweeps over data share: many estimates of one recording, and a row of errors for each."""
 
 import json
+import math
 import warnings
+
+import numpy as np
+import pandas as pd
 
 from circuitbias.errors.tables import errors_of, sum_of_counts
 from circuitbias.estimators import Couplings, estimate
@@ -11,6 +15,15 @@ from circuitbias.files import DamagedFileError
 from circuitbias.memory import MemoryLimitError
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeSource
+
+LEAST_PAIRS = 20
+"""Fewest pairs (directed) of which an error is given.
+
+A scale is fitted first, which takes one of the numbers that the error is about. Many methods give both
+directions of a pair the same coupling: 20 directed pairs are then 10 numbers, and with 9 left the error is
+too small by 1 - sqrt(9 / 10) = 5 %, hardly more than what counts as agreement. Two neurons have a single
+number: their error would always be 0.
+"""
 
 
 def try_estimate(entry: dict, source: SpikeSource, network: Network, resources: dict):
@@ -63,9 +76,65 @@ def described(name: str, entry: dict) -> dict:
     }
 
 
-def error_row(network: Network, couplings: Couplings | None, n_spikes: int, note: str) -> dict:
-    """Columns of an estimate's errors, or ``note`` alone where there is none."""
-    row = {"n_spikes": n_spikes}
+def error_row(
+    network: Network,
+    couplings: Couplings | None,
+    n_spikes: int,
+    note: str,
+    n_observed: int | None = None,
+) -> dict:
+    """Columns of an estimate's errors, or NaN and the reason.
+
+    Parameters
+    ----------
+    network : Network
+    couplings : Couplings or None
+        Between all neurons of the network, NaN where there is none.
+    n_spikes : int
+    note : str
+        Of the estimate, as from `try_estimate`.
+    n_observed : int, optional
+        Neurons that could be seen. Default: all.
+
+    Returns
+    -------
+    dict
+        ``n_spikes``; the columns of `errors_of`, NaN for fewer pairs than `LEAST_PAIRS`; ``n_all_pairs``,
+        the pairs that there are between the neurons that could be seen; ``n_counts`` (see `sum_of_counts`);
+        ``note``, with the reason of an error that is not there.
+    """
+    n = n_observed or network.n_neurons
+    found = couplings or Couplings(np.full((network.n_neurons,) * 2, np.nan))
+    errors = errors_of(network, found)
+    reasons = [note] if note else []
     if couplings is not None:
-        row |= errors_of(network, couplings) | {"n_counts": sum_of_counts(couplings, n_spikes)}
-    return row | {"note": note}
+        if errors["n_pairs"] < LEAST_PAIRS:
+            reasons.append(
+                f"{errors['n_pairs']} pairs are too few for an error: {LEAST_PAIRS} or more are needed"
+            )
+            errors = dict.fromkeys(errors, math.nan) | {"n_pairs": errors["n_pairs"]}
+        elif math.isnan(errors["total"]):
+            reasons.append("no scale brings the couplings to the true weights: one of them is 0 throughout")
+    return (
+        {"n_spikes": n_spikes}
+        | errors
+        | {
+            "n_all_pairs": n * (n - 1),
+            "n_counts": math.nan if couplings is None else sum_of_counts(couplings, n_spikes),
+            "note": "; ".join(reasons),
+        }
+    )
+
+
+def with_reasons(table: pd.DataFrame) -> pd.DataFrame:
+    """Table of errors with the columns ``n_all_pairs`` (NaN) and ``note``, if it lacks them."""
+    return table.assign(
+        n_all_pairs=table.get("n_all_pairs", math.nan),
+        note=table.get("note", pd.Series("", table.index)),
+    )
+
+
+def most_common(notes: pd.Series) -> str:
+    """Most frequent of the notes of some rows; empty if none has one."""
+    notes = notes.fillna("")  # as an empty text is read from a table
+    return str(notes[notes != ""].mode().get(0, ""))
