@@ -305,8 +305,9 @@ def volumes():
     summary = summary.assign(
         slope=-0.9, slope_low=-1.1, slope_high=-0.8, log10_intercept=4.0, error_level=0.3
     )
-    summary["demand_from"] = ["data", "beyond", "never", "below"] * 2
+    summary["demand_from"] = ["data", "beyond", "never", "below", "data", "beyond", "above", "below"]
     summary["log10_demand"] = [5.0, 7.0, np.nan, np.nan] * 2
+    summary["log10_bound"] = [np.nan, np.nan, np.nan, 4.0, np.nan, np.nan, 6.0, 4.5]
     return table, summary
 
 
@@ -349,16 +350,44 @@ def test_volume_curves_fits_and_demand(volumes):
     np.testing.assert_allclose(shown, paper[paper.quantity == "volume_slope"][["r", "published"]])
     np.testing.assert_allclose(series(numbers, "g", "glm")[["y", "low", "high"]], [[-0.9, -1.1, -0.8]] * 4)
     demand = panel(figure, "h")
-    (shown,) = open_markers(demand)
-    np.testing.assert_allclose(shown, [[0.005, 10**6.5], [0.01, 10**5.5]])
+    shown = np.concatenate(open_markers(demand))  # bounds, and the paper's
+    published = [[0.005, 10**6.5], [0.01, 10**5.5]]
+    np.testing.assert_allclose(shown, [[0.025, 1e4], [0.02, 1e6], [0.025, 10**4.5], *published])
+    assert series(numbers, "h", "mpf, at least")[["x", "y"]].to_numpy().tolist() == [[0.02, 6.0]]
+    assert series(numbers, "h", "mpf, at most")[["x", "y"]].to_numpy().tolist() == [[0.025, 4.5]]
     assert "0.3" in demand.get_title(loc="left")
-    assert {text.get_text() for text in demand.texts} == {"never", "with less"}
-    at_the_edge = {
-        line.get_marker(): line.get_xdata().tolist()
-        for line in demand.lines
-        if line.get_transform() == demand.get_xaxis_transform()
+    assert {text.get_text() for text in demand.texts} == {"never"}
+    never = [line for line in demand.lines if line.get_transform() == demand.get_xaxis_transform()]
+    assert {line.get_marker(): line.get_xdata().tolist() for line in never if len(line.get_xdata())} == {
+        "^": [0.02]
     }
-    assert at_the_edge == {"^": [0.02], "v": [0.025]}
+    told = words(figure)
+    assert "at least so many (a bound)" in told and "at most so many (a bound)" in told
+    assert not any("of the pairs" in text for text in told)
+
+
+def test_errors_over_fewer_pairs_are_crossed_out_and_counted(volumes):
+    """A neuron is silent in one window at r = 0.01, and in all of them at 0.02."""
+    table, summary = volumes
+    table = table.assign(n_pairs=9900, n_all_pairs=9900)
+    table.loc[table.r == 0.02, "n_pairs"] = 9702
+    lost = (table.r == 0.005) & (table.fraction == 0.1) & (table.window == 7) & (table.estimator == "glm")
+    table.loc[lost, "n_pairs"] = 9506
+    figure, numbers = data_volume.draw(table, summary)
+    (x,) = table.n_counts[lost]
+    crossed = series(numbers, "a", "glm, r = 0.005, over fewer pairs")
+    assert crossed[["x", "y"]].to_numpy().tolist() == [[x, table.total[lost].item()]]
+    mean = series(numbers, "a", "glm, r = 0.005, mean").set_index("x").y
+    kept = (table.r == 0.005) & (table.fraction == 0.1) & (table.window == 0) & (table.estimator == "glm")
+    assert mean[1e5] == pytest.approx(table.total[kept].item())  # the other window alone
+    assert len(series(numbers, "a", "glm, r = 0.02, over fewer pairs")) == 6
+    assert len(series(numbers, "a", "glm, r = 0.02, mean")) == 3  # all alike
+    assert series(numbers, "d", "mpf, r = 0.005, over fewer pairs").empty
+    assert "over fewer pairs" in words(figure)
+    told = figure.get_suptitle().replace("\n", " ")
+    assert told.startswith(
+        "13 of 48 errors are over 96 to 98 % of the pairs that there are, at r = 0.005, 0.02"
+    )
 
 
 def test_volumes_where_bias_and_variance_are_not_told_apart(volumes):
@@ -389,7 +418,7 @@ def test_no_more_rows_than_fit_on_a_page_but_the_demand_of_all(volumes):
     assert figure.get_figheight() * 25.4 < 300
     demand = next(axes for axes in figure.axes if "spikes for" in axes.get_title(loc="left"))
     letter = demand.get_title(loc="left")[9]
-    assert sorted(numbers[numbers.panel == letter].series.unique()) == many
+    assert {name.split(",")[0] for name in numbers[numbers.panel == letter].series} == set(many)
 
 
 # Observed neurons
@@ -425,6 +454,22 @@ def test_errors_of_the_observed_with_the_merged_and_the_half(observed):
     assert panel(figure, "d").get_title(loc="left").endswith("6 observed")
 
 
+def test_subsets_over_fewer_pairs_are_crossed_out(observed):
+    table, summary = observed
+    pairs = summary.n_observed * (summary.n_observed - 1)
+    summary = summary.assign(n_pairs=pairs, n_all_pairs=pairs, merged_n_pairs=132, merged_n_all_pairs=132)
+    assert partial_observation.draw(table, summary)[0].get_suptitle() == ""
+    where = (summary.estimator == "glm") & (summary.r == 0.01) & (summary.n_observed == 12)
+    summary.loc[where, "n_pairs"] = 121  # the mean over subsets, one of which has a silent neuron
+    figure, numbers = partial_observation.draw(table, summary)
+    crossed = series(numbers, "a", "glm, r = 0.01, over fewer pairs")
+    assert crossed[["x", "y"]].to_numpy().tolist() == [[12, summary.total[where].item()]]
+    assert "over fewer pairs" in words(figure)
+    assert "1 of 60 errors are over 91.7 %" in figure.get_suptitle()
+    figure, _ = partial_observation.draw(table, summary.assign(merged_n_pairs=99))
+    assert "19 of 60 errors are over 75 to 91.7 %" in figure.get_suptitle()
+
+
 def test_without_a_half_or_without_bias(observed):
     table, summary = observed
     _, numbers = partial_observation.draw(table[:0], summary)
@@ -447,6 +492,7 @@ def test_a_size_that_nothing_could_be_estimated_at(observed):
 
 def test_bins_are_in_milliseconds_and_published_ones_at_their_width():
     table = with_errors(grid(estimator=["mpf", "glm"], r=[0.005], bin_steps=[100, 25, 200], seed=[1, 2]))
+    table["bin_ms"] = 0.1 * table.bin_steps
     paper = pd.concat(
         [
             comparison(grid(quantity=["total", "bias", "variance"], estimator=["mpf"], r=[0.005])).assign(
@@ -465,12 +511,34 @@ def test_bins_are_in_milliseconds_and_published_ones_at_their_width():
         np.testing.assert_allclose(shown, [[2.5, 0.025], [10.0, 0.1]])
         np.testing.assert_allclose(series(numbers, letter, "mpf, expected").y, 0.2)
     assert "published" in words(figure)  # of which data is not said
-    slower, _ = bin_width.draw(table.assign(n_spikes=5e6), dt_ms=1.0)
-    assert max(line.get_xdata().max() for line in panel(slower, "a").lines) == 200
+
+
+def test_the_axis_of_the_bins_follows_the_time_step_of_the_model():
+    table = with_errors(grid(estimator=["mpf"], r=[0.005], bin_steps=[100, 25, 200]))
+    table = table.assign(n_spikes=5e6, bin_ms=0.05 * table.bin_steps)
+    paper = comparison(grid(quantity=["total"], estimator=["mpf"], r=[0.005]))
+    _, numbers = bin_width.draw(table, comparison=paper.assign(condition="bins of 100 steps"))
+    assert series(numbers, "a", "mpf").x.tolist() == [1.25, 5.0, 10.0]
+    assert series(numbers, "a", "mpf, published").x.tolist() == [5.0]
+
+
+def test_bins_whose_errors_are_over_fewer_pairs():
+    table = with_errors(grid(estimator=["mpf"], r=[0.005], bin_steps=[100, 25], seed=[1, 2]))
+    table = table.assign(n_spikes=5e6, bin_ms=0.1 * table.bin_steps, n_pairs=[90, 90, 80, 90], n_all_pairs=90)
+    figure, numbers = bin_width.draw(table)
+    crossed = series(numbers, "b", "mpf, over fewer pairs")
+    assert crossed[["x", "y"]].to_numpy().tolist() == [[2.5, table.bias[2]]]
+    assert "over fewer pairs" in words(figure)
+    assert figure.get_suptitle().startswith("1 of 4 errors are over 88.9 % of the pairs that there are, at r")
+    whole, _ = bin_width.draw(table.assign(n_pairs=72))
+    assert whole.get_suptitle().startswith("All errors are over 80 % of the pairs that there are: others")
+    unknown = table.assign(total=[1.0, 1.0, np.nan, 1.0])  # a point that is not there
+    assert bin_width.draw(unknown)[0].get_suptitle() == ""
 
 
 def test_a_row_of_panels_a_strength_at_most_three():
     table = with_errors(grid(estimator=["mpf"], r=[0.005, 0.01, 0.015, 0.02], bin_steps=[50, 100]))
+    table["bin_ms"] = 0.1 * table.bin_steps
     figure, numbers = bin_width.draw(table.assign(n_spikes=5e6, variance=np.nan))
     assert sorted(numbers.panel.unique()) == list("abcdef")
     assert [panel(figure, letter).get_ylabel() for letter in "ace"] == [

@@ -18,21 +18,19 @@ def draw(
     table: pd.DataFrame,
     summary: pd.DataFrame | None = None,
     comparison: pd.DataFrame | None = None,
-    dt_ms: float = 0.1,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure.
 
     Parameters
     ----------
     table : DataFrame
-        As from `circuitbias.experiments.bin_width.run`, with columns r and seed. A row of panels a strength;
-        of more than three the lowest, a middle and the highest one.
+        As from `circuitbias.experiments.bin_width.run`, with columns r and seed. Its ``bin_ms`` is in the
+        model's own time step. A row of panels a strength; of more than three the lowest, a middle and the
+        highest one.
     summary : None
         Not used.
     comparison : DataFrame, optional
         Published numbers beside ours: rows with a condition such as "bins of 100 steps".
-    dt_ms : float, optional
-        Length of a step.
 
     Returns
     -------
@@ -63,10 +61,11 @@ def draw(
         )
     ]
     for axes, letter, quantity, r in panels:
-        _ours(axes, numbers, letter, quantity, r, table, styles, dt_ms)
+        _ours(axes, numbers, letter, quantity, r, table, styles)
+    step_ms = (table.bin_ms / table.bin_steps).iloc[0]
     for axes, letter, quantity, r in panels:
         rows = theirs[(theirs.quantity == quantity) & np.isclose(theirs.r.astype(float), r)]
-        _theirs(axes, numbers, letter, rows, styles, dt_ms)
+        _theirs(axes, numbers, letter, rows, styles, step_ms)
     for axes in grid.flat:
         shared.log_errors(axes)
     for axes in grid[-1]:
@@ -74,29 +73,30 @@ def draw(
     for axes, r in zip(grid[:, 0], strengths, strict=True):
         axes.set_ylabel(f"error, r = {r:g}")
     handles = [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
-    handles += shared.published_handles(theirs, table.n_spikes)
+    handles += shared.published_handles(theirs, table.n_spikes) + shared.fewer_handles(table)
+    shared.say_pairs(figure, table)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))
     return figure, numbers.table()
 
 
-def _ours(axes, numbers, letter, quantity, r, table, styles, dt_ms):
+def _ours(axes, numbers, letter, quantity, r, table, styles):
     first_row = axes.get_subplotspec().is_first_row()
     axes.set_title(style.lettered(letter, _TITLES[quantity] if first_row else ""))
     for name, look in styles.items():
-        over_seeds = table[(table.estimator == name) & (table.r == r)].groupby("bin_steps")[quantity]
-        rows = over_seeds.agg(["mean", "min", "max"]).dropna()
-        x = dt_ms * rows.index
-        axes.vlines(x, rows["min"], rows["max"], color=look["color"], linewidth=1.0)
-        axes.plot(x, rows["mean"], **look)
-        numbers.add(letter, name, x, rows["mean"], rows["min"], rows["max"])
+        here = table[(table.estimator == name) & (table.r == r)]
+        rows = here.groupby("bin_ms")[quantity].agg(["mean", "min", "max"]).dropna()
+        axes.vlines(rows.index, rows["min"], rows["max"], color=look["color"], linewidth=1.0)
+        axes.plot(rows.index, rows["mean"], **look)
+        numbers.add(letter, name, rows.index, rows["mean"], rows["min"], rows["max"])
+        shared.mark_fewer(axes, numbers, letter, name, here, "bin_ms", quantity)
     axes.set_yscale("log")
     axes.margins(y=0.08)
 
 
-def _theirs(axes, numbers, letter, rows, styles, dt_ms):
+def _theirs(axes, numbers, letter, rows, styles, step_ms):
     if rows.empty:
         return
     steps = rows.condition.str.extract(r"bins of (\d+)")[0].astype(float)
-    rows = rows.assign(width_ms=dt_ms * steps).sort_values("width_ms")
+    rows = rows.assign(width_ms=step_ms * steps).sort_values("width_ms")
     for name, points in rows.groupby("estimator", sort=False):
         shared.draw_published(axes, numbers, letter, name, points.width_ms, points, styles[name])

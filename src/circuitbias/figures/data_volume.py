@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter
 
-from circuitbias.experiments.data_volume import with_noise
+from circuitbias.experiments.data_volume import complete_windows, with_noise
 from circuitbias.figures import shared, style
 
 MOST_ESTIMATORS = 4
@@ -73,7 +73,8 @@ def draw(
     n_published = len(slopes_published) + len(demand_published) + len(totals_published)
     for axes in (slopes, demand):
         axes.set_xlim(0, 1.05 * summary.r.max())
-    _legend(legend, styles, colors, n_published, summary)
+    _legend(legend, styles, colors, n_published, summary, table)
+    shared.say_pairs(figure, known)
     return figure, numbers.table()
 
 
@@ -85,7 +86,9 @@ def _titled(axes, letter, title):
 def _totals(axes, numbers, letter, name, here, colors):
     for r, color in colors.items():
         windows = here[here.r == r].sort_values("n_counts")
-        means = windows.groupby("fraction")[["n_counts", "total", "bias"]].mean().sort_values("n_counts")
+        means = _complete(windows).groupby("fraction")[["n_counts", "total", "bias"]].mean()
+        means = means.sort_values("n_counts")
+        shared.mark_fewer(axes, numbers, letter, f"{name}, r = {r:g}", windows, "n_counts", "total")
         axes.plot(windows.n_counts, windows.total, ".", color=color, markeredgewidth=0, alpha=0.6)
         axes.plot(means.n_counts, means.total, color=color)
         numbers.add(letter, f"{name}, r = {r:g}, windows", windows.n_counts, windows.total)
@@ -97,6 +100,11 @@ def _totals(axes, numbers, letter, name, here, colors):
     shared.volume_axis(axes.xaxis)
     axes.set_ylabel("error relative to $W_0$")
     shared.log_errors(axes)
+
+
+def _complete(windows):
+    """Windows whose errors are over the most pairs: the same that the summary is of."""
+    return complete_windows(windows) if "n_pairs" in windows else windows
 
 
 def _published_totals(axes, numbers, letter, name, rows, colors):
@@ -187,30 +195,29 @@ def _slopes(axes, numbers, letter, summary, theirs, styles):
 
 def _demand(axes, numbers, letter, summary, theirs, styles):
     axes.set_yscale("log")
-    told = set()
+    anywhere = False
     for name, look in styles.items():
         rows = summary[summary.estimator == name].sort_values("r")
         axes.plot(rows.r, 10**rows.log10_demand, **look)
+        for origin, marker in _BOUNDS.items():
+            bound = rows[(rows.demand_from == origin) & rows.log10_bound.notna()]
+            axes.plot(bound.r, 10**bound.log10_bound, **look | style.OPEN | {"marker": marker})
+            if len(bound):
+                numbers.add(letter, f"{name}, {_WORDS[origin]}", bound.r, bound.log10_bound)
         beyond = rows[rows.demand_from == "beyond"]
         axes.plot(beyond.r, 10**beyond.log10_demand, **look | _beyond(look["color"]))
-        for origin, (height, marker) in _OFF_THE_SCALE.items():
-            off = rows[rows.demand_from == origin]
-            axes.plot(
-                off.r,
-                np.full(len(off), height),
-                **look | {"marker": marker, "linestyle": ""},
-                transform=axes.get_xaxis_transform(),
-            )
-            told |= {origin} if len(off) else set()
+        never = rows[rows.demand_from == "never"]
+        place = {"transform": axes.get_xaxis_transform()}
+        axes.plot(never.r, np.full(len(never), _TOP), **look | {"marker": "^", "linestyle": ""}, **place)
+        anywhere |= len(never) > 0
         numbers.add(letter, name, rows.r, rows.log10_demand)
         paper = theirs[theirs.estimator == name].sort_values("r")
         if len(paper):
             axes.plot(paper.r, 10**paper.published, **look | style.OPEN)
             numbers.add(letter, f"{name}, published", paper.r, paper.published)
     axes.margins(y=0.2)
-    for origin in told:
-        place = {"transform": axes.transAxes, "va": "center", "color": style.TRUTH}
-        axes.text(0.03, _OFF_THE_SCALE[origin][0], _WORDS[origin], **place)
+    if anywhere:
+        axes.text(0.03, _TOP, "never", transform=axes.transAxes, va="center", color=style.TRUTH)
     shared.strength_axis(axes)
 
 
@@ -219,11 +226,12 @@ def _beyond(color):
     return {"markerfacecolor": style.tint(color, 0.35), "linestyle": ""}
 
 
-_OFF_THE_SCALE = {"never": (0.95, "^"), "below": (0.05, "v")}
-_WORDS = {"never": "never", "below": "with less"}
+_TOP = 0.95
+_BOUNDS = {"above": "^", "below": "v"}
+_WORDS = {"above": "at least", "below": "at most"}
 
 
-def _legend(axes, styles, colors, n_published, summary):
+def _legend(axes, styles, colors, n_published, summary, table):
     axes.axis("off")
     handles = [Line2D([], [], color=color, label=f"r = {r:g}") for r, color in colors.items()]
     handles.append(
@@ -234,6 +242,11 @@ def _legend(axes, styles, colors, n_published, summary):
     if summary.demand_from.eq("beyond").any():
         label = "predicted beyond the data"
         handles.append(Line2D([], [], marker="o", markeredgewidth=0.0, label=label, **_beyond(style.INK)))
+    for origin, marker in _BOUNDS.items():
+        if summary.demand_from.eq(origin).any():
+            label = f"{_WORDS[origin]} so many (a bound)"
+            handles.append(Line2D([], [], color=style.INK, label=label, **style.OPEN | {"marker": marker}))
+    handles += shared.fewer_handles(table)
     if n_published:
         handles.append(Line2D([], [], color=style.INK, marker="o", label="published", **style.OPEN))
     axes.legend(handles=handles, loc="center left")

@@ -77,7 +77,9 @@ def draw(
         shared.volume_axis(grid[-1, -1].xaxis)
     for axes in grid.flat:
         shared.log_errors(axes)
-    _legend(figure, colors, len(half) > 0)
+    merged = summary.filter(like="merged_").rename(columns=lambda name: name.removeprefix("merged_"))
+    shared.say_pairs(figure, pd.concat([summary, merged.assign(r=summary.r), half], ignore_index=True))
+    _legend(figure, colors, len(half) > 0, shared.fewer_handles(summary))
     return figure, numbers.table()
 
 
@@ -91,9 +93,11 @@ def _subsets(axes, numbers, letter, name, quantity, rows, colors):
             if r in banded:
                 axes.fill_between(here.n_observed, low, high, color=color, alpha=0.2, linewidth=0)
         axes.plot(here.n_observed, here[quantity], ".-", color=color)
+        subsets = f"{name}, r = {r:g}"
+        shared.mark_fewer(axes, numbers, letter, subsets, here, "n_observed", quantity)
         merged = here[f"merged_{quantity}"]
         axes.plot(here.n_observed, merged, "--", color=color, linewidth=0.9)
-        numbers.add(letter, f"{name}, r = {r:g}", here.n_observed, here[quantity], low, high)
+        numbers.add(letter, subsets, here.n_observed, here[quantity], low, high)
         numbers.add(letter, f"{name}, r = {r:g}, merged", here.n_observed, merged)
     axes.set_yscale("log")
     axes.set_xlim(0, None)
@@ -110,10 +114,11 @@ def _half(axes, numbers, letter, name, rows, colors):
     axes.set_yscale("log")
 
 
-def _legend(figure, colors, with_half):
+def _legend(figure, colors, with_half, more):
     handles = [Line2D([], [], color=color, marker=".", label=f"r = {r:g}") for r, color in colors.items()]
     thin = {"color": style.INK, "linewidth": 0.9}
     handles.append(Line2D([], [], linestyle="--", label="merged estimate", **thin))
     if with_half:
         handles.append(Line2D([], [], linestyle=":", label="bias of the half", **thin))
+    handles += more
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), _IN_A_ROW))
