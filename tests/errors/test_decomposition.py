@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuitbias.errors import circulant_errors, fit_scale, offset_profile, seed_errors
+from circuitbias.errors import circulant_errors, fit_scale, offset_profile, seed_errors, total_error
 
 NAN = math.nan
 # W[i, i+1] = 1, W[i, i+2] = 2: the two offsets differ, so orientation matters
@@ -156,12 +156,19 @@ def test_wrong_input_is_refused():
 
 
 def test_seed_errors_by_hand():
-    # two seeds, W +- E with E orthogonal to W: the mean is W, so scale 1 and no bias;
-    # unbiased variance of (+e, -e) is 2 e^2
-    weights = np.array([[0.0, 1], [2, 0]])
-    noise = np.array([[0.0, 2], [-1, 0]])
+    # two seeds, W +- E with E orthogonal to W and as large: each has the scale 1/2, deviations -W/2 +- E/2,
+    # total² = 1/2; their product is shrinkage alone, (1 - 1/2)²; unbiased variance of (+e, -e)/2 is e²/2
+    weights = np.array([[0.0, 1, 0], [2, 0, 0], [0, 0, 0]])
+    noise = np.array([[0.0, 2, 0], [-1, 0, 0], [0, 0, 0]])
     errors = seed_errors(weights, [weights + noise, weights - noise])
-    assert as_array(errors) == pytest.approx([1, 0, math.sqrt(2), 0])
+    assert errors.scale == pytest.approx(0.5)
+    assert errors.total**2 == pytest.approx(0.5)
+    assert errors.variance**2 == pytest.approx(0.5)
+    assert errors.bias**2 == pytest.approx(0.0, abs=1e-12)  # 1/4 - 1/4: the noises happen to be opposite
+    # noises orthogonal to each other, too: nothing but shrinkage in the product
+    other = np.array([[0.0, 0, math.sqrt(5)], [0, 0, 0], [0, 0, 0]])
+    errors = seed_errors(weights, [weights + noise, weights + other])
+    assert (errors.total**2, errors.bias**2) == (pytest.approx(0.5), pytest.approx(0.25))
     # a bias B of the same power, orthogonal to W, halves the scale: |W - (W + B)/2|^2 = 1/2
     errors = seed_errors(weights, [weights + noise] * 2)
     assert errors.scale == pytest.approx(0.5)
@@ -169,21 +176,29 @@ def test_seed_errors_by_hand():
 
 
 def test_seed_errors_leave_out_what_a_seed_missed():
-    weights = np.array([[0.0, 1], [2, 0]])
-    stack = np.array([weights, weights, 2 * weights])
-    stack[2, 1, 0] = NAN  # (0, 1) reads 1, 1, 2; (1, 0) reads 2, 2
+    weights = np.array([[0.0, 1, 1], [2, 0, 1], [1, 1, 0]])
+    stack = np.random.default_rng(1).normal(1, 0.3, (3, 3, 3)) * weights
+    stack[2, 1, 0] = stack[1, 0, 1] = stack[2, 0, 1] = NAN  # (1, 0) is seen twice, (0, 1) once
     errors = seed_errors(weights, stack)
-    k = (4 / 3 + 4) / (16 / 9 + 4)
-    norm2 = 3 * 1 + 2 * 4
-    assert errors.scale == pytest.approx(k)
-    bias2 = 3 * (k * 4 / 3 - 1) ** 2 + 2 * (2 * k - 2) ** 2
-    assert errors.bias**2 == pytest.approx(bias2 / norm2)
-    assert errors.variance**2 == pytest.approx(3 * k**2 * (1 / 3) / norm2)
+    totals, scales = zip(
+        *[(total_error(weights, one), fit_scale(weights, one)) for one in stack], strict=True
+    )
+    assert errors.scale == pytest.approx(np.mean(scales))
+    assert errors.total**2 == pytest.approx(np.mean(np.square(totals)))
+    bias2 = variance2 = 0
+    for i, j in [(0, 2), (1, 0), (1, 2), (2, 0), (2, 1)]:
+        seen = [k * one[i, j] - weights[i, j] for k, one in zip(scales, stack, strict=True)]
+        seen = [d for d in seen if not math.isnan(d)]
+        bias2 += np.mean([a * b for p, a in enumerate(seen) for q, b in enumerate(seen) if p != q])
+        variance2 += np.var(seen, ddof=1)
+    norm2 = 1 + 4 + 1 + 1 + 1
+    assert errors.bias**2 == pytest.approx(max(bias2, 0) / norm2)
+    assert errors.variance**2 == pytest.approx(variance2 / norm2)
 
 
 def test_seed_errors_find_known_bias_and_spread():
     rng = np.random.default_rng(0)
-    n, n_seeds, noise, bias = 30, 50, 0.5, 0.3
+    n, n_seeds, noise, bias = 30, 5, 0.5, 0.3
     weights = rng.normal(size=(n, n))
     shift = rng.normal(size=(n, n))
     np.fill_diagonal(weights, 0)
@@ -191,12 +206,12 @@ def test_seed_errors_find_known_bias_and_spread():
     shift -= weights * (weights * shift).sum() / (weights**2).sum()
     shift *= bias * np.linalg.norm(weights) / np.linalg.norm(shift)
     sigma = noise * np.linalg.norm(weights) / math.sqrt(n * (n - 1))
-    errors = seed_errors(weights, weights + shift + sigma * rng.normal(size=(n_seeds, n, n)))
-    k = 1 / (1 + bias**2 + noise**2 / n_seeds)  # the scale of the mean estimate
-    # 43 500 independent entries: the relative standard error of the variance is 0.34 %; the bias
-    # adds to that the overlap of the mean noise with W and B, here below 1 %: four of those
-    assert errors.variance == pytest.approx(k * noise, rel=0.02)
-    expected = math.sqrt((1 - k) ** 2 + k**2 * (bias**2 + noise**2 / n_seeds))
-    assert errors.bias == pytest.approx(expected, rel=0.04)
-    ratio = (n_seeds - 1) / n_seeds
-    assert errors.total**2 == pytest.approx(errors.bias**2 + ratio * errors.variance**2)
+    stack = weights + shift + sigma * rng.normal(size=(n_seeds, n, n))
+    errors = seed_errors(weights, stack)
+    k = 1 / (1 + bias**2 + noise**2)  # the scale of a single estimate
+    # 3480 independent entries: the relative standard error of the variance is 1.2 %; four of those. The bias
+    # has <W + B, e> besides, of relative size 2 noise / sqrt(870 * 5) / bias
+    assert errors.variance == pytest.approx(k * noise, rel=0.05)
+    assert errors.bias == pytest.approx(math.sqrt((1 - k) ** 2 + k**2 * bias**2), rel=0.12)
+    assert errors.total**2 == pytest.approx(errors.bias**2 + errors.variance**2)
+    assert errors.total**2 == pytest.approx(np.mean([total_error(weights, one) ** 2 for one in stack]))

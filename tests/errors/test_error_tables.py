@@ -114,7 +114,10 @@ def test_error_table_of_another_network(asymmetric):
     (row,) = error_table(asymmetric, [couplings]).to_dict("records")
     assert row["total"] == total_error(asymmetric.weights, couplings.values)
     assert row["scale"] == fit_scale(asymmetric.weights, couplings.values)
-    assert all(math.isnan(row[name]) for name in ("bias", "variance", "bias_proportion", *OLDER))
+    assert all(
+        math.isnan(row[name]) for name in ("bias", "variance", "bias_proportion", "bias_corrected", *OLDER)
+    )
+    assert row["split_by"] == "nothing"
     assert row["roc_auc"] == detection_scores(asymmetric.weights, couplings.values)["roc_auc"]
 
 

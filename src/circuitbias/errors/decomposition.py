@@ -1,9 +1,9 @@
 """How far couplings are from the true weights, split into bias and variance.
 
 An estimate is known up to a factor only, so one scale is fitted first (least squares). What is then
-left over is split by averaging over *realisations* of the same true weight: in a circulant network
-the N rows are realisations of one profile; in any network, repeated recordings (seeds) are.
-Definitions: Das & Fiete 2020, doi:10.1038/s41593-020-0699-2.
+left over is split by averaging over *realisations* of the same true weight: in a network whose
+positions are equivalent the N rows are realisations of one profile; in any network, repeated recordings
+(`circuitbias.errors.repeated`) are. Definitions: Das & Fiete 2020, doi:10.1038/s41593-020-0699-2.
 """
 
 import math
@@ -142,6 +142,27 @@ def circulant_errors(weights, couplings, scale=None):
     ValueError
         If shapes do not match or the weights are not circulant (use `seed_errors` for those).
     """
+    targets, estimates = aligned_pairs(weights, couplings)
+    return _split(targets, estimates, fit_scale(weights, couplings) if scale is None else scale)
+
+
+def aligned_pairs(weights, couplings):
+    """Weights and couplings by row and offset, [i, d - 1] from neuron i to neuron i + d.
+
+    Parameters
+    ----------
+    weights, couplings : (n, n) array_like
+        As for `circulant_errors`.
+
+    Returns
+    -------
+    targets, estimates : (n, n - 1) ndarray
+
+    Raises
+    ------
+    ValueError
+        If shapes do not match or the weights are not circulant.
+    """
     weights, couplings = off_diagonal(weights, couplings)
     targets, estimates = _align(weights)[:, 1:], _align(couplings)[:, 1:]
     deviation = np.nan_to_num(np.abs(targets - offset_profile(weights)[1:]))
@@ -151,43 +172,7 @@ def circulant_errors(weights, couplings, scale=None):
             f"offset differ from their mean by up to {deviation.max():.3g}; "
             "split the error over repeated recordings with seed_errors instead"
         )
-    return _split(targets, estimates, fit_scale(weights, couplings) if scale is None else scale)
-
-
-def seed_errors(weights, stack):
-    r"""Split the error of repeated estimates of any network.
-
-    The realisations of a weight are its estimates from S independent recordings: bias is the error
-    of their mean, variance their unbiased spread, total the root mean squared error of one
-    estimate, so that :math:`\Delta^2 = \Delta_b^2 + \frac{S-1}{S} \Delta_v^2`.
-
-    All estimates share one scale, the one fitted to their *mean*: a scale of its own for each would
-    hide part of the spread, and the mean is shrunk least by sampling noise. Errors are therefore
-    nearer to those of infinite data than a scale fitted to one recording gives.
-
-    Parameters
-    ----------
-    weights : (n, n) array_like
-        True weights [pre, post].
-    stack : (S, n, n) array_like
-        Estimates from S >= 2 independent recordings; NaN where one could not be had.
-
-    Returns
-    -------
-    ErrorDecomposition
-        A pair observed in a single recording is given the mean variance of the others.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two estimates or shapes do not match.
-    """
-    stack = np.asarray(stack, dtype=float)
-    if stack.ndim != 3 or len(stack) < 2:
-        raise ValueError(f"stack must have shape (S >= 2, n, n), got {stack.shape}")
-    weights, mean = off_diagonal(weights, _mean(stack))
-    targets = np.broadcast_to(weights.ravel(), (len(stack), weights.size))
-    return _split(targets, stack.reshape(len(stack), -1), fit_scale(weights, mean))
+    return targets, estimates
 
 
 def offset_profile(matrix):
@@ -205,7 +190,7 @@ def offset_profile(matrix):
         offsets never observed are NaN.
     """
     matrix, _ = off_diagonal(matrix, matrix)
-    return _mean(_align(matrix))
+    return finite_mean(_align(matrix))
 
 
 def off_diagonal(weights, couplings):
@@ -222,13 +207,29 @@ def off_diagonal(weights, couplings):
     return weights, couplings
 
 
+def stacked(stack, least, name):
+    """Float array (S, n, n) of at least so many estimates, their diagonals NaN, and what is infinite too."""
+    stack = np.array(stack, dtype=float)
+    if stack.ndim != 3 or len(stack) < least or stack.shape[1] != stack.shape[2]:
+        raise ValueError(f"{name} must have shape (S >= {least}, n, n), got {stack.shape}")
+    stack[~np.isfinite(stack)] = np.nan
+    stack[:, *np.diag_indices(stack.shape[1])] = np.nan
+    return stack
+
+
+def circulant_matrix(profile):
+    """Matrix (n, n) with profile[d - 1] from neuron i to i + d, for d = 1 ... n - 1; its diagonal is NaN."""
+    i = np.arange(len(profile) + 1)
+    return np.concatenate([[np.nan], profile])[(i - i[:, None]) % len(i)]
+
+
 def _align(matrix):
     """Shift row i by -i: aligned[i, d] = matrix[i, (i + d) mod n]."""
     i = np.arange(len(matrix))
     return matrix[i[:, None], (i[:, None] + i) % len(matrix)]
 
 
-def _mean(values):
+def finite_mean(values):
     """Mean of the finite values along the first axis, NaN where there are none."""
     finite = np.isfinite(values)
     count = finite.sum(axis=0)
@@ -246,7 +247,7 @@ def _split(targets, estimates, scale):
     error = np.where(observed, scale * np.where(observed, estimates, 0) - targets, np.nan)
     count = observed.sum(axis=0)
     error, count = error[:, count > 0], count[count > 0]
-    mean = _mean(error)
+    mean = finite_mean(error)
     squares = np.nansum((error - mean) ** 2, axis=0)
 
     total = math.sqrt(np.nansum(error**2) / norm2)

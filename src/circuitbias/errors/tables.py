@@ -7,16 +7,17 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from circuitbias.errors.corrected import CorrectedErrors, blocks_corrected, rows_corrected, seeds_corrected
 from circuitbias.errors.decomposition import (
     ErrorDecomposition,
     circulant_errors,
     fit_profile_scale,
     fit_scale,
     offset_profile,
-    seed_errors,
     total_error,
 )
 from circuitbias.errors.detection import detection_scores
+from circuitbias.errors.repeated import block_errors, seed_errors
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.networks.network import Network
 
@@ -56,8 +57,7 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a run: `run_of`, `errors_of` (bias and variance are NaN unless the network is circulant: one
-        recording cannot tell them apart), ``roc_auc``, ``average_precision``, ``n_counts`` (sum of the
+        A row a run: `run_of`, `errors_of`, ``roc_auc``, ``average_precision``, ``n_counts`` (sum of the
         binned values that the method saw: fewer than spikes if binarised).
     """
     return pd.DataFrame(
@@ -72,28 +72,50 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
 
 
 def errors_of(network: Network, couplings: Couplings) -> dict:
-    """Errors of one estimate in both conventions of the scale, and the pairs that have one.
+    """Errors of one estimate in both conventions of the scale, without noise, and the pairs that have one.
+
+    Bias and variance are split where rows are repetitions (positions are equivalent, and no neuron is
+    unobserved or silent), else where the estimate comes with blocks of its recording
+    (`circuitbias.estimators.estimate_with_blocks`).
 
     Returns
     -------
     dict
         The fields of `ErrorDecomposition`; ``scale_l1``, ``total_l1``, ``bias_l1``, ``variance_l1`` with the
-        scale of `fit_profile_scale`; ``n_pairs``. Of a network that is not circulant ``scale`` and ``total``
-        alone are not NaN.
+        scale of `fit_profile_scale`, of circulant weights; ``n_pairs``; ``split_by``: what bias and variance
+        are split by, "rows", "blocks" or "nothing", and then they are NaN; and the fields of
+        `CorrectedErrors` as `corrected_columns`.
     """
     weights, values = network.dense_weights(), couplings.values
+    unknown = (math.nan,) * 3
+    errors = ErrorDecomposition(fit_scale(weights, values), total_error(weights, values), *unknown)
+    older = ErrorDecomposition(math.nan, math.nan, *unknown)
     if network.circulant:
-        errors = circulant_errors(weights, values)
         older = circulant_errors(weights, values, fit_profile_scale(weights, values))
-    else:
-        unknown = (math.nan,) * 5
-        errors = ErrorDecomposition(fit_scale(weights, values), total_error(weights, values), *unknown[:3])
-        older = ErrorDecomposition(*unknown)
+    corrected, split_by = CorrectedErrors(), "nothing"
+    if network.equivalent_positions and np.isfinite(values).any(axis=1).all():
+        split_by = "rows"
+        errors, corrected = circulant_errors(weights, values), rows_corrected(weights, values)
+    elif "blocks" in couplings.arrays:
+        split_by = "blocks"
+        corrected = blocks_corrected(weights, values, couplings.arrays["blocks"])
+        errors = block_errors(weights, values, corrected)
+    if split_by != "rows":
+        older = ErrorDecomposition(older.scale, older.total, *unknown)
     return (
         vars(errors)
         | {f"{name}_l1": getattr(older, name) for name in ("scale", "total", "bias", "variance")}
-        | {"n_pairs": int(np.isfinite(values).sum())}
+        | {"n_pairs": int(np.isfinite(values).sum()), "split_by": split_by}
+        | corrected_columns(corrected)
     )
+
+
+def corrected_columns(corrected: CorrectedErrors) -> dict:
+    """Fields of `CorrectedErrors` as columns: ``bias_corrected``, ``bias_corrected_se``, ..."""
+    return {
+        f"{name.removesuffix('_se')}_corrected{'_se' * name.endswith('_se')}": value
+        for name, value in vars(corrected).items()
+    }
 
 
 def sum_of_counts(couplings: Couplings, n_spikes: int) -> float:
@@ -117,22 +139,69 @@ def repetition_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFram
     Returns
     -------
     DataFrame
-        A row for each condition with two seeds or more: `CONDITION`, ``n_seeds``, and the fields of
-        `ErrorDecomposition` by `seed_errors`.
+        A row for each condition with two seeds or more: `CONDITION`, ``n_seeds``; the fields of
+        `ErrorDecomposition` by `seed_errors`; ``n_pairs`` (least of a seed); and the columns of
+        `corrected_columns`, by `seeds_corrected`, or, where rows are repetitions, which tell more, the means
+        over seeds of what rows give (``corrected_by``: "seeds", "rows").
     """
-    stacks: dict[tuple, list] = {}
+    groups: dict[tuple, list] = {}
     for run in runs:
         key = tuple(run_of(run)[column] for column in CONDITION)
-        stacks.setdefault(key, []).append(run.values)
-    rows = [
-        dict(zip(CONDITION, key, strict=True))
-        | {"n_seeds": len(stack)}
-        | vars(seed_errors(network.dense_weights(), np.stack(stack)))
-        for key, stack in stacks.items()
-        if len(stack) > 1
-    ]
-    columns = [*CONDITION, "n_seeds", *ErrorDecomposition.__dataclass_fields__]
-    return pd.DataFrame(rows, columns=columns)
+        groups.setdefault(key, []).append(run)
+    rows = []
+    for key, group in groups.items():
+        if len(group) < 2:
+            continue
+        weights, stack = network.dense_weights(), np.stack([run.values for run in group])
+        singles = pd.DataFrame([errors_of(network, run) for run in group])
+        by_rows = singles.split_by.eq("rows").all()
+        corrected = mean_corrected(singles) if by_rows else corrected_columns(seeds_corrected(weights, stack))
+        rows.append(
+            dict(zip(CONDITION, key, strict=True))
+            | {"n_seeds": len(group)}
+            | vars(seed_errors(weights, stack))
+            | {"n_pairs": singles.n_pairs.min(), "corrected_by": "rows" if by_rows else "seeds"}
+            | corrected
+        )
+    fields = [*ErrorDecomposition.__dataclass_fields__, "n_pairs", "corrected_by"]
+    return pd.DataFrame(rows, columns=[*CONDITION, "n_seeds", *fields, *corrected_columns(CorrectedErrors())])
+
+
+def mean_corrected(singles: pd.DataFrame) -> dict:
+    """Average corrected errors of independent recordings: squares, which noise does not bias.
+
+    Parameters
+    ----------
+    singles : DataFrame
+        Columns of `corrected_columns`; rows with NaN are left out.
+
+    Returns
+    -------
+    dict
+        The same columns; the standard errors are those of the mean.
+    """
+    known = singles[singles.bias2_corrected.notna()]
+    if known.empty:
+        return corrected_columns(CorrectedErrors())
+    n = len(known)
+
+    def se(squares):
+        return math.sqrt((squares**2).sum()) / n
+
+    bias2, bias2_se = known.bias2_corrected.mean(), se(known.bias2_corrected_se)
+    variance2 = (known.variance_corrected**2).mean()
+    variance2_se = se(
+        (known.variance_corrected + known.variance_corrected_se) ** 2 - known.variance_corrected**2
+    )
+    return corrected_columns(
+        CorrectedErrors.of_squares(
+            known.scale_corrected.mean(),
+            se(known.scale_corrected_se),
+            (bias2, bias2_se),
+            (variance2, variance2_se),
+            int(known.n_pairs_corrected.min()),
+        )
+    )
 
 
 def profile_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:

@@ -31,8 +31,8 @@ class Network:
     name : str
         Short name, for file names and legends.
     circulant : bool
-        Whether W0 depends on the offset (j - i) mod n alone, the diagonal aside. Then all rows are
-        samples of one profile, which decides how errors are split into bias and variance.
+        Whether W0 depends on the offset (j - i) mod n alone, the diagonal aside. There is one mean profile
+        then; whether rows differ by noise alone, `equivalent_positions` says.
     provenance : dict
         What made it; must survive JSON.
 
@@ -76,6 +76,18 @@ class Network:
     def n_neurons(self) -> int:
         """Number of neurons n."""
         return self.weights.shape[0]
+
+    @property
+    def equivalent_positions(self) -> bool:
+        """Whether no neuron can be told from another by its place: not by weights, self-coupling or drive.
+
+        Only then are the rows of an estimate samples of one profile, and their spread is its variance. A
+        silenced neuron holds the activity in place, and rows differ by where they lie.
+        """
+        own = self.weights.diagonal()
+        return (
+            self.circulant and np.ptp(self.drive_scale) == 0 and bool(np.ptp(own) <= 1e-9 * np.abs(own).max())
+        )
 
     def dense_weights(self) -> np.ndarray:
         """Return W0 as an ordinary matrix, for what compares all pairs of neurons.

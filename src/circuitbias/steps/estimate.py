@@ -2,7 +2,7 @@
 
 import time
 
-from circuitbias.estimators import estimate
+from circuitbias.estimators import estimate, estimate_with_blocks
 from circuitbias.networks.network import Network
 from circuitbias.progress import report_line
 from circuitbias.provenance import describe
@@ -15,7 +15,11 @@ def add_arguments(parser):
     parser.add_argument("--spikes", required=True, help="spike file")
     parser.add_argument("--method", required=True, help="method, e.g. glm")
     parser.add_argument("--options", default="{}", help='JSON, e.g. {"bin_steps": 100}')
-    parser.add_argument("--network", help="network file, for methods that are an oracle of the true weights")
+    parser.add_argument(
+        "--network",
+        help="network file: shown to methods that are an oracle of the true weights; unless its positions "
+        "are equivalent, blocks of the recording are estimated, too, to tell bias from variance",
+    )
     parser.add_argument("--name", help="name of the estimator in tables and figures; default: the method")
     parser.add_argument("--memory-mb", type=float, default=1500.0)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
@@ -28,13 +32,15 @@ def run(arguments):
     if taken := sorted({"method", "source", "memory_mb", "device", "weights"} & set(options)):
         raise ValueError(f"--options must not hold {taken}: these are arguments of their own")
     spikes = SpikeFile(arguments.spikes)
+    network = Network.load(arguments.network) if arguments.network else None
+    repeated = network is None or network.equivalent_positions
     started = time.perf_counter()
-    couplings = estimate(
+    couplings = (estimate if repeated else estimate_with_blocks)(
         arguments.method,
         spikes,
         memory_mb=arguments.memory_mb,
         device=arguments.device,
-        weights=Network.load(arguments.network).dense_weights() if arguments.network else None,
+        weights=network and network.dense_weights(),
         **options,
     )
     # The log may hold a time; the result must not: its bytes follow from its input alone.
