@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from numbers import Integral
 
 import numpy as np
+from numba import njit
 
 from circuitbias.dynamics.device import simulation_device
 from circuitbias.dynamics.engines.cpu import advance
@@ -18,7 +19,9 @@ FIRST_SPIKE = "first_spike"
 EVENTS_A_SEGMENT = 2**18
 """A segment also ends with the step in which it gets more events than this."""
 
-_NEVER = 2**62
+NEVER = 2**62
+"""Steps or spikes that no recording reaches."""
+
 _SIDE_BY_SIDE = 32  # trials under way at a time: their segments alternate, whatever the number of threads
 
 
@@ -44,8 +47,8 @@ class Trial:
         self._start = 0  # step at which recording starts
         self._last_spike = -1
         self._max_silent_steps = max_silent_steps
-        self._spikes_left = n_spikes if n_spikes is not None else _NEVER
-        self._steps_left = n_steps if n_steps is not None else _NEVER
+        self._spikes_left = n_spikes if n_spikes is not None else NEVER
+        self._steps_left = n_steps if n_steps is not None else NEVER
 
     @property
     def finished(self) -> bool:
@@ -83,17 +86,16 @@ class Trial:
         )
         return done, steps[:n_events].copy(), neurons[:n_events].copy()
 
-    def _advance(self, n_steps, stop_after=_NEVER):
+    def _advance(self, n_steps, stop_after=NEVER):
         """Run and look for silences; return the events."""
         done, steps, neurons = self._run(n_steps, stop_after)
         self._step += done
         # Silences within the chunk count too: how the steps are cut must make no difference.
-        fired = np.concatenate(([self._last_spike], steps, [self._step]))
-        silences = np.diff(fired) - 1
-        longest = silences.argmax()
-        if silences[longest] >= self._max_silent_steps:
-            raise SilentNetworkError(self._silence(fired[longest] + 1, silences[longest]))
-        self._last_spike = fired[-2]
+        start, length = _longest_silence(steps, self._last_spike, self._step)
+        if length >= self._max_silent_steps:
+            raise SilentNetworkError(self._silence(start, length))
+        if len(steps):
+            self._last_spike = int(steps[-1])
         return steps, neurons
 
     def burn_in(self, burn_in, chunk_steps) -> Segment | None:
@@ -133,6 +135,18 @@ class Trial:
 
 def _is_integer(value, least) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+
+
+@njit(cache=True, nogil=True)
+def _longest_silence(steps, last_spike, end):
+    """First step and length of the longest run without a spike after ``last_spike`` and before ``end``."""
+    start, length, previous = last_spike + 1, -1, last_spike
+    for k in range(steps.size + 1):
+        step = steps[k] if k < steps.size else end
+        if step - previous - 1 > length:
+            start, length = previous + 1, step - previous - 1
+        previous = step
+    return start, length
 
 
 class Simulation:

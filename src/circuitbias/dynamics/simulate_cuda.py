@@ -11,10 +11,11 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 
 import numpy as np
+from numba import njit
 
 from circuitbias.dynamics.engines.cuda import MOST_STEPS, NEURON_BITS, DeviceTrials
 from circuitbias.dynamics.parameters import ThresholdParameters, require
-from circuitbias.dynamics.simulate import EVENTS_A_SEGMENT, Simulation, Trial
+from circuitbias.dynamics.simulate import EVENTS_A_SEGMENT, NEVER, Simulation, Trial
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment
 
@@ -79,27 +80,38 @@ def simulate_batch(
                 yield index, segment
 
 
-class _CudaTrial(Trial):
-    """A trial whose steps the device runs before they are asked for.
+@njit(cache=True, nogil=True)
+def _unpack(events, first_step, steps, neurons):
+    """Write steps and neurons of packed events, whose steps count from the first of their launch."""
+    for k in range(events.size):
+        steps[k] = first_step + (events[k] >> NEURON_BITS)
+        neurons[k] = events[k] & ((1 << NEURON_BITS) - 1)
 
-    Events are held as ``step << NEURON_BITS | neuron``, which sorts them as they are to be.
-    """
+
+class _CudaTrial(Trial):
+    """A trial whose steps the device runs before they are asked for."""
 
     def attach(self, launches):
         """Take the steps from the launches of a device."""
         self._launches = launches
-        self._events = []  # held, in pieces
-        self._n_events = 0
+        self._held = []  # events as the device packs them, launch by launch, and the launch's first step
+        self._n_held = self._n_received = 0
         self._end = 0  # steps before this one are held or have been recorded
         self._under_way = 0  # steps of launches that were not yet collected
         self._asked = 0
 
     def wanted(self, lead: int) -> int:
-        """Return how many more steps the device shall run, to have ``lead`` of them in hand."""
+        """Return how many more steps the device shall run, to have ``lead`` of them in hand, or all."""
         if self.finished:
             return 0
-        useful = max(self._asked, min(self._steps_left, lead))
+        useful = max(self._asked, min(self._steps_left, self._steps_of_spikes_left(), lead))
         return useful - (self._end + self._under_way - self._step)
+
+    def _steps_of_spikes_left(self):
+        """Steps in which the spikes that are left will come, at the rate so far and with some to spare."""
+        if not self._n_received:
+            return NEVER
+        return int(1.05 * self._spikes_left * self._end / self._n_received) + 1
 
     def launched(self, n_steps: int) -> None:
         """Take note of a launch."""
@@ -109,25 +121,37 @@ class _CudaTrial(Trial):
         """Take what a launch has come to: a launch also ends when its buffer is full."""
         self._under_way -= n_launched
         if not self.finished:
-            self._events.append(events.astype(np.int64) + (self._end << NEURON_BITS))
-            self._n_events += len(events)
+            self._held.append((events.copy(), self._end))
+            self._n_held += len(events)
+            self._n_received += len(events)
             self._end += n_done
 
     def _run(self, n_steps, stop_after):
         most = min(stop_after, EVENTS_A_SEGMENT + 1)
         self._asked = n_steps
-        while self._end < self._step + n_steps and self._n_events < most:
+        while self._end < self._step + n_steps and self._n_held < most:
             self._launches.advance()
         self._asked = 0
-        events = np.concatenate(self._events)
-        end = self._step + n_steps
-        if len(events) >= most:
-            end = min(end, int(events[most - 1] >> NEURON_BITS) + 1)
-        n_taken = np.searchsorted(events, end << NEURON_BITS)
-        self._events, self._n_events = [events[n_taken:]], len(events) - n_taken
-        events = events[:n_taken]
-        neurons = (events & ((1 << NEURON_BITS) - 1)).astype(np.int32)
-        return end - self._step, events >> NEURON_BITS, neurons
+        end = self._end_of_event(most, self._step + n_steps)
+        counts = [np.searchsorted(events, max(0, end - first) << NEURON_BITS) for events, first in self._held]
+        n_taken = sum(counts)
+        steps, neurons = np.empty(n_taken, dtype=np.int64), np.empty(n_taken, dtype=np.int32)
+        place = 0
+        for (events, first), count in zip(self._held, counts, strict=True):
+            _unpack(events[:count], first, steps[place : place + count], neurons[place : place + count])
+            place += count
+        rest = zip(self._held, counts, strict=True)
+        self._held = [(events[count:], first) for (events, first), count in rest if count < len(events)]
+        self._n_held -= n_taken
+        return end - self._step, steps, neurons
+
+    def _end_of_event(self, number, end):
+        """Step after that of a held event, counted from one; ``end`` if that is earlier or fewer are held."""
+        for events, first in self._held:
+            if number <= len(events):
+                return min(end, first + int(events[number - 1] >> NEURON_BITS) + 1)
+            number -= len(events)
+        return end
 
     def _silence(self, first_step, n_steps):
         self.h = self._launches.input_of(self)
