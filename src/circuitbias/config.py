@@ -1,15 +1,20 @@
 """Read a config: fill the defaults, check every key, and say all that is wrong at once."""
 
-import math
 import os
 from collections.abc import Iterator
-from functools import reduce
-from operator import getitem
 from pathlib import Path
 
 import yaml
 
-from circuitbias.config_schema import complete, config_reference, problem
+from circuitbias.config_schema import (
+    MOST_VALUES,
+    ConfigError,
+    complete,
+    config_reference,
+    plain,
+    problem,
+    refuse,
+)
 
 __all__ = [
     "ConfigError",
@@ -25,14 +30,6 @@ __all__ = [
 
 # Far beyond what a config needs, and far below what takes long to look at.
 _MOST_CHARACTERS = 100_000
-_MOST_VALUES = 20_000
-_DEEPEST = 20
-_MOST_LISTED = 100
-_MOST_BITS = 10_000  # Python itself prints no number with many more
-
-
-class ConfigError(ValueError):
-    """Names the full key, its value and what is allowed; one line for every problem, up to a hundred."""
 
 
 def read_config(path: str | Path) -> dict:
@@ -82,14 +79,11 @@ def load_config(source) -> dict:
     ConfigError
         Lists the problems that were found, up to a hundred.
     """
-    config = _plain(read_config(source) if isinstance(source, str | Path) else source)
+    config = plain(read_config(source) if isinstance(source, str | Path) else source)
     problems = complete(config)
     for path, line in _cross_checks(config, problems):
         problems.setdefault(path, line)
-    if problems:
-        lines = list(problems.values())
-        more = [f"... and {len(lines) - _MOST_LISTED} more"] if len(lines) > _MOST_LISTED else []
-        raise ConfigError("\n  ".join(["the config cannot be used:", *lines[:_MOST_LISTED], *more]))
+    refuse("the config cannot be used:", problems)
     return config
 
 
@@ -165,7 +159,7 @@ def _checked_size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
     A few lines of aliases of aliases stand for more values than fit into memory, so this comes first.
     """
     if id(node) not in sizes:
-        sizes[id(node)] = _MOST_VALUES + 1  # for an alias of what it lies in
+        sizes[id(node)] = MOST_VALUES + 1  # for an alias of what it lies in
         inner = node.value if isinstance(node, yaml.CollectionNode) else []
         if isinstance(node, yaml.MappingNode):
             keys = set()
@@ -178,32 +172,9 @@ def _checked_size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
                     keys.add(key.value)
             inner = [part for pair in inner for part in pair]
         sizes[id(node)] = 1 + sum(_checked_size(part, sizes) for part in inner)
-    if sizes[id(node)] > _MOST_VALUES:
-        raise ValueError(f"it has more than {_MOST_VALUES} values, those behind aliases each time")
+    if sizes[id(node)] > MOST_VALUES:
+        raise ValueError(f"it has more than {MOST_VALUES} values, those behind aliases each time")
     return sizes[id(node)]
-
-
-def _plain(config):
-    """Copy a config into plain dicts and lists, whatever mappings it came in, as far as sense goes."""
-    n_values = 0
-
-    def plain(value, depth):
-        nonlocal n_values
-        n_values += 1
-        if n_values > _MOST_VALUES or depth > _DEEPEST:
-            raise ConfigError(
-                f"the config cannot be used:\n  config: it must have at most {_MOST_VALUES} values, "
-                f"nested at most {_DEEPEST} deep"
-            )
-        if hasattr(value, "items"):
-            return {plain(key, depth + 1): plain(item, depth + 1) for key, item in value.items()}
-        if isinstance(value, list):
-            return [plain(item, depth + 1) for item in value]
-        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-            return math.inf if value > 0 else -math.inf  # no number either, but one that can be shown
-        return value
-
-    return plain(config, 0)
 
 
 def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:
@@ -214,18 +185,6 @@ def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:
         return not any(
             all(a == b for a, b in zip(bad, path, strict=False)) for bad in wrong for path in paths
         )
-
-    ordered = [(("model",), "dt_ms", "tau_ms"), (("simulation",), "trials", "n_spikes")]
-    if sound(("network",)) and config["network"]["family"] == "sparse":
-        ordered.append((("network",), "n_inputs", "n_neurons"))
-    if () not in wrong and ("estimators",) not in wrong:
-        ordered += [(("estimators", name), "far_ms", "window_ms") for name in config["estimators"]]
-    for section, low, high in ordered:
-        path = (*section, low)
-        if sound(path, (*section, high), (*section, "method")):
-            values = reduce(getitem, section, config)
-            if values.get(low) is not None and not values[low] < values[high]:
-                yield path, problem(config, path, f"must be < {high} = {values[high]}")
 
     strengths, thresholds = ("strengths",), ("thresholds",)
     examples = ("figures", "example_strengths")

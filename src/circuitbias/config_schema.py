@@ -1,16 +1,23 @@
-"""The schema of a config at work: fill defaults, read numbers, word the errors, list the keys."""
+"""The schema of a config at work: fill defaults, read numbers, word the errors, list the keys.
+
+A part of it that is given alone, in Python or on the command line, is held against the same schema
+(`checked_section`), so that every door knows the same rules and says the same words.
+"""
 
 import difflib
 import json
+import math
+import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from copy import deepcopy
 from functools import cache, reduce
 from operator import getitem
 from pathlib import Path
 
+import numpy as np
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
@@ -19,6 +26,12 @@ _STANDARD = Draft202012Validator
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 _LARGEST = sys.float_info.max
 _LONGEST_SHOWN = 500
+# Far beyond what a config needs, and far below what takes long to look at.
+MOST_VALUES = 20_000
+_DEEPEST = 20
+_MOST_LISTED = 100
+_MOST_BITS = 10_000  # Python itself prints no number with many more
+_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*|(?=\.[0-9]))(\.[0-9]*)?([eE][-+]?[0-9]+)?", re.ASCII)
 _KINDS = {
     "number": "a finite number",
     "integer": "a whole number",
@@ -26,6 +39,10 @@ _KINDS = {
     "boolean": "true or false",
     "null": "null",
 }
+
+
+class ConfigError(ValueError):
+    """Names the full key, its value and what is allowed; one line for every problem, up to a hundred."""
 
 
 @cache
@@ -43,11 +60,121 @@ def complete(config) -> dict[tuple, str]:
     dict of tuple to str
         What is wrong, by the path to it: one line with the full key, its value and what is allowed.
     """
-    problems = {}
-    for error in _validator().iter_errors(config):
-        for path, rule in _explain(error):
-            problems.setdefault(path, problem(config, path, rule))
+    problems = _problems(_validator(texts=True), config)
+    sections = {(): config} if isinstance(config, dict) else {}
+    for _ in range(2):  # sections, and the entries in them
+        sections = {
+            (*path, key): inner
+            for path, section in sections.items()
+            for key, inner in section.items()
+            if isinstance(inner, dict)
+        }
+        for path, section in sections.items():
+            _add_contradictions(problems, config, path, section)
     return problems
+
+
+def checked_section(section: str, values: Mapping, what: str) -> dict:
+    """Check a part of a config that is given alone, in Python or on the command line.
+
+    Parameters
+    ----------
+    section : str
+        The section by its keys, such as ``"network"`` or ``"experiments.bin_width"``; ``"estimators"`` stands
+        for one entry of that section.
+    values : mapping
+        What it holds; it is left unchanged. Whole numbers may be floats (``1e7``), and numbers and truth
+        values may be NumPy's; a list may be a tuple or an array of one dimension. Texts are no numbers.
+    what : str
+        The words before the problems: ``"options of glm"``.
+
+    Returns
+    -------
+    dict
+        Plain Python values with every default filled in.
+
+    Raises
+    ------
+    ConfigError
+        With all that is wrong.
+    """
+    part = schema()
+    for key in section.split("."):
+        part = part["properties"][key]
+    if section == "estimators":
+        part = part["additionalProperties"]
+    values = plain(values)
+    problems = _problems(_validator(texts=False).evolve(schema=part), values)
+    if isinstance(values, dict):
+        _add_contradictions(problems, values, (), values)
+    if len(problems) == 1:
+        raise ConfigError(f"{what}: {next(iter(problems.values()))}")
+    refuse(f"{what}:", problems)
+    return values
+
+
+def refuse(head: str, problems: dict[tuple, str]) -> None:
+    """Raise a `ConfigError` with all problems, up to a hundred, if there are any."""
+    if not problems:
+        return
+    lines = list(problems.values())
+    more = [f"... and {len(lines) - _MOST_LISTED} more"] if len(lines) > _MOST_LISTED else []
+    raise ConfigError("\n  ".join([head, *lines[:_MOST_LISTED], *more]))
+
+
+def plain(values):
+    """Copy mappings, lists, tuples, arrays and NumPy's scalars into plain dicts, lists and scalars.
+
+    Raises
+    ------
+    ConfigError
+        If there are too many of them, or nested too deep.
+    """
+    n_values = 0
+
+    def copied(value, depth):
+        nonlocal n_values
+        n_values += 1
+        if n_values > MOST_VALUES or depth > _DEEPEST:
+            raise ConfigError(
+                f"the config cannot be used:\n  config: it must have at most {MOST_VALUES} values, "
+                f"nested at most {_DEEPEST} deep"
+            )
+        if hasattr(value, "items"):
+            return {copied(key, depth + 1): copied(item, depth + 1) for key, item in value.items()}
+        if isinstance(value, os.PathLike):
+            value = os.fspath(value)
+        if isinstance(value, np.generic | np.ndarray) and value.size <= MOST_VALUES:
+            value = value.tolist()
+        if isinstance(value, list | tuple | range):
+            return [copied(item, depth + 1) for item in value]
+        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+            return math.inf if value > 0 else -math.inf  # no number either, but one that can be shown
+        return value
+
+    return copied(values, 0)
+
+
+def _problems(validator, values) -> dict[tuple, str]:
+    problems = {}
+    for error in validator.iter_errors(values):
+        for path, rule in _explain(error):
+            problems.setdefault(path, problem(values, path, rule))
+    return problems
+
+
+_RISING = (("n_inputs", "n_neurons"), ("dt_ms", "tau_ms"), ("trials", "n_spikes"), ("far_ms", "window_ms"))
+"""Keys of one section of which the first must be below the second."""
+
+
+def _add_contradictions(problems, config, path, section):
+    """Note keys that exclude each other, though each is allowed by itself."""
+    for low, high in _RISING:
+        values = [section.get(key) for key in (low, high)]
+        known = all(type(value) in (int, float) for value in values)
+        if known and problems.keys().isdisjoint({(*path, low), (*path, high)}) and not values[0] < values[1]:
+            rule = f"must be < {high} = {values[1]}"
+            problems[*path, low] = problem(config, (*path, low), rule)
 
 
 def problem(config, path: tuple, rule: str) -> str:
@@ -78,12 +205,15 @@ def config_reference() -> str:
 
 
 @cache
-def _validator():
-    """Build a validator that also fills defaults and reads numbers, and takes no nan or inf."""
+def _validator(texts: bool):
+    """Build a validator that also fills defaults and reads numbers, also from texts, and takes no nan."""
 
     def finite(kind):
         known = _STANDARD.TYPE_CHECKER
-        return lambda _, value: known.is_type(value, kind) and abs(value) <= _LARGEST
+        # Of Python's own numbers: fractions and complex ones are numbers to jsonschema, too.
+        return lambda _, value: (
+            type(value) in (int, float) and known.is_type(value, kind) and abs(value) <= _LARGEST
+        )
 
     def properties(validator, schemas, instance, parent):
         if validator.is_type(instance, "object"):
@@ -91,12 +221,12 @@ def _validator():
                 if "default" in sub:
                     instance.setdefault(key, deepcopy(sub["default"]))
                 if key in instance:
-                    instance[key] = _as_number(instance[key], sub)
+                    instance[key] = _as_number(instance[key], sub, texts)
         yield from _STANDARD.VALIDATORS["properties"](validator, schemas, instance, parent)
 
     def items(validator, sub, instance, parent):
         if validator.is_type(instance, "array"):
-            instance[:] = [_as_number(item, sub) for item in instance]
+            instance[:] = [_as_number(item, sub, texts) for item in instance]
         yield from _STANDARD.VALIDATORS["items"](validator, sub, instance, parent)
 
     def pattern(validator, regex, instance, parent):  # the standard's `$` lets a newline follow
@@ -113,13 +243,12 @@ def _validator():
     return extend(_STANDARD, checks, type_checker=checker)(schema())
 
 
-def _as_number(value, sub):
+def _as_number(value, sub, texts):
     """Read ``'1e-3'`` as a number and ``1e7`` as a whole one, where the schema wants that."""
     wanted = {kind for option in sub.get("anyOf", [sub]) for kind in _types(option)}
     number = value
-    if isinstance(value, str):
-        with suppress(ValueError):
-            number = float(value)
+    if texts and isinstance(value, str) and _NUMBER.fullmatch(value):
+        number = float(value)
         with suppress(ValueError):
             number = int(value)  # keeps all digits of a long seed
     if wanted.isdisjoint(("number", "integer")) or type(number) not in (int, float):
@@ -182,7 +311,9 @@ def _explain(error) -> Iterator[tuple[tuple, str]]:
     elif "propertyNames" in error.absolute_schema_path:
         yield (*path, value), f"its name must be {_allowed(sub)}"
     else:
-        yield path, f"must be {_allowed(sub)}"
+        choices = sub.get("enum", [])
+        close = difflib.get_close_matches(value, choices, n=1) if isinstance(value, str) else []
+        yield path, f"must be {_allowed(sub)}" + "".join(f" (did you mean {choice}?)" for choice in close)
 
 
 # --- the table of all keys ----------------------------------------------------------------------

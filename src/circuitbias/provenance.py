@@ -17,6 +17,9 @@ NUMERICAL = ("numba", "numpy", "scipy", "torch")
 
 _DATA = (".csv", ".yaml")
 
+_REFUSE_ONLY = ("checks", "config_schema")
+"""Modules that decide which options are allowed, and over no number: their edits make no result stale."""
+
 
 def code_hash(*modules: str, root: Path | None = None) -> str:
     """Hash the code of some modules and of everything in the package that they import.
@@ -53,8 +56,9 @@ def code_files(*modules: str, root: Path) -> list[Path]:
     """Sorted source and data files which some modules depend on, found without importing them.
 
     Import statements are followed wherever they stand, also inside functions; modules imported by a
-    computed name stay unseen. A data file (.csv, .yaml) counts if it lies in a package that is
-    reached; in the topmost package, which everything reaches, only if a reached source names it.
+    computed name stay unseen, and so do those that only refuse options (`_REFUSE_ONLY`). A data file (.csv,
+    .yaml) counts if it lies in a package that is reached; in the topmost package, which everything reaches,
+    only if a reached source names it.
     """
     sources, waiting = {}, []
     for name in modules:
@@ -66,7 +70,11 @@ def code_files(*modules: str, root: Path) -> list[Path]:
         path = _locate(name, root)
         if path and path not in sources:
             sources[path] = text = path.read_text(encoding="utf-8")
-            waiting += _imports(text, name, path.name == "__init__.py")
+            waiting += [
+                found
+                for found in _imports(text, name, path.name == "__init__.py")
+                if found.split(".")[1:2] not in [[module] for module in _REFUSE_ONLY]
+            ]
             parts = name.split(".")  # importing a.b runs the __init__ of a
             waiting += [".".join(parts[:end]) for end in range(1, len(parts))]
     data = {

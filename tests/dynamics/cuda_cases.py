@@ -139,7 +139,7 @@ def test_a_silent_network_is_an_error():
 
 def test_networks_of_a_batch_have_one_size():
     parameters = [ThresholdParameters(0.0, 1.0)] * 2
-    with pytest.raises(ValueError, match=r"n_neurons = \[3, 4\] .* same"):
+    with pytest.raises(ValueError, match=r"n_neurons = \[3, 4\]: .* same"):
         list(simulate_cuda.simulate_batch([unconnected(3), unconnected(4)], parameters, [1, 2], n_steps=1))
 
 

@@ -40,7 +40,7 @@ def test_dict_round_trip_through_json():
     ],
 )
 def test_bad_value_is_named(name, value):
-    with pytest.raises(ValueError, match=rf"{name} = .*allowed"):
+    with pytest.raises(ValueError, match=rf"{name} = .*: must be"):
         ThresholdParameters(**({"r": 0.025, "theta": 1e-3} | {name: value}))
 
 

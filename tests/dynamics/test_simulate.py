@@ -171,12 +171,15 @@ def test_silence_is_no_error_where_a_number_of_steps_is_asked_for():
         {"n_spikes": 100},  # beside n_steps
         {"n_steps": None},  # neither
         {"n_steps": 0},
-        {"n_steps": 10.0},
+        {"n_steps": 10.5},
         {"n_steps": None, "n_spikes": 0},
         {"n_steps": None, "n_spikes": 2, "trials": 3},
         {"seed": -1},
         {"seed": 2**64},
-        {"seed": 1.0},
+        {"seed": 1.5},
+        {"seed": "1"},
+        {"seed": np.nan},
+        {"trials": True},
         {"seed": None},
         {"trials": 0},
         {"threads": 0},

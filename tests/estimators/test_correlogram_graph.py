@@ -412,7 +412,7 @@ def test_what_either_side_cannot_tell_stays_unknown(inhibited):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"bin_steps": 0}, "bin_steps=0 must be at least 1"),
+        ({"bin_steps": 0}, "bin_steps = 0: must be a whole number >= 1"),
         ({"correlogram_bin_steps": 0}, "correlogram_bin_steps=0 must be at least 1"),
         ({"device": "gpu"}, "device='gpu' is unknown, allowed are: auto, cpu, cuda"),
     ],

@@ -217,9 +217,9 @@ def test_memory_is_bounded(record):
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"measure": "mean"}, "measure='mean' is unknown, allowed are: zero_lag, peak, z_score"),
+        ({"measure": "mean"}, "measure = 'mean': must be one of `zero_lag`, `peak`, `z_score`"),
         ({"window_ms": 1.0}, "give 1 and 0 bins of 1 ms: at least one bin must lie within far_ms"),
-        ({"window_ms": 8.0, "far_ms": 8.0}, "window_ms=8 and far_ms=8 give 8 and 8 bins"),
+        ({"window_ms": 8.0, "far_ms": 8.0}, "far_ms = 8.0: must be < window_ms = 8.0"),
         ({"window_ms": 500.0}, "a lag of 500 bins of 10 steps is longer than every trial"),
     ],
 )

@@ -163,7 +163,7 @@ def test_too_few_passes_and_data_that_allow_nothing():
     assert couplings.diagnostics["largest_scaled_gradient"] is None
     assert couplings.diagnostics["n_not_converged"] == N
     for wrong in (0.0, -1.0, np.inf, np.nan):
-        with pytest.raises(ValueError, match=r"filter_ms=.* must be greater than 0 and finite"):
+        with pytest.raises(ValueError, match=r"filter_ms = .*: must be a finite number > 0"):
             estimate("glm_history", source, filter_ms=wrong)
     with pytest.raises(ValueError, match="longer than every trial"):
         estimate("glm_history", source, bin_steps=9001)

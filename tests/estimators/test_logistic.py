@@ -192,13 +192,15 @@ def test_too_few_passes(record_of, l1):
 
 
 def test_wrong_penalty(record_of):
-    with pytest.raises(ValueError, match=r"l1=-1\.0 must be 0 or more"):
+    with pytest.raises(ValueError, match=r"l1 = -1\.0: must be .* >= 0"):
         estimate("logistic", record_of(correlated_counts(100)), bin_steps=10, l1=-1.0)
 
 
 @pytest.mark.parametrize("l1", ["oracel", -1.0, np.nan])
 def test_unknown_choice_of_a_penalty(record_of, l1):
-    with pytest.raises(ValueError, match=rf"l1={l1} must be 0 or more, or one of: cross_validation, oracle"):
+    with pytest.raises(
+        ValueError, match=rf"l1 = {l1!r}: must be one of `cross_validation`, `oracle` or a finite number >= 0"
+    ):
         estimate("logistic", record_of(correlated_counts(100)), bin_steps=10, l1=l1)
 
 
@@ -209,7 +211,7 @@ GRID = (0, 3, 10, 30, 40)
 
 @pytest.mark.parametrize("grid", [[], [1.0, -2.0], [3, 3.0]])
 def test_wrong_grid(record_of, grid):
-    with pytest.raises(ValueError, match=r"l1_grid=.* must hold different penalties, each 0 or more"):
+    with pytest.raises(ValueError, match=r"l1_grid.* = .* a finite number >= 0"):
         estimate(
             "logistic",
             record_of(correlated_counts(100)),
@@ -228,7 +230,9 @@ def test_an_oracle_needs_weights_of_the_neurons(record_of):
         estimate("logistic", record, bin_steps=10, l1="oracle", weights=np.eye(5))
 
 
-@pytest.mark.parametrize("folds, message", [(1, "folds=1 must be at least 2"), (8, "leave 7 for 7 coeff")])
+@pytest.mark.parametrize(
+    "folds, message", [(1, "folds = 1: must be a whole number >= 2"), (8, "leave 7 for 7 coeff")]
+)
 def test_wrong_folds(record_of, folds, message):
     counts = np.vstack([np.eye(N, dtype=int), np.zeros((2, N), dtype=int)])
     with pytest.raises(ValueError, match=message):

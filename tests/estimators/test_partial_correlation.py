@@ -184,5 +184,7 @@ def test_an_optimum_that_is_missed(record_of, monkeypatch):
 
 @pytest.mark.parametrize("alpha", [-0.5, "oracle"])
 def test_wrong_alpha(record_of, alpha):
-    with pytest.raises(ValueError, match=f"alpha={alpha} must be 0 or more, or cross_validation"):
+    with pytest.raises(
+        ValueError, match=f"alpha = {alpha!r}: must be `cross_validation` or a finite number >= 0"
+    ):
         estimate("partial_correlation", record_of(counts_with_shared_input(50)), bin_steps=10, alpha=alpha)

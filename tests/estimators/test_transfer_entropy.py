@@ -134,7 +134,7 @@ def test_constant_neuron(record_of, count):
 
 def test_wrong_lags(record_of):
     record = record_of([counts_with_delays(5), counts_with_delays(3)])
-    with pytest.raises(ValueError, match="lag=0 must be at least 1"):
+    with pytest.raises(ValueError, match="lag = 0: must be a whole number >= 1"):
         estimate("transfer_entropy", record, bin_steps=10, lag=0)
     with pytest.raises(ValueError, match=r"lag=5 is as long as every trial \(longest: 5 bins\)"):
         estimate("transfer_entropy", record, bin_steps=10, lag=5)

@@ -35,12 +35,12 @@ def test_the_seed_decides(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"n_neurons": 1}, "n_neurons: 1 is not allowed; give an integer, at least 2"),
-        ({"n_inputs": 10}, r"n_inputs: 10 is not allowed; give an integer, 1 \.\.\. 9"),
-        ({"n_inputs": 2.0}, "n_inputs: 2.0"),
-        ({"excitatory": 1.1}, "excitatory: 1.1 is not allowed; give a fraction"),
-        ({"inhibition": -1}, "inhibition: -1"),
-        ({"seed": -1}, "seed: -1"),
+        ({"n_neurons": 1}, "n_neurons = 1: must be a whole number >= 2"),
+        ({"n_inputs": 10}, "n_inputs = 10: must be < n_neurons = 10"),
+        ({"n_inputs": 2.5}, "n_inputs = 2.5: must be a whole number"),
+        ({"excitatory": 1.1}, "excitatory = 1.1: must be a finite number >= 0 and <= 1"),
+        ({"inhibition": -1}, "inhibition = -1.0: "),
+        ({"seed": -1}, "seed = -1: "),
     ],
 )
 def test_bad_parameters_are_named(change, message):

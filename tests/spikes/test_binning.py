@@ -156,7 +156,7 @@ def test_too_little_memory_says_how_much_is_needed(n_neurons):
 @pytest.mark.parametrize("bin_steps", [0, -5])
 def test_bins_have_at_least_a_step(bin_steps):
     record = SpikeRecord.from_events([1], [0], n_neurons=1, n_steps=10)
-    with pytest.raises(ValueError, match=f"bin_steps={bin_steps}"):
+    with pytest.raises(ValueError, match=f"bin_steps = {bin_steps}: must be a whole number >= 1"):
         BinnedCounts(record, bin_steps)
 
 

@@ -247,6 +247,7 @@ def test_interrupted_writing_leaves_nothing(tmp_path, failure):
 
 
 def test_metadata_that_json_cannot_hold_leaves_nothing(tmp_path):
-    with pytest.raises(TypeError):
-        write_spikes(tmp_path / "spikes.h5", random_segments(), 10, 0.1, {"array": np.zeros(2)})
+    for value in (np.zeros(2), float("nan")):
+        with pytest.raises(ValueError, match="metadata: cannot be written as JSON"):
+            write_spikes(tmp_path / "spikes.h5", random_segments(), 10, 0.1, {"array": value})
     assert list(tmp_path.iterdir()) == []

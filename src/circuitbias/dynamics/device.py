@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 
-from circuitbias.dynamics.parameters import require
+from circuitbias.checks import require
 from circuitbias.progress import report_line
 
 LEAST_TRIALS = 64

@@ -1,17 +1,14 @@
 """Parameters of the threshold model, in the paper's units."""
 
+import difflib
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
-from numbers import Real
+
+from circuitbias.checks import number, require
 
 RHO_PAPER = 0.5 * math.erfc(1.5 / math.sqrt(2))
 """Share of steps with noise, 0.0668: the paper's gate opens when a standard normal exceeds 1.5."""
-
-
-def require(condition, name, value, allowed):
-    """Raise a ``ValueError`` naming the parameter, its value and what is allowed."""
-    if not condition:
-        raise ValueError(f"{name} = {value!r} is not allowed: {name} must be {allowed}")
 
 
 @dataclass(frozen=True)
@@ -48,14 +45,11 @@ class ThresholdParameters:
     dt_ms: float = 0.1
 
     def __post_init__(self):
+        limits = {"theta": {}, "rho": {"least": 0, "most": 1}, "tau_ms": {"above": 0}, "dt_ms": {"above": 0}}
         for name, value in vars(self).copy().items():
-            number = isinstance(value, Real) and not isinstance(value, bool)
-            require(number and math.isfinite(value), name, value, "a finite number")
-            object.__setattr__(self, name, float(value))  # numpy scalars would not go into JSON
-        for name in ("r", "b", "sigma"):
-            require(getattr(self, name) >= 0, name, getattr(self, name), ">= 0")
-        require(0 <= self.rho <= 1, "rho", self.rho, "a probability in [0, 1]")
-        require(0 < self.dt_ms < self.tau_ms, "dt_ms", self.dt_ms, f"in (0, tau_ms={self.tau_ms})")
+            checked = number(name, value, **limits.get(name, {"least": 0}))
+            object.__setattr__(self, name, checked)  # numpy scalars would not go into JSON
+        require(self.dt_ms < self.tau_ms, "dt_ms", self.dt_ms, f"< tau_ms = {self.tau_ms}")
 
     @property
     def decay(self):
@@ -79,9 +73,14 @@ class ThresholdParameters:
         ValueError
             If a key is unknown, or `r` or `theta` is missing.
         """
+        require(
+            isinstance(values, Mapping), "parameters", values, "a mapping such as {'r': 0.01, 'theta': 0.001}"
+        )
         known = [field.name for field in fields(cls)]
-        if unknown := sorted(set(values) - set(known)):
-            raise ValueError(f"unknown parameters {unknown}; allowed: {known}")
+        if unknown := sorted(set(values) - set(known), key=str):
+            close = difflib.get_close_matches(str(unknown[0]), known, n=1)
+            hint = f" (did you mean {close[0]}?)" if close else ""
+            raise ValueError(f"unknown parameters {unknown}{hint}; allowed: {', '.join(known)}")
         if missing := sorted({"r", "theta"} - set(values)):
             raise ValueError(f"missing parameters {missing}")
         return cls(**values)

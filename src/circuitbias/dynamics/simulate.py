@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from numbers import Integral
 
 import numpy as np
 from numba import njit
 
+from circuitbias.checks import require, whole
 from circuitbias.dynamics.device import simulation_device
 from circuitbias.dynamics.engines.cpu import advance
 from circuitbias.dynamics.engines.philox import STREAM_INITIAL_STATE, uniforms
 from circuitbias.dynamics.engines.rows import SynapticRows
-from circuitbias.dynamics.parameters import ThresholdParameters, require
+from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment
 
@@ -133,10 +133,6 @@ class Trial:
         )
 
 
-def _is_integer(value, least) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
-
-
 @njit(cache=True, nogil=True)
 def _longest_silence(steps, last_spike, end):
     """First step and length of the longest run without a spike after ``last_spike`` and before ``end``."""
@@ -175,15 +171,20 @@ class Simulation:
     ):
         if (n_spikes is None) == (n_steps is None):
             raise ValueError(f"give one of n_spikes and n_steps, got {n_spikes} and {n_steps}")
-        require(_is_integer(seed, 0) and seed < 2**64, "seed", seed, "an integer in 0 ... 2**64 - 1")
-        if burn_in != FIRST_SPIKE:
-            require(_is_integer(burn_in, 0), "burn_in", burn_in, f"{FIRST_SPIKE!r} or an integer >= 0")
-        positive = {"n_spikes": n_spikes, "n_steps": n_steps, "trials": trials, "threads": threads}
-        positive |= {"max_silent_steps": max_silent_steps, "chunk_steps": chunk_steps}
-        for name, value in positive.items():
-            require(value is None or _is_integer(value, 1), name, value, "an integer >= 1")
+        require(isinstance(network, Network), "network", network, "a Network")
+        require(isinstance(parameters, ThresholdParameters), "parameters", parameters, "ThresholdParameters")
+        seed = whole("seed", seed, most=2**64 - 1)
+        if isinstance(burn_in, str):
+            require(burn_in == FIRST_SPIKE, "burn_in", burn_in, f"{FIRST_SPIKE!r} or a whole number >= 0")
+        else:
+            burn_in = whole("burn_in", burn_in)
+        trials, threads = whole("trials", trials, least=1), whole("threads", threads, least=1)
+        max_silent_steps = whole("max_silent_steps", max_silent_steps, least=1)
+        chunk_steps = whole("chunk_steps", chunk_steps, least=1)
+        n_steps = n_steps if n_steps is None else whole("n_steps", n_steps, least=1)
         quotas = [None] * trials
         if n_spikes is not None:
+            n_spikes = whole("n_spikes", n_spikes, least=1)
             if n_spikes < trials:
                 raise ValueError(f"n_spikes={n_spikes} must be at least the number of trials, {trials}")
             quotas = [n_spikes // trials + (trial < n_spikes % trials) for trial in range(trials)]
@@ -277,7 +278,7 @@ def simulate(
     network : Network
     parameters : ThresholdParameters
     seed : int
-        0 ... 2**64 - 1.
+        0 ... 2**64 - 1. Here and below, a whole number may also be a float without a fraction (``1e7``).
     n_spikes, n_steps : int
         Give one. Spikes to record in all trials together (a trial ends with the step in which it reaches
         its share), or steps to record in each trial.
@@ -314,12 +315,14 @@ def simulate(
     """
     options = {"n_spikes": n_spikes, "n_steps": n_steps, "trials": trials, "burn_in": burn_in}
     options |= {"max_silent_steps": max_silent_steps, "threads": threads, "chunk_steps": chunk_steps}
+    simulation = Simulation(network, parameters, seed=seed, **options)  # checks them all, and now
     if simulation_device(device, network.n_neurons, trials) == "cuda":
         from circuitbias.dynamics.simulate_cuda import simulate_batch  # needs numba-cuda
 
-        for _, segment in simulate_batch([network], [parameters], [seed], **options):
-            yield segment
-        return
-    simulation = Simulation(network, parameters, seed=seed, **options)
+        return (segment for _, segment in simulate_batch([network], [parameters], [seed], **options))
+    return _segments(simulation)
+
+
+def _segments(simulation: Simulation) -> Iterator[Segment]:
     while not simulation.finished:
         yield from simulation.advance_round()

@@ -13,8 +13,9 @@ from types import SimpleNamespace
 import numpy as np
 from numba import njit
 
+from circuitbias.checks import require, whole
 from circuitbias.dynamics.engines.cuda import MOST_STEPS, NEURON_BITS, DeviceTrials
-from circuitbias.dynamics.parameters import ThresholdParameters, require
+from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import EVENTS_A_SEGMENT, NEVER, Simulation, Trial
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment
@@ -71,7 +72,7 @@ def simulate_batch(
     ]
     sizes = sorted({network.n_neurons for network in networks})
     require(len(sizes) == 1, "n_neurons", sizes, "the same for all networks, and there must be one")
-    launches = _Launches(simulations, chunk_steps)
+    launches = _Launches(simulations, whole("chunk_steps", chunk_steps, least=1))
     for trial in launches.trials:
         trial.attach(launches)
     while running := [pair for pair in enumerate(simulations) if not pair[1].finished]:

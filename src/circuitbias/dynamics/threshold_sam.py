@@ -38,7 +38,7 @@ here is theirs divided by dt (`ThresholdSAM.from_parameters` converts). Their in
 import numpy as np
 import torch
 
-from circuitbias.dynamics.parameters import require
+from circuitbias.checks import number, require
 from circuitbias.progress import Countdown
 
 
@@ -82,6 +82,8 @@ class ThresholdSAM(torch.nn.Module):
         super().__init__()
         values = {"r": r, "b": b, "tau": tau, "dt": dt, "sigma": sigma, "rho": rho, "theta": theta}
         for name, value in values.items():
+            if name != "b" and not isinstance(value, torch.Tensor):
+                value = number(name, value)
             value = torch.as_tensor(value, dtype=torch.float64).clone()
             require(value.isfinite().all(), name, value.tolist(), "finite")
             allowed = "a number or one per neuron" if name == "b" else "a number"

@@ -60,7 +60,10 @@ class Couplings:
     provenance: dict = field(default_factory=dict)
 
     def __post_init__(self):
-        self.values = np.array(self.values, dtype=np.float64)
+        values = np.asarray(self.values)
+        if values.dtype.kind not in "iuf":
+            raise ValueError(f"couplings must be real numbers, got dtype {values.dtype}")
+        self.values = np.array(values, dtype=np.float64)
         if self.values.ndim != 2 or self.values.shape[0] != self.values.shape[1]:
             raise ValueError(f"couplings must be a square matrix, got shape {self.values.shape}")
         np.fill_diagonal(self.values, np.nan)

@@ -217,6 +217,10 @@ def estimate(
     ValueError
         If the measure is unknown or the lags do not fit each other or the recording.
     """
+    if device not in ("auto", "cpu"):  # it has no use for one, and takes none that others would refuse
+        from circuitbias.device import torch_device  # brings torch, which is slow to load
+
+        torch_device(device)
     if measure not in MEASURES:
         raise ValueError(f"measure={measure!r} is unknown, allowed are: {', '.join(MEASURES)}")
     if bin_steps < 1:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from circuitbias.checks import number
+from circuitbias.config_schema import checked_section
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.memory import require_memory
 from circuitbias.spikes.segments import SpikeSource
@@ -104,7 +106,9 @@ def estimate(
     weights : ndarray, shape (n, n), optional
         True weights [pre, post]. No method sees them but an oracle: one whose options ask for it.
     **options
-        Of the method: see its function, which `METHODS` names.
+        Of the method: see its function, which `METHODS` names. Checked as those of a config are: a whole
+        number may be a float without a fraction (``100.0``) or NumPy's; texts and truth values are no
+        numbers.
 
     Returns
     -------
@@ -114,10 +118,16 @@ def estimate(
 
     Raises
     ------
+    ConfigError
+        If the method or an option is unknown, or an option is not allowed.
     ValueError
-        If the method is unknown, or its options or the data do not allow an estimate.
+        If an argument or the data do not allow an estimate.
     """
-    function, options = _function(method), complete_options(method, options)
+    options = complete_options(method, options)
+    function = _function(method)
+    if not hasattr(source, "segments"):
+        raise ValueError(f"source = {source!r:.100}: must be spikes, such as a SpikeRecord or a SpikeFile")
+    memory_mb = number("memory_mb", memory_mb, above=0)
     shown = {"weights": weights} if "weights" in inspect.signature(function).parameters else {}
     pairs = _BYTES_A_PAIR * source.n_neurons**2
     require_memory(memory_mb, pairs, f"the pairs of {source.n_neurons} neurons")
@@ -139,22 +149,16 @@ def estimate(
 
 
 def complete_options(method: str, options: dict) -> dict:
-    """Options of a method with the defaults of those that are left out.
+    """Options of a method as a config would have them: checked, with the defaults of those left out.
 
     Raises
     ------
-    ValueError
-        If the method or an option is unknown.
+    ConfigError
+        If the method or an option is unknown, or an option is not allowed: a config's own words.
     """
-    parameters = inspect.signature(_function(method)).parameters
-    ours = ("source", "memory_mb", "device", "weights")
-    defaults = {name: parameter.default for name, parameter in parameters.items() if name not in ours}
-    if unknown := sorted(set(options) - set(defaults)):
-        raise ValueError(f"options {unknown} of {method} are unknown, allowed are: {', '.join(defaults)}")
-    return defaults | options
+    entry = checked_section("estimators", {"method": method} | options, f"options of {method}")
+    return {name: value for name, value in entry.items() if name != "method"}
 
 
 def _function(method: str) -> Callable:
-    if method not in METHODS:
-        raise ValueError(f"method={method!r} is unknown, allowed are: {', '.join(sorted(METHODS))}")
     return getattr(importlib.import_module(module_of(method)), METHODS[method].function.partition(".")[2])

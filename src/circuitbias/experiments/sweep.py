@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from circuitbias.config_schema import ConfigError
 from circuitbias.errors.tables import errors_of, sum_of_counts
 from circuitbias.estimators import Couplings, estimate
 from circuitbias.estimators.couplings import EstimationWarning
@@ -48,7 +49,7 @@ def try_estimate(entry: dict, source: SpikeSource, network: Network, resources: 
 
     Raises
     ------
-    DamagedFileError, MemoryLimitError
+    ConfigError, DamagedFileError, MemoryLimitError
     """
     options = {key: value for key, value in entry.items() if key != "method"}
     weights = network.dense_weights()
@@ -56,7 +57,7 @@ def try_estimate(entry: dict, source: SpikeSource, network: Network, resources: 
         warnings.simplefilter("always", EstimationWarning)
         try:
             couplings = estimate(entry["method"], source, weights=weights, **resources, **options)
-        except (DamagedFileError, MemoryLimitError):
+        except (ConfigError, DamagedFileError, MemoryLimitError):
             raise  # what the data allow has nothing to do with these
         except ValueError as refusal:
             return None, str(refusal)

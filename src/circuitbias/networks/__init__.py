@@ -1,7 +1,6 @@
 """Networks: the true weights W0 and what belongs to them."""
 
-import inspect
-
+from circuitbias.config_schema import checked_section
 from circuitbias.networks.files import file_network, read_weights
 from circuitbias.networks.network import Network, is_circulant
 from circuitbias.networks.ring import ring_network, ring_weights
@@ -28,11 +27,11 @@ def build_network(options: dict) -> Network:
     Parameters
     ----------
     options : dict
-        `family` and the arguments of its function in `FAMILIES`.
+        `family` and the arguments of its function in `FAMILIES`, as in the section ``network`` of a config.
 
     Raises
     ------
-    ValueError
+    ConfigError
         If the family or an option is unknown, missing or out of its range.
     FileNotFoundError
         If the file to read is not there.
@@ -42,14 +41,5 @@ def build_network(options: dict) -> Network:
     >>> build_network({"family": "ring", "pinned": True}).name
     'ring_pinned'
     """
-    options = dict(options)
-    family = options.pop("family", None)
-    if family not in FAMILIES:
-        raise ValueError(f"family: {family!r} is not allowed; choose from {', '.join(FAMILIES)}")
-    signature = inspect.signature(FAMILIES[family])
-    try:
-        signature.bind(**options)
-    except TypeError as error:
-        allowed = ", ".join(signature.parameters)
-        raise ValueError(f"options of family {family!r}: {error}; allowed are {allowed}") from error
-    return FAMILIES[family](**options)
+    options = checked_section("network", options, "options of the network")
+    return FAMILIES[options.pop("family")](**options)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import scipy.sparse
 
+from circuitbias.checks import flag
 from circuitbias.files import DamagedFileError, atomic_path, read_arrays
 
 LARGEST_DENSE_MB = 3200
@@ -53,7 +54,10 @@ class Network:
         set_ = object.__setattr__  # the one moment at which a frozen instance may be tidied
         set_(self, "weights", checked_weights(self.weights))
         for key in ("positions", "drive_scale"):
-            values = np.array(getattr(self, key), dtype=np.float64)
+            values = np.asarray(getattr(self, key))
+            if values.dtype.kind not in "iuf":  # numbers in texts, truth values and complex ones would pass
+                raise ValueError(f"{key}: dtype is {values.dtype}; allowed are real numbers")
+            values = np.array(values, dtype=np.float64)
             if values.shape != (self.n_neurons,):
                 raise ValueError(
                     f"{key}: shape is {values.shape}; allowed is ({self.n_neurons},), "
@@ -64,7 +68,7 @@ class Network:
             set_(self, key, values)
         if not (isinstance(self.name, str) and self.name):
             raise ValueError(f"name: {self.name!r} is not allowed; give a non-empty string")
-        set_(self, "circulant", bool(self.circulant))
+        set_(self, "circulant", flag("circulant", self.circulant))
         if self.circulant and not is_circulant(self.weights):
             raise ValueError("circulant: True, but weights do not depend on the offset j - i alone")
         try:

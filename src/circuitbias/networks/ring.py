@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from circuitbias.config_schema import checked_section
 from circuitbias.networks.network import Network
 
 
@@ -37,21 +38,16 @@ def ring_weights(
 
     Raises
     ------
-    ValueError
-        If a parameter is out of its range.
+    ConfigError
+        If a parameter is not what a config allows.
 
     References
     ----------
     Das & Fiete (2020), doi:10.1038/s41593-020-0699-2; equals the matrix W100 of the authors' code.
     """
-    if isinstance(n_neurons, bool) or not isinstance(n_neurons, int | np.integer) or n_neurons < 2:
-        raise ValueError(f"n_neurons: {n_neurons!r} is not allowed; give an integer of at least 2")
-    for key, value in {"sigma1": sigma1, "sigma2": sigma2}.items():
-        if not 0 < value < np.inf:
-            raise ValueError(f"{key}: {value!r} is not allowed; give a finite width above 0")
-    for key, value in {"a1": a1, "a2": a2}.items():
-        if not np.isfinite(value):
-            raise ValueError(f"{key}: {value!r} is not allowed; give a finite amplitude")
+    shape = {"n_neurons": n_neurons, "sigma1": sigma1, "sigma2": sigma2, "a1": a1, "a2": a2}
+    shape = checked_section("network", {"family": "ring"} | shape, "ring_weights")
+    n_neurons, sigma1, sigma2, a1, a2 = (shape[k] for k in ("n_neurons", "sigma1", "sigma2", "a1", "a2"))
     neuron = np.arange(n_neurons)
     distance = np.minimum(neuron, n_neurons - neuron)
     excitation = np.exp(-(distance**2) / (2 * sigma1**2))
@@ -83,13 +79,16 @@ def ring_network(
         Named "ring" or "ring_pinned".
     """
     shape = {"n_neurons": n_neurons, "sigma1": sigma1, "sigma2": sigma2, "a1": a1, "a2": a2}
+    options = checked_section("network", {"family": "ring", "pinned": pinned} | shape, "ring_network")
+    shape = {name: options[name] for name in shape}
+    pinned = options["pinned"]
     weights = ring_weights(**shape)
-    drive_scale = np.ones(n_neurons)
+    drive_scale = np.ones(len(weights))
     if pinned:
         drive_scale[0] = 0.0
     return Network(
         weights=weights,
-        positions=np.arange(n_neurons),
+        positions=np.arange(len(weights)),
         drive_scale=drive_scale,
         name="ring_pinned" if pinned else "ring",
         circulant=True,

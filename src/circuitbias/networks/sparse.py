@@ -3,6 +3,7 @@
 import numpy as np
 from scipy.sparse import csr_array
 
+from circuitbias.config_schema import checked_section
 from circuitbias.networks.network import Network
 
 
@@ -40,27 +41,19 @@ def sparse_network(
 
     Raises
     ------
-    ValueError
-        If a parameter is out of its range.
+    ConfigError
+        If a parameter is not what a config allows.
 
     Examples
     --------
     >>> sparse_network(n_neurons=10, n_inputs=3).weights.nnz
     30
     """
-    for key, value, low, high in (
-        ("n_neurons", n_neurons, 2, np.inf),
-        ("n_inputs", n_inputs, 1, n_neurons - 1),
-        ("seed", seed, 0, np.inf),
-    ):
-        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
-        if not (whole and low <= value <= high):
-            limit = f"{low} ... {high}" if np.isfinite(high) else f"at least {low}"
-            raise ValueError(f"{key}: {value!r} is not allowed; give an integer, {limit}")
-    if not 0 <= excitatory <= 1:
-        raise ValueError(f"excitatory: {excitatory!r} is not allowed; give a fraction, 0 ... 1")
-    if not 0 <= inhibition < np.inf:
-        raise ValueError(f"inhibition: {inhibition!r} is not allowed; give a finite number of at least 0")
+    options = {"n_neurons": n_neurons, "n_inputs": n_inputs, "excitatory": excitatory}
+    options |= {"inhibition": inhibition, "seed": seed}
+    options = checked_section("network", {"family": "sparse"} | options, "sparse_network")
+    n_neurons, n_inputs, seed = (options[name] for name in ("n_neurons", "n_inputs", "seed"))
+    excitatory, inhibition = options["excitatory"], options["inhibition"]
     rng = np.random.default_rng(seed)
     sources = np.empty((n_neurons, n_inputs), dtype=np.int32)
     for neuron in range(n_neurons):
@@ -75,12 +68,5 @@ def sparse_network(
         drive_scale=np.ones(n_neurons),
         name="sparse",
         circulant=False,
-        provenance={
-            "family": "sparse",
-            "n_neurons": n_neurons,
-            "n_inputs": n_inputs,
-            "excitatory": excitatory,
-            "inhibition": inhibition,
-            "seed": seed,
-        },
+        provenance=options,
     )

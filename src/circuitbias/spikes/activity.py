@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from circuitbias.checks import whole
 from circuitbias.spikes.segments import Segment, SpikeRecord, SpikeSource
 
 
@@ -25,6 +26,7 @@ def windows_of_spikes(source: SpikeSource, n_spikes: int) -> Iterator[SpikeRecor
     SpikeRecord
         Of one trial; its steps count from the window's own start.
     """
+    n_spikes = whole("n_spikes", n_spikes, least=1)
     pieces, missing = [], n_spikes
     for segment in source.segments(trial=0):
         while segment.steps.size >= missing:

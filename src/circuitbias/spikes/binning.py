@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from circuitbias.checks import flag, number, whole
 from circuitbias.memory import MemoryLimitError
 from circuitbias.spikes.segments import SpikeSource
 
@@ -66,7 +67,8 @@ class BinnedCounts:
     Raises
     ------
     ValueError
-        If a bin has no step, no trial is as long as a bin, or the bound is too small for useful blocks.
+        If an argument is not what it must be, no trial is as long as a bin, or the bound is too small for
+        useful blocks.
     """
 
     source: SpikeSource
@@ -75,8 +77,9 @@ class BinnedCounts:
     memory_mb: float = 1500.0
 
     def __post_init__(self):
-        if self.bin_steps < 1:
-            raise ValueError(f"bin_steps={self.bin_steps} must be at least 1")
+        self.bin_steps = whole("bin_steps", self.bin_steps, least=1)
+        self.binarise = flag("binarise", self.binarise)
+        self.memory_mb = number("memory_mb", self.memory_mb, above=0)
         self.n_neurons = self.source.n_neurons
         self.trial_bins = self.source.trial_steps // self.bin_steps
         self.n_bins = int(self.trial_bins.sum())

@@ -6,6 +6,8 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from circuitbias.checks import number, whole, whole_numbers
+
 
 class Segment(NamedTuple):
     """Consecutive steps of one trial and the spikes in them, sorted by step and then by neuron.
@@ -29,6 +31,65 @@ class Segment(NamedTuple):
     n_steps: int
     steps: np.ndarray
     neurons: np.ndarray
+
+
+_REMEDY = (
+    ". Round times to steps of {dt_ms} ms: np.rint(seconds * 1000 / {dt_ms}).astype(int), or "
+    "np.rint(milliseconds / {dt_ms}).astype(int); steps in an array of floats: .astype(int)"
+)
+
+
+def checked_segments(segments: Iterable[Segment], n_neurons: int) -> Iterator[Segment]:
+    """Check segments as they come, before anything is made of them.
+
+    Parameters
+    ----------
+    segments : iterable of Segment
+        Contiguous in time within each trial, from step 0 on; trials may alternate.
+    n_neurons : int
+
+    Yields
+    ------
+    Segment
+        The same, its events arrays of whole numbers.
+
+    Raises
+    ------
+    ValueError
+        If a number is not whole or negative, a segment does not begin where the one before it ended, or an
+        event lies outside its segment or the network, is there twice or out of order.
+    """
+    ends: dict[int, int] = {}
+    for segment in segments:
+        trial = whole("trial", segment.trial)
+        first_step, n_steps = whole("first_step", segment.first_step), whole("n_steps", segment.n_steps)
+        if first_step != (expected := ends.get(trial, 0)):
+            raise ValueError(
+                f"first_step = {first_step} of a segment of trial {trial}: must be {expected}, as segments "
+                "of a trial follow each other without a gap, from step 0 on"
+            )
+        ends[trial] = end = first_step + n_steps
+        steps = whole_numbers("steps", segment.steps, _REMEDY.format(dt_ms="dt_ms"))
+        neurons = np.asarray(segment.neurons)
+        if neurons.dtype.kind not in "iu" or neurons.size == 0:
+            neurons = whole_numbers("neurons", neurons)
+        where = f"of the segment of trial {trial} from step {first_step} on"
+        if steps.shape != neurons.shape:
+            raise ValueError(f"steps {steps.shape} and neurons {neurons.shape} {where} differ in shape")
+        if steps.size:
+            later = steps[1:] > steps[:-1]
+            if not (later | ((steps[1:] == steps[:-1]) & (neurons[1:] > neurons[:-1]))).all():
+                raise ValueError(
+                    f"the events {where} must be sorted by step and then by neuron, each there once"
+                )
+            if not first_step <= steps[0] <= steps[-1] < end:
+                raise ValueError(
+                    f"steps {steps[0]} ... {steps[-1]} {where}: must lie in {first_step} ... {end - 1}"
+                )
+            least, most = neurons.min(), neurons.max()
+            if not 0 <= least <= most < n_neurons:
+                raise ValueError(f"neurons {least} ... {most} {where}: must lie in 0 ... {n_neurons - 1}")
+        yield Segment(trial, first_step, n_steps, steps, neurons)
 
 
 class SpikeSource(Protocol):
@@ -56,6 +117,11 @@ class SpikeRecord:
         Length of a step in milliseconds.
     pieces : iterable of Segment
         Contiguous in time within each trial; the order of the trials does not matter.
+
+    Raises
+    ------
+    ValueError
+        If a piece is not what `checked_segments` asks for.
     """
 
     n_neurons: int
@@ -63,7 +129,10 @@ class SpikeRecord:
     pieces: list[Segment] = field(default_factory=list)
 
     def __post_init__(self):
-        self.pieces = sorted(self.pieces, key=lambda piece: (piece.trial, piece.first_step))
+        self.n_neurons = whole("n_neurons", self.n_neurons, least=1)
+        self.dt_ms = number("dt_ms", self.dt_ms, above=0)
+        pieces = sorted(self.pieces, key=lambda piece: (piece.trial, piece.first_step))
+        self.pieces = list(checked_segments(pieces, self.n_neurons))
 
     @classmethod
     def from_events(cls, steps, neurons, n_neurons, n_steps, dt_ms=0.1) -> "SpikeRecord":
@@ -72,19 +141,23 @@ class SpikeRecord:
         Parameters
         ----------
         steps, neurons : array_like of int, shape (n_spikes,)
-            In any order.
+            In any order. Times in seconds or milliseconds are refused: round them to steps first.
         n_neurons, n_steps : int
         dt_ms : float, optional
 
         Raises
         ------
         ValueError
-            If an event lies outside the recording, or a neuron fires twice in a step.
+            If steps or neurons are no whole numbers, an event lies outside the recording, or a neuron fires
+            twice in a step.
         """
-        steps = np.asarray(steps, dtype=np.int64)
-        neurons = np.asarray(neurons, dtype=np.int64)
-        if steps.shape != neurons.shape or steps.ndim != 1:
-            raise ValueError(f"steps {steps.shape} and neurons {neurons.shape} must be vectors of one length")
+        n_neurons, n_steps = whole("n_neurons", n_neurons, least=1), whole("n_steps", n_steps)
+        dt_ms = number("dt_ms", dt_ms, above=0)
+        shapes = np.shape(steps), np.shape(neurons)
+        if shapes[0] != shapes[1] or len(shapes[0]) != 1:
+            raise ValueError(f"steps {shapes[0]} and neurons {shapes[1]} must be vectors of one length")
+        steps = whole_numbers("steps", steps, _REMEDY.format(dt_ms=f"{dt_ms:g}"))
+        neurons = whole_numbers("neurons", neurons)
         order = np.lexsort((neurons, steps))
         steps, neurons = steps[order], neurons[order]
         if steps.size and not (steps[0] >= 0 and steps[-1] < n_steps):

@@ -15,7 +15,7 @@ length, since those of variable length lie in a heap that has none.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -23,9 +23,10 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from circuitbias.checks import number, require, whole
 from circuitbias.files import DamagedFileError, atomic_path
 from circuitbias.reading import check_hdf5_storage, check_size, hdf5_item
-from circuitbias.spikes.segments import Segment, total_steps
+from circuitbias.spikes.segments import Segment, checked_segments, total_steps
 
 FORMAT, VERSION = np.bytes_("circuitbias-spikes"), 1
 LONGEST_SEGMENT = 2**16
@@ -63,7 +64,20 @@ def write_spikes(
         What made the spikes; anything JSON can hold.
     progress : callable, optional
         Called with the number of spikes of each segment written.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range, metadata cannot be JSON, or a segment is not what
+        `circuitbias.spikes.segments.checked_segments` asks for. What was at `path` stays as it was.
     """
+    n_neurons = whole("n_neurons", n_neurons, least=1, most=MOST_NEURONS)
+    dt_ms = number("dt_ms", dt_ms, above=0)
+    require(isinstance(metadata, Mapping), "metadata", metadata, "a mapping")
+    try:
+        text = json.dumps(metadata, sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"metadata: cannot be written as JSON ({error})") from error
     index = []
     n_spikes = 0
     pending = []  # spikes not yet written: whole blocks compress best
@@ -73,7 +87,7 @@ def write_spikes(
             version=VERSION,
             n_neurons=n_neurons,
             dt_ms=dt_ms,
-            metadata=np.bytes_(json.dumps(metadata, sort_keys=True)),
+            metadata=np.bytes_(text),
         )
         column = {"shape": (0,), "maxshape": (None,), "chunks": (_BLOCK,), **_CHECKED}
         neuron = file.create_dataset("neuron", dtype=np.min_scalar_type(n_neurons - 1), **column)
@@ -87,7 +101,7 @@ def write_spikes(
             pending.clear()
             sink.check()
 
-        for segment in _split(segments):
+        for segment in _split(checked_segments(segments, n_neurons)):
             size = segment.steps.size
             index.append((segment.trial, segment.first_step, segment.n_steps, n_spikes, size))
             if size:

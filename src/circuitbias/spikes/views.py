@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from circuitbias.checks import whole, whole_numbers
 from circuitbias.spikes.segments import Segment, SpikeSource
 
 
@@ -30,6 +31,7 @@ class StepWindow:
     n_steps: int
 
     def __post_init__(self):
+        self.first_step, self.n_steps = whole("first_step", self.first_step), whole("n_steps", self.n_steps)
         lengths = self.source.trial_steps
         if not (self.first_step >= 0 and 1 <= self.n_steps <= lengths.sum() - self.first_step):
             raise ValueError(
@@ -84,7 +86,7 @@ class ObservedNeurons:
     neurons: np.ndarray
 
     def __post_init__(self):
-        self.neurons = np.asarray(self.neurons, dtype=np.int64)
+        self.neurons = whole_numbers("neurons", self.neurons, "; of a mask: np.flatnonzero(mask)")
         n = self.source.n_neurons
         if not len(self.neurons) or len(np.unique(self.neurons)) < len(self.neurons):
             raise ValueError(f"neurons={self.neurons.tolist()} must be one or more different neurons")
@@ -127,6 +129,7 @@ def first_spikes(source: SpikeSource, n_spikes: int | None) -> SpikeSource:
     """
     if n_spikes is None:
         return source
+    n_spikes = whole("n_spikes", n_spikes, least=1)
     before = 0
     for trial, length in enumerate(source.trial_steps):
         for segment in source.segments(trial):

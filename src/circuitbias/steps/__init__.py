@@ -30,9 +30,15 @@ def json_object(argument: str, text: str) -> dict:
         Naming the argument and what is wrong with its text.
     """
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_without_repetition)
     except (ValueError, RecursionError) as error:  # numbers with too many digits; nesting too deep
         raise ValueError(f"{argument} {text[:500]!r} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise ValueError(f'{argument} {text[:500]!r} must be a JSON object, such as {{"key": 1}}')
     return value
+
+
+def _without_repetition(pairs):
+    if twice := sorted({key for key, _ in pairs if [k for k, _ in pairs].count(key) > 1}):
+        raise ValueError(f"the key {twice[0]!r} is there twice")
+    return dict(pairs)

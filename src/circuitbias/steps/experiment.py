@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from circuitbias.config_schema import checked_section
 from circuitbias.experiments import EXPERIMENTS
 from circuitbias.files import atomic_path
 from circuitbias.networks.network import Network
@@ -29,11 +30,16 @@ def run(arguments):
     module = importlib.import_module(f"circuitbias.experiments.{arguments.experiment}")
     network, spikes = Network.load(arguments.network), SpikeFile(arguments.spikes)
     made = spikes.metadata["parameters"]
-    options = json_object("--options", arguments.options)
+    section = f"experiments.{arguments.experiment}"
+    options = checked_section(section, json_object("--options", arguments.options), "--options")
+    entries = json_object("--estimators", arguments.estimators)
+    entries = {
+        name: checked_section("estimators", entry, f"--estimators {name}") for name, entry in entries.items()
+    }
+    options |= {"estimators": entries}
     table, arrays = module.run(
         network,
         spikes,
-        estimators=json_object("--estimators", arguments.estimators),
         seed=made["seed"],
         resources={"memory_mb": arguments.memory_mb, "device": arguments.device},
         **options,

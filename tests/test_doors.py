@@ -1,0 +1,437 @@
+"""Every door checks alike: Python, `--options` and the config refuse the same values in the same words."""
+
+import inspect
+import json
+import math
+
+import numpy as np
+import pytest
+
+from circuitbias.cli import main
+from circuitbias.config import ConfigError, load_config
+from circuitbias.config_schema import schema
+from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.dynamics.simulate import simulate
+from circuitbias.estimators import METHODS, Couplings, estimate
+from circuitbias.estimators.registry import _function, complete_options
+from circuitbias.networks import Network, build_network, ring_network, sparse_network
+from circuitbias.spikes.activity import windows_of_spikes
+from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.segments import Segment, SpikeRecord
+from circuitbias.spikes.storage import SpikeFile, write_spikes
+from circuitbias.spikes.views import ObservedNeurons, StepWindow, first_spikes
+
+OPTIONS = {
+    (branch["if"]["properties"]["method"]["const"], name): part
+    for branch in schema()["properties"]["estimators"]["additionalProperties"]["allOf"]
+    for name, part in branch["then"]["properties"].items()
+    if name != "method"
+}
+"""The schema of every option of every method."""
+
+NOTHING = [math.nan, math.inf, -math.inf, {}, {"a": 1}, "x", "", b"1", 1j, object(), {1}]
+"""What no option takes."""
+WRONG = {
+    "integer": [True, False, 1.5, -1, 10**400, np.bool_(True), np.float64(2.5), [1], None],
+    "number": [True, False, -1, -0.5, 10**400, np.bool_(True), [1.0], None],
+    "boolean": [0, 1, 0.0, "true", "false", "no", None, [True], np.int64(1)],
+    "array": [
+        0,
+        1.9,
+        None,
+        [],
+        (),
+        [1.9],
+        [True],
+        [-1],
+        [[0]],
+        ["x"],
+        [math.nan],
+        [None],
+        [0, 0.0],
+        np.eye(2),
+    ],
+    "enum": [True, 0, None, ["peak"]],
+}
+
+
+def kinds(part):
+    parts = part.get("anyOf", [part])
+    types = [kind for sub in parts for kind in np.atleast_1d(sub.get("type", "enum")).tolist()]
+    return [kind for kind in types if kind != "null"], "null" in types
+
+
+def wrong_values(part):
+    """Values that one option must refuse, whatever it is."""
+    found, or_null = kinds(part)
+    right = ([1.9] if part.get("items", {}).get("type") == "number" else ..., None if or_null else ...)
+    return NOTHING + [
+        value for value in WRONG[found[-1]] if not any(value is r or repr(value) == repr(r) for r in right)
+    ]
+
+
+@pytest.mark.parametrize(("method", "option"), OPTIONS, ids=map(".".join, OPTIONS))
+def test_what_no_option_takes_is_refused_at_every_door(method, option):
+    for value in wrong_values(OPTIONS[method, option]):
+        messages = []
+        for door in (
+            lambda given: estimate(method, None, **given),
+            lambda given: load_config({"estimators": {"mine": {"method": method} | given}}),
+        ):
+            with pytest.raises(ConfigError) as caught:
+                door({option: value})
+            messages.append(str(caught.value).replace("estimators.mine.", "").split("\n")[-1].split(": ", 1))
+        in_python, in_config = (message[-1].strip() for message in messages)
+        assert option in in_python + messages[0][0]
+        assert "must be" in in_python
+        assert in_python.split("must be")[1] == in_config.split("must be")[1], (value, messages)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_defaults_of_python_are_those_of_a_config(method):
+    parameters = inspect.signature(_function(method)).parameters
+    ours = ("source", "memory_mb", "device", "weights")
+    written = {name: part.default for name, part in parameters.items() if name not in ours}
+    written = {name: list(value) if isinstance(value, tuple) else value for name, value in written.items()}
+    of_config = load_config({"estimators": {"mine": {"method": method}}})["estimators"]["mine"]
+    assert {"method": method} | written == of_config
+    assert complete_options(method, {}) == {k: v for k, v in of_config.items() if k != "method"}
+
+
+def test_whole_numbers_may_be_floats_and_numpys():
+    given = {
+        "bin_steps": 100.0,
+        "lags": (0, np.int64(1)),
+        "binarise": np.bool_(True),
+        "ridge": np.float32(0.5),
+    }
+    found = complete_options("glm", given)
+    wanted = {"bin_steps": 100, "lags": [0, 1], "binarise": True, "ridge": 0.5}
+    assert {name: found[name] for name in wanted} == wanted
+    assert [type(found[name]) for name in wanted] == [int, list, bool, float]
+    assert complete_options("glm", {"lags": np.array([0, 1])}) == complete_options("glm", {"lags": range(2)})
+    assert given["lags"] == (0, np.int64(1))  # left as it was
+
+
+def test_texts_are_numbers_in_a_config_alone():
+    """YAML reads 1e-3 as a text; Python and JSON do not."""
+    with pytest.raises(ConfigError, match=r"options of glm: ridge = '1e-3': must be a finite number >= 0"):
+        estimate("glm", None, ridge="1e-3")
+    config = load_config({"estimators": {"glm": {"method": "glm", "ridge": "1e-3"}}})
+    assert config["estimators"]["glm"]["ridge"] == 1e-3
+    for text in ("1_000", "010", "１０", " 1", "1e", "0x10", "inf", "nan", "1,5", ""):
+        with pytest.raises(ConfigError, match="ridge = "):
+            load_config({"estimators": {"glm": {"method": "glm", "ridge": text}}})
+
+
+@pytest.fixture(scope="module")
+def record():
+    segments = simulate(
+        ring_network(20, 1.4, 1.41), ThresholdParameters(0.01, 0.0013), seed=1, n_spikes=20_000
+    )
+    return SpikeRecord(20, 0.1, segments)
+
+
+def test_an_estimate_is_the_same_however_its_options_are_written(record):
+    first = estimate("glm", record, bin_steps=100, lags=[0, 1])
+    second = estimate("glm", record, bin_steps=np.float64(100), lags=(0, 1.0))
+    assert first.values.tobytes() == second.values.tobytes()
+    assert first.diagnostics == second.diagnostics
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"source": "spikes.h5"},
+            "source = 'spikes.h5': must be spikes, such as a SpikeRecord or a SpikeFile",
+        ),
+        ({"memory_mb": math.nan}, "memory_mb = nan: must be a finite number > 0"),
+        ({"memory_mb": 0}, "memory_mb = 0"),
+        ({"memory_mb": "1000"}, "memory_mb = '1000'"),
+        ({"memory_mb": True}, "memory_mb = True"),
+        ({"device": "tpu"}, "device='tpu' is unknown"),
+    ],
+)
+def test_arguments_of_an_estimate(record, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        estimate("mean_field", **{"source": record} | arguments)
+
+
+# --- the command line ---------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("files")
+    ring_network(20, 1.4, 1.41).save(folder / "network.npz")
+    parameters = ThresholdParameters(0.01, 0.0013)
+    segments = simulate(ring_network(20, 1.4, 1.41), parameters, seed=1, n_spikes=2000)
+    made = {"parameters": {"seed": 1, "model": parameters.to_dict()}}
+    write_spikes(folder / "spikes.h5", segments, 20, 0.1, made)
+    return folder
+
+
+def refused(capsys, *words) -> str:
+    """What the command line says when it refuses."""
+    assert main([str(word) for word in words]) == 1
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    return error
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ('{"binarise": "false"}', "binarise = 'false': must be true or false"),
+        ('{"lags": [1.9]}', "lags[0] = 1.9: must be a whole number >= 0"),
+        ('{"lags": 1}', "lags = 1: must be a list"),
+        ('{"ridge": NaN}', "ridge = nan: must be a finite number >= 0"),
+        ('{"bin_steps": "100"}', "bin_steps = '100': must be a whole number"),
+        ('{"bin_step": 100}', "did you mean bin_steps?"),
+        ('{"ridge": 1, "ridge": 2}', "the key 'ridge' is there twice"),
+    ],
+)
+def test_options_on_the_command_line(files, capsys, options, message):
+    words = ["--spikes", files / "spikes.h5", "--method", "glm", "--options", options]
+    assert message in refused(capsys, "estimate", *words, "--output", files / "no.npz")
+    entry = options.replace("{", '{"method": "glm", ', 1)
+    words = ["--network", files / "network.npz", "--spikes", files / "spikes.h5", "--options", "{}"]
+    words += ["--estimators", f'{{"mine": {entry}}}', "--output", files / "no.csv"]
+    assert message in refused(capsys, "experiment", "bin_width", *words)
+    assert not list(files.glob("no*"))
+
+
+@pytest.mark.parametrize(
+    ("experiment", "options", "message"),
+    [
+        ("bin_width", {"bin_steps": [1.5]}, "bin_steps[0] = 1.5: must be a whole number"),
+        ("bin_width", {"bin_steps": 100}, "bin_steps = 100: must be a list"),
+        ("bin_width", {"n_spikes": "2000"}, "n_spikes = '2000': must be a whole number >= 1000 or null"),
+        ("data_volume", {"decade": 1}, "did you mean decades?"),
+        ("data_volume", {"n_windows": True}, "n_windows = True"),
+        ("partial_observation", {"fixed_half": "no"}, "fixed_half = 'no': must be true or false"),
+        ("partial_observation", {"coverage": 1}, "coverage = 1.0"),
+        ("patterns", {"bin_steps": 0}, "bin_steps = 0"),
+        ("synchrony", {"n_spikes": -5}, "n_spikes = -5"),
+    ],
+)
+def test_options_of_experiments(files, capsys, experiment, options, message):
+    words = [
+        "--network",
+        files / "network.npz",
+        "--spikes",
+        files / "spikes.h5",
+        "--options",
+        json.dumps(options),
+    ]
+    words += ["--estimators", '{"mine": {"method": "mean_field"}}', "--output", files / "no.csv"]
+    assert message in refused(capsys, "experiment", experiment, *words)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ('{"r": "0.01", "theta": 0.001}', "r = '0.01': must be a finite number >= 0"),
+        ('{"r": 0.01, "theta": NaN}', "theta = nan: must be a finite number"),
+        ('{"r": 0.01, "theta": true}', "theta = True: must be a finite number"),
+        ('{"r": 0.01, "theta": 1, "tau": 5}', "unknown parameters ['tau'] (did you mean tau_ms?)"),
+        ('{"r": 0.01, "theta": 1, "dt_ms": 20}', "dt_ms = 20.0: must be < tau_ms = 10.0"),
+        ('{"r": 0.01, "r": 0.02, "theta": 1}', "the key 'r' is there twice"),
+    ],
+)
+def test_parameters_on_the_command_line(files, capsys, parameters, message):
+    words = ["--network", files / "network.npz", "--parameters", parameters, "--seed", 1, "--n-spikes", 10]
+    assert message in refused(capsys, "simulate", *words, "--output", files / "no.h5")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ('{"family": "ring", "pinned": "false"}', "pinned = 'false': must be true or false"),
+        ('{"family": "ring", "n_neurons": "20"}', "n_neurons = '20': must be a whole number"),
+        ('{"famly": "ring"}', "did you mean family?"),
+        ('{"family": "sparse", "n_neurons": 20, "n_inputs": 20}', "n_inputs = 20: must be < n_neurons = 20"),
+    ],
+)
+def test_networks_on_the_command_line(files, capsys, options, message):
+    assert message in refused(capsys, "network", "--options", options, "--output", files / "no.npz")
+
+
+# --- networks, models, simulations --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: ring_network(True), "n_neurons = True"),
+        (lambda: ring_network("20"), "n_neurons = '20'"),
+        (lambda: ring_network(20.5), "n_neurons = 20.5"),
+        (lambda: ring_network(10**6), "n_neurons = 1000000: must be a whole number >= 2 and <= 10000"),
+        (lambda: ring_network(20, pinned="false"), "pinned = 'false': must be true or false"),
+        (lambda: ring_network(20, pinned=1), "pinned = 1"),
+        (lambda: ring_network(20, sigma1=-1), "sigma1 = -1.0"),
+        (lambda: ring_network(20, a1=math.nan), "a1 = nan"),
+        (lambda: sparse_network(10, 3, seed=1.5), "seed = 1.5"),
+        (lambda: sparse_network(10, 3, excitatory="0.8"), "excitatory = '0.8'"),
+        (lambda: build_network({"family": "Ring"}), r"family = 'Ring': must be .*did you mean ring\?"),
+        (lambda: Network([["0", "1"], ["1", "0"]], [0, 1], [1, 1], "a", False, {}), "weights: dtype is <U1"),
+        (lambda: Network(np.eye(2), ["0", "1"], [1, 1], "a", False, {}), "positions: dtype is <U1"),
+        (lambda: Network(np.eye(2), [0, 1], [1j, 1], "a", False, {}), "drive_scale: dtype is complex"),
+        (
+            lambda: Network(np.eye(2), [0, 1], [1, 1], "a", "false", {}),
+            "circulant = 'false': must be True or F",
+        ),
+        (lambda: Couplings(np.eye(2) * 1j), "couplings must be real numbers"),
+        (lambda: Couplings([["1", "2"], ["3", "4"]]), "couplings must be real numbers"),
+        (lambda: ThresholdParameters(0.01, "1e-3"), "theta = '1e-3'"),
+        (lambda: ThresholdParameters(0.01, 10**400), "theta = 1000"),
+        (lambda: ThresholdParameters(np.array([0.01]), 1), "r = array"),
+        (lambda: ThresholdParameters.from_dict("r=1"), "parameters = 'r=1': must be a mapping"),
+    ],
+)
+def test_networks_and_models(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_scalars_of_numpy_make_the_same_network():
+    given = ring_network(np.float64(20), sigma1=np.float32(1.5), pinned=np.bool_(True))
+    assert given.provenance == ring_network(20, sigma1=1.5, pinned=True).provenance
+    json.dumps(sparse_network(np.int32(10), 3.0, seed=np.uint8(3)).provenance)
+
+
+def test_a_simulation_is_refused_when_it_is_asked_for_not_when_it_is_read():
+    network, parameters = ring_network(20, 1.4, 1.41), ThresholdParameters(0.01, 0.0013)
+    for given, message in (
+        (
+            (network, parameters, {"seed": 1, "n_spikes": "100"}),
+            "n_spikes = '100': must be a whole number >= 1",
+        ),
+        ((network, parameters, {"seed": 1, "n_spikes": True}), "n_spikes = True"),
+        ((network, {"r": 0.01, "theta": 0.0013}, {"seed": 1, "n_spikes": 10}), "must be ThresholdParameters"),
+        ((network.weights, parameters, {"seed": 1, "n_spikes": 10}), "must be a Network"),
+        ((network, parameters, {"seed": 1, "n_spikes": 10, "device": "tpu"}), "device = 'tpu'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            simulate(*given[:2], **given[2])
+    as_float = simulate(network, parameters, seed=np.float64(1), n_spikes=1e3)
+    as_int = simulate(network, parameters, seed=1, n_spikes=1000)
+    for one, other in zip(as_float, as_int, strict=True):
+        assert one.steps.tolist() == other.steps.tolist() and one.neurons.tolist() == other.neurons.tolist()
+
+
+# --- events -------------------------------------------------------------------------------------
+
+
+def from_events(steps, neurons=None, n_neurons=3, n_steps=100, **options):
+    neurons = np.zeros(len(steps), int) if neurons is None else neurons
+    return SpikeRecord.from_events(steps, neurons, n_neurons, n_steps, **options)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: from_events([0.0012, 0.9991, 12.7]),
+            r"steps = \[0.0012, 0.9991, 12.7\] of dtype float64: must",
+        ),
+        (lambda: from_events([1.0, 2.0]), r"np\.rint\(milliseconds / 0\.1\)\.astype\(int\)"),
+        (lambda: from_events(np.array([1, 2], np.float32), dt_ms=1), r"np\.rint\(seconds \* 1000 / 1\)"),
+        (lambda: from_events([True, False]), "steps = .* of dtype bool"),
+        (lambda: from_events(["1", "2"]), "steps = .* of dtype <U1"),
+        (lambda: from_events([1, None]), "steps = .* of dtype object"),
+        (lambda: from_events([2**70]), "steps = .* of dtype object"),
+        (lambda: from_events(np.array([2**63 + 1], np.uint64)), "steps: 9223372036854775809 is too large"),
+        (lambda: from_events([1, 2], [0.0, 1.0]), "neurons = .* of dtype float64"),
+        (lambda: from_events([1, 2], [0, -1]), "neurons must lie in 0"),
+        (lambda: from_events([1], n_neurons=2.5), "n_neurons = 2.5: must be a whole number >= 1"),
+        (lambda: from_events([1], n_neurons=True), "n_neurons = True"),
+        (lambda: from_events([1], n_steps=10.5), "n_steps = 10.5"),
+        (lambda: from_events([1], n_steps="100"), "n_steps = '100'"),
+        (lambda: from_events([1], dt_ms=0), "dt_ms = 0: must be a finite number > 0"),
+        (lambda: from_events([1], dt_ms=math.nan), "dt_ms = nan"),
+        (lambda: BinnedCounts(from_events([1]), 2.5), "bin_steps = 2.5: must be a whole number >= 1"),
+        (lambda: BinnedCounts(from_events([1]), True), "bin_steps = True"),
+        (lambda: BinnedCounts(from_events([1]), 10, "false"), "binarise = 'false': must be True or False"),
+        (lambda: BinnedCounts(from_events([1]), 10, memory_mb=math.inf), "memory_mb = inf"),
+        (lambda: StepWindow(from_events([1]), 0.5, 10), "first_step = 0.5"),
+        (lambda: StepWindow(from_events([1]), 0, "10"), "n_steps = '10'"),
+        (lambda: ObservedNeurons(from_events([1]), [0.9]), "neurons = .* of dtype float64"),
+        (
+            lambda: ObservedNeurons(from_events([1]), [True, False, True]),
+            r"of a mask: np\.flatnonzero\(mask\)",
+        ),
+        (lambda: first_spikes(from_events([1]), 1.5), "n_spikes = 1.5"),
+        (lambda: first_spikes(from_events([1]), -1), "n_spikes = -1"),
+        (lambda: list(windows_of_spikes(from_events([1]), 0)), "n_spikes = 0"),
+    ],
+)
+def test_events_and_views_of_them(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def piece(steps, neurons, trial=0, first_step=0, n_steps=10, dtype=np.int64):
+    return Segment(trial, first_step, n_steps, np.array(steps, dtype), np.array(neurons, np.int64))
+
+
+IMPOSSIBLE = {
+    "unsorted": ([piece([5, 3], [0, 1])], "sorted by step and then by neuron"),
+    "unsorted within a step": ([piece([5, 5], [1, 0])], "sorted by step and then by neuron"),
+    "twice": ([piece([5, 5], [1, 1])], "each there once"),
+    "late": ([piece([5, 10], [0, 1])], r"steps 5 \.\.\. 10 .* must lie in 0 \.\.\. 9"),
+    "early": ([piece([], []), piece([9], [0], first_step=10)], r"must lie in 10 \.\.\. 19"),
+    "negative": ([piece([-1, 5], [0, 1])], r"steps -1 \.\.\. 5"),
+    "no such neuron": ([piece([5], [3])], r"neurons 3 \.\.\. 3 .* must lie in 0 \.\.\. 2"),
+    "a neuron that would wrap around": ([piece([5], [256])], "neurons 256"),
+    "a negative neuron": ([piece([5], [-1])], "neurons -1"),
+    "seconds": ([piece([0.1, 0.5], [0, 1], dtype=float)], r"steps = \[0.1, 0.5\] of dtype float64"),
+    "neurons of another length": ([piece([1, 2], [0])], "differ in shape"),
+    "a gap": ([piece([1], [0]), piece([21], [0], first_step=20)], "first_step = 20 .*: must be 10"),
+    "an overlap": ([piece([1], [0]), piece([6], [0], first_step=5)], "first_step = 5 .*: must be 10"),
+    "a late beginning": ([piece([21], [0], first_step=20)], "first_step = 20 .*: must be 0"),
+    "a negative length": ([piece([], [], n_steps=-1)], "n_steps = -1"),
+    "a length in seconds": ([piece([], [], n_steps=0.5)], "n_steps = 0.5"),
+    "a negative trial": ([piece([], [], trial=-1)], "trial = -1"),
+}
+
+
+@pytest.mark.parametrize("case", IMPOSSIBLE)
+def test_impossible_segments_are_refused_when_they_are_written_or_kept(tmp_path, case):
+    segments, message = IMPOSSIBLE[case]
+    with pytest.raises(ValueError, match=message):
+        SpikeRecord(3, 0.1, segments)
+    path = tmp_path / "spikes.h5"
+    path.write_bytes(b"of before")
+    with pytest.raises(ValueError, match=message):
+        write_spikes(path, segments, 3, 0.1, {})
+    assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"of before"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0, 0.1, {}), "n_neurons = 0: must be a whole number >= 1 and <= 1048576"),
+        ((2**20 + 1, 0.1, {}), "n_neurons = 1048577"),
+        ((3.5, 0.1, {}), "n_neurons = 3.5"),
+        ((3, 0, {}), "dt_ms = 0"),
+        ((3, "0.1", {}), "dt_ms = '0.1'"),
+        ((3, 0.1, {"rate": math.nan}), "metadata: cannot be written as JSON"),
+        ((3, 0.1, [1]), "metadata = .*: must be a mapping"),
+    ],
+)
+def test_files_that_could_not_be_read_are_not_written(tmp_path, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        write_spikes(tmp_path / "spikes.h5", [piece([1], [0])], *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.uint32, np.int64, np.uint64])
+def test_every_type_of_whole_numbers_is_written_and_kept(tmp_path, dtype):
+    steps, neurons = np.array([0, 0, 3, 9], dtype), np.array([0, 2, 1, 0], dtype)
+    segments = [Segment(0, 0, 10, steps, neurons), Segment(0, 10, 10, steps + dtype(10), neurons)]
+    write_spikes(tmp_path / "spikes.h5", segments, 3, 0.1, {})
+    for source in (SpikeFile(tmp_path / "spikes.h5"), SpikeRecord(3, 0.1, segments)):
+        events = [(s.steps.tolist(), s.neurons.tolist()) for s in source.segments()]
+        assert events == [([0, 0, 3, 9], [0, 2, 1, 0]), ([10, 10, 13, 19], [0, 2, 1, 0])]
