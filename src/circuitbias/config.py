@@ -1,6 +1,7 @@
 """Read a config: fill the defaults, check every key, and say all that is wrong at once."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from circuitbias.config_schema import (
     MOST_VALUES,
     ConfigError,
     complete,
-    config_reference,
     plain,
     problem,
     refuse,
@@ -19,7 +19,6 @@ from circuitbias.config_schema import (
 __all__ = [
     "ConfigError",
     "compares_with_paper",
-    "config_reference",
     "label_strength",
     "load_config",
     "network_files",
@@ -30,6 +29,7 @@ __all__ = [
 
 # Far beyond what a config needs, and far below what takes long to look at.
 _MOST_CHARACTERS = 100_000
+_MOST_MISREAD = 100  # named in one message
 
 
 def read_config(path: str | Path) -> dict:
@@ -38,7 +38,8 @@ def read_config(path: str | Path) -> dict:
     Raises
     ------
     ConfigError
-        If there is no such file, if it is not valid YAML, if a key is there twice, or if it is too large.
+        If there is no such file, if it is not valid YAML, if a key is there twice, if it is too large, or if
+        YAML reads a value otherwise than a person does: ``010`` as 8, ``1:30`` as 90, ``no`` as false.
     """
     try:
         if Path(path).exists() and not Path(path).is_file():
@@ -52,6 +53,10 @@ def read_config(path: str | Path) -> dict:
         if node is None:
             return {}
         _checked_size(node, {})
+        if misread := dict.fromkeys(_misread(node, "", set())):
+            raise ValueError(
+                "\n  ".join(["some values are not what they seem:", *list(misread)[:_MOST_MISREAD]])
+            )
         config = loader.construct_document(node)
     except OSError as error:
         raise ConfigError(f"config file {path}: {error.strerror}; must be a YAML file") from error
@@ -175,6 +180,39 @@ def _checked_size(node: yaml.Node | None, sizes: dict[int, int]) -> int:
     if sizes[id(node)] > MOST_VALUES:
         raise ValueError(f"it has more than {MOST_VALUES} values, those behind aliases each time")
     return sizes[id(node)]
+
+
+_NOT_WHAT_IT_SEEMS = (
+    ("int", r"[-+]?0[0-9_]+", "a number of base 8", "without the zeros in front"),
+    ("int", r".*:.*", "a number of base 60", "in one unit"),
+    ("float", r".*:.*", "a number of base 60", "in one unit"),
+    ("int", r".*_.*", "a number, without the underscores", "without them"),
+    ("float", r".*_.*", "a number, without the underscores", "without them"),
+    ("bool", r"(?i:yes|no|on|off)", "a truth value", "true or false"),
+    ("timestamp", r".*", "a date", "what it stands for"),
+)
+"""YAML's kind, a pattern, how YAML 1.1 reads what matches it, and how to write it."""
+
+
+def _misread(node: yaml.Node, name: str, seen: set) -> Iterator[str]:
+    """Name the keys and values below a YAML node that YAML 1.1 reads otherwise than a person does."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            text = key.value if isinstance(key, yaml.ScalarNode) else "?"
+            yield from _misread(key, f"{name} (a key)".lstrip(), seen)
+            yield from _misread(value, f"{name}.{text}".lstrip("."), seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _misread(value, f"{name}[{index}]", seen)
+    else:
+        for kind, pattern, reading, remedy in _NOT_WHAT_IT_SEEMS:
+            if node.tag == f"tag:yaml.org,2002:{kind}" and re.fullmatch(pattern, node.value):
+                where, text = f"line {node.start_mark.line + 1}: {name:.200}", f"{node.value:.50}"
+                yield f"{where}: YAML reads {text} as {reading}; write it {remedy}, or a text in quotes"
+                return
 
 
 def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:

@@ -1,11 +1,10 @@
-"""The schema of a config at work: fill defaults, read numbers, word the errors, list the keys.
+"""The schema of a config at work: fill defaults, read numbers and word the errors.
 
 A part of it that is given alone, in Python or on the command line, is held against the same schema
 (`checked_section`), so that every door knows the same rules and says the same words.
 """
 
 import difflib
-import json
 import math
 import os
 import re
@@ -195,12 +194,6 @@ def _shown(value) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
-def config_reference() -> str:
-    """Markdown table of every key: its default, what is allowed and what it means."""
-    rows = [("key", "default", "allowed", "meaning"), ("---",) * 4, *_rows(schema())]
-    return "".join("| " + " | ".join(row) + " |\n" for row in rows)
-
-
 # --- the validator ------------------------------------------------------------------------------
 
 
@@ -245,7 +238,7 @@ def _validator(texts: bool):
 
 def _as_number(value, sub, texts):
     """Read ``'1e-3'`` as a number and ``1e7`` as a whole one, where the schema wants that."""
-    wanted = {kind for option in sub.get("anyOf", [sub]) for kind in _types(option)}
+    wanted = {kind for option in sub.get("anyOf", [sub]) for kind in types(option)}
     number = value
     if texts and isinstance(value, str) and _NUMBER.fullmatch(value):
         number = float(value)
@@ -258,7 +251,8 @@ def _as_number(value, sub, texts):
     return int(number) if isinstance(number, float) and number.is_integer() else number
 
 
-def _types(sub):
+def types(sub) -> list[str]:
+    """The kinds of value that a schema admits, by their names in JSON schema."""
     kinds = sub.get("type", ())
     return [kinds] if isinstance(kinds, str) else kinds
 
@@ -266,20 +260,20 @@ def _types(sub):
 # --- the wording --------------------------------------------------------------------------------
 
 
-def _allowed(sub):
+def allowed(sub):
     """Say in words what a schema admits."""
     if "anyOf" in sub:
-        return " or ".join(map(_allowed, sub["anyOf"]))
+        return " or ".join(map(allowed, sub["anyOf"]))
     if "const" in sub:
         return f"`{sub['const']}`"
     if "enum" in sub:
         return "one of " + ", ".join(f"`{value}`" for value in sub["enum"])
-    kind, *others = _types(sub)
+    kind, *others = types(sub)
     if kind == "array":
         low, high = sub.get("minItems", 0), sub.get("maxItems")
         count = f"{low} to {high}" if high else f"{low} or more"
         different = "different " if sub.get("uniqueItems") else ""
-        return f"a list of {count} {different}entries, each {_allowed(sub['items'])}"
+        return f"a list of {count} {different}entries, each {allowed(sub['items'])}"
     if kind == "object":
         keys = ", ".join(sub.get("properties", ()))
         return f"a mapping with the keys {keys}" if keys else "a mapping with one or more entries"
@@ -307,36 +301,10 @@ def _explain(error) -> Iterator[tuple[tuple, str]]:
             yield (*path, key), f"unknown key{hint}; allowed{branch}: {', '.join(known)}"
     elif error.validator == "required":
         for key in [key for key in error.validator_value if key not in value]:
-            yield (*path, key), f"missing; must be {_allowed(sub['properties'][key])}"
+            yield (*path, key), f"missing; must be {allowed(sub['properties'][key])}"
     elif "propertyNames" in error.absolute_schema_path:
-        yield (*path, value), f"its name must be {_allowed(sub)}"
+        yield (*path, value), f"its name must be {allowed(sub)}"
     else:
         choices = sub.get("enum", [])
         close = difflib.get_close_matches(value, choices, n=1) if isinstance(value, str) else []
-        yield path, f"must be {_allowed(sub)}" + "".join(f" (did you mean {choice}?)" for choice in close)
-
-
-# --- the table of all keys ----------------------------------------------------------------------
-
-
-def _rows(sub, prefix="", note="") -> Iterator[tuple[str, str, str, str]]:
-    """Walk a schema: a row for every key that takes a value, sections before their parts."""
-    for key, part in sub.get("properties", {}).items():
-        if "const" in part:
-            continue  # the key that chose this branch has its own row
-        if "object" in _types(part):
-            yield f"`{prefix}{key}`", "", "a section", part["description"]
-            yield from _rows(part, f"{prefix}{key}.")
-        else:
-            default = f"`{json.dumps(part['default'])}`" if "default" in part else ""
-            yield f"`{prefix}{key}`{note}", default, _allowed(part), part["description"]
-    if isinstance(sub.get("additionalProperties"), dict):
-        yield from _rows(sub["additionalProperties"], f"{prefix}<name>.")
-    for branch in sub.get("allOf", ()):
-        chosen = {k: v["const"] for k, v in branch["if"]["properties"].items()}
-        note = "".join(f" ({key}: {value})" for key, value in chosen.items())
-        yield from _rows(branch["then"], prefix, note)
-
-
-if __name__ == "__main__":
-    print(config_reference(), end="")
+        yield path, f"must be {allowed(sub)}" + "".join(f" (did you mean {choice}?)" for choice in close)
