@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from circuitbias.estimators import Couplings
+from circuitbias.estimators.blocks import N_BLOCKS
 from circuitbias.experiments.data_volume import STEPS_PER_DECADE
 from circuitbias.experiments.sweep import (
     LEAST_PAIRS,
@@ -121,16 +122,18 @@ def run(
             which = {"experiment": experiment, "n_observed": size, "subset": subset, "fraction": fraction}
             rows.append(described(name, entry) | which | errors)
 
-        sums: dict[int, np.ndarray] = {size: np.zeros((2, n, n)) for size in n_observed}
+        shape = (2, 1 + N_BLOCKS, n, n)
+        sums: dict[int, np.ndarray] = {size: np.zeros(shape) for size in n_observed}
         for size, k, neurons in subsets:
             couplings, note = _observe(network, source, neurons, entry, resources)
             row("subsets", size, k, 1.0, error_row(network, couplings, volume, note, size))
             if couplings is not None:
-                known = np.isfinite(couplings.values)
-                sums[size] += np.where(known, couplings.values, 0.0), known
+                layers = _layers(couplings)
+                known = np.isfinite(layers)
+                sums[size] += np.where(known, layers, 0.0), known
             progress.add(size)
         for size, (total, times) in sums.items():
-            merged = Couplings(np.where(times > 0, total / np.maximum(times, 1), np.nan))
+            merged = _from_layers(np.where(times > 0, total / np.maximum(times, 1), np.nan))
             errors = error_row(network, merged, volume, "") | {"n_counts": np.nan}  # counted many times
             row("subsets", size, MERGED, 1.0, errors)
         if fixed_half:
@@ -184,11 +187,22 @@ def summarise(table: pd.DataFrame, **_) -> pd.DataFrame:
     return summary.reset_index()
 
 
+def _layers(couplings):
+    """Couplings of the whole recording and of its blocks, NaN without those: shape (1 + blocks, n, n)."""
+    unknown = np.full((N_BLOCKS, *couplings.values.shape), np.nan)
+    return np.stack([couplings.values, *couplings.arrays.get("blocks", unknown)])
+
+
+def _from_layers(layers, diagnostics=None):
+    return Couplings(layers[0], diagnostics or {}, {"blocks": layers[1:]})
+
+
 def _observe(network, source, neurons, entry, resources):
     """Estimate from some neurons; the couplings are put among those of all, NaN elsewhere."""
     couplings, note = try_estimate(entry, ObservedNeurons(source, neurons), network, resources)
     if couplings is not None:
-        values = np.full((network.n_neurons,) * 2, np.nan)
-        values[np.ix_(neurons, neurons)] = couplings.values
-        couplings = Couplings(values, couplings.diagnostics)
+        layers = _layers(couplings)
+        among_all = np.full((len(layers), network.n_neurons, network.n_neurons), np.nan)
+        among_all[:, neurons[:, None], neurons] = layers
+        couplings = _from_layers(among_all, couplings.diagnostics)
     return couplings, note

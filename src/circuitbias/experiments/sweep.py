@@ -9,7 +9,7 @@ import pandas as pd
 
 from circuitbias.config_schema import ConfigError
 from circuitbias.errors.tables import errors_of, sum_of_counts
-from circuitbias.estimators import Couplings, estimate
+from circuitbias.estimators import Couplings, estimate, estimate_with_blocks
 from circuitbias.estimators.couplings import EstimationWarning
 from circuitbias.estimators.registry import complete_options
 from circuitbias.files import DamagedFileError
@@ -43,7 +43,8 @@ def try_estimate(entry: dict, source: SpikeSource, network: Network, resources: 
     Returns
     -------
     couplings : Couplings or None
-        None where the method refuses the data.
+        None where the method refuses the data. With blocks of the recording (`estimate_with_blocks`) unless
+        the rows are repetitions of each other: they are not if neurons can be told apart, or some are unseen.
     note : str
         What it refused or warned of; empty if nothing.
 
@@ -53,10 +54,12 @@ def try_estimate(entry: dict, source: SpikeSource, network: Network, resources: 
     """
     options = {key: value for key, value in entry.items() if key != "method"}
     weights = network.dense_weights()
+    repeated = network.equivalent_positions and source.n_neurons == network.n_neurons
+    estimating = estimate if repeated else estimate_with_blocks
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", EstimationWarning)
         try:
-            couplings = estimate(entry["method"], source, weights=weights, **resources, **options)
+            couplings = estimating(entry["method"], source, weights=weights, **resources, **options)
         except (ConfigError, DamagedFileError, MemoryLimitError):
             raise  # what the data allow has nothing to do with these
         except ValueError as refusal:
