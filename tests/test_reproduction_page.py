@@ -48,6 +48,142 @@ def test_every_number_is_there_and_what_differs_has_its_reason(comparison):
     assert [entry["text"] for entry in why] == ["Drift of the bumps.", "Too short."]  # left as they were
 
 
+def page_of(*rows, explanations=()):
+    """The page of rows of which only what matters is given."""
+    fixed = {"network": "ring", "quantity": "total", "estimator": "glm", "r": 0.005, "published": 0.5}
+    fixed |= {
+        "n_spikes": 1e8,
+        "n_spikes_published": 1e8,
+        "expected": 0.5,
+        "standard_error": 0.01,
+        "ours": 0.5,
+    }
+    rows = [fixed | {"expected_from": "published errors", "error_from": "model"} | row for row in rows]
+    table = with_verdicts(rows)
+    table.insert(0, "network", [row["network"] for row in rows])
+    return reproduction_page(table, "# Title", explanations).splitlines()
+
+
+def table_after(page, start):
+    """Lines of the first table after the line that starts so: its rows, as lists of cells."""
+    at = next(k for k, line in enumerate(page) if line.startswith(start))
+    first = next(k for k in range(at, len(page)) if page[k].startswith("|---")) + 1
+    last = next(k for k in range(first, len(page) + 1) if k == len(page) or not page[k].startswith("|"))
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in page[first:last]]
+
+
+def test_agreement_by_standard_errors_alone_is_counted_beside_the_rule():
+    """0, 1.9, 2.1, 2.9, 3.1 and 60 standard errors; 3 % of 0.5 are 1.5 of them, so 5 % of a variance 2.5."""
+    page = page_of(
+        *({"ours": 0.5 + 0.01 * z, "r": 0.001 * k} for k, z in enumerate((0.0, -1.9, 2.1, 2.9, 3.1, -60), 1)),
+        {"ours": 0.524, "quantity": "variance"},
+        {"ours": float("nan"), "r": 0.02},
+        {"ours": 0.51, "r": 0.0125},
+        {"ours": 0.5249, "r": 0.025, "quantity": "variance"},
+    )
+    (said,) = [line for line in page if "numbers agree" in line]
+    assert said.startswith("**5 of 9 numbers agree (56%).** 1 more could not be judged. ")
+    assert "By standard errors alone, 3 lie within two, 7 within three; 9 and 9 would" in said
+    (said,) = [line for line in page if line.startswith("2 of these rows are at r >= 0.0125")]
+    assert "; 1 of them lie within two." in said
+    assert table_after(page, "## How many agree") == [
+        ["ring", "total", "glm", "3", "4", "1", "3", "5"],
+        ["ring", "variance", "glm", "2", "0", "0", "0", "2"],
+    ]
+
+
+def test_rows_of_one_measurement_are_counted_as_one():
+    page = page_of(
+        *({"quantity": quantity} for quantity in ("total", "bias", "variance", "total_l1")),
+        {"condition": "synchrony", "r": 0.005 + 1e-17},  # the same estimate once more
+        {"r": 0.01},
+        {"estimator": "mpf"},
+        {"condition": "bins of 25 steps"},
+        {"condition": "bins of 25 steps", "quantity": "bias"},
+        {"condition": "bins of 50 steps"},
+        *({"condition": f"10^{d} spikes", "network": "ring_pinned"} for d in ("6.50", "7.00")),
+        {
+            "quantity": "log10_data_demand",
+            "network": "ring_pinned",
+            "condition": "total error 0.577, from data",
+        },
+        *({"quantity": f"volume_{name}"} for name in ("slope", "log10_intercept")),
+        *({"quantity": "pattern_strength", "estimator": "", "n_spikes": n} for n in (1e6, 1e7)),
+        {"quantity": "diffusivity", "estimator": ""},
+    )
+    assert any("The 18 rows are of 10 measurements;" in line for line in page)
+    kinds = {cells[0].split(":")[0]: cells[1:] for cells in table_after(page, "**One measurement seen")}
+    assert kinds == {
+        "errors of one estimate": ["7", "3"],
+        "errors of one estimate, of bins of another width": ["3", "2"],
+        "windows of one recording": ["3", "1"],
+        "slope and intercept of one fit": ["2", "1"],
+        "activity": ["3", "3"],
+    }
+
+
+def test_what_is_expected_and_what_errors_are_made_of():
+    ours = {"expected_from": "published value", "error_from": "our windows"}
+    page = page_of({}, {"r": 0.01, "ours": 0.6}, {**ours, "r": 0.02}, {**ours, "r": 0.03})
+    assert table_after(page, "**What expectations") == [
+        ["published errors", "model", "2", "1"],
+        ["published value", "our windows", "2", "2"],
+    ]
+
+
+def test_a_table_without_words_on_its_origins_is_read_all_the_same(comparison):
+    older = comparison.drop(columns=["expected_from", "error_from", "note"])
+    assert reproduction_page(older, "# Title", []).startswith("# Title\n\n## How many agree")
+
+
+def test_explanations_are_taken_by_their_first_match_and_named_once():
+    why = [
+        {"text": "never", "network": "ring_pinned"},
+        {"text": "Both.", "quantity": ["total", "bias"], "r": 0.005 + 1e-12},
+        {"text": "later", "quantity": "total"},
+    ]
+    page = page_of(
+        {"ours": 0.9}, {"ours": 0.8, "quantity": "bias"}, {"quantity": "variance"}, explanations=why
+    )
+    assert page[-2:] == ["1. Both.", ""] or page[-1] == "1. Both."
+    assert sum("[1]" in line for line in page) == 1 and not any("[2]" in line for line in page)
+    whole = page_of({}, explanations=why)
+    assert not any("Why some differ" in line for line in whole)
+
+
+def test_the_tables_of_errors_and_of_values():
+    unknown = {"standard_error": float("nan")}
+    page = page_of(
+        {"ours": 0.9, "quantity": "bias", "r": 0.01, "n_spikes": 10},
+        unknown | {"r": 0.01},
+        {"r": 0.005},
+        {
+            "quantity": "diffusivity",
+            "estimator": "",
+            "ours": 0.4,
+            "condition": "published times 3",
+            "r": 0.02,
+        },
+        {
+            "quantity": "diffusivity",
+            "estimator": "",
+            "n_spikes": float("nan"),
+            "standard_error": float("nan"),
+        },
+    )
+    assert "## The ring" in page and "### glm" in page and "### diffusivity of the bumps" in page
+    unknown = ["0.01", "0.5", "0.5", "0.5", "1.000", "0.5", "0.5 ± 0.01", "0.9 (too few spikes)", "1.800"]
+    bias_first = [unknown[0], *unknown[5:], *unknown[1:5]]
+    assert table_after(page, "### glm") == [
+        ["0.005", "", "", "", "", "0.5", "0.5 ± 0.01", "0.5", "1.000"],
+        bias_first,
+    ]
+    assert table_after(page, "### diffusivity") == [
+        ["", "0.005", "", "", "0.5", "0.5", "0.5", "nan", "agrees"],
+        ["", "0.02", "1e+08", "published times 3", "0.5", "0.5 ± 0.01", "0.4", "-10.0", "differs [1]"],
+    ]
+
+
 def test_rows_without_an_explanation_are_each_named(comparison):
     page = reproduction_page(comparison, "# Title", [])
     assert page.count(UNEXPLAINED) == 3

@@ -41,6 +41,8 @@ def compare_patterns(activity: pd.DataFrame) -> pd.DataFrame:
                     "expected": paper.pattern_strength,
                     "standard_error": ours.std(ddof=1) * math.sqrt(1 + 1 / len(ours)),
                     "ours": ours.mean(),
+                    "expected_from": "published value",
+                    "error_from": "our windows",
                 }
             )
     return with_verdicts(rows)
@@ -95,7 +97,10 @@ def compare_diffusivities(patterns: pd.DataFrame) -> pd.DataFrame:
     return with_verdicts(
         [
             _measured("diffusivity", paper, rows, factor * paper.diffusivity, paper.diffusivity)
-            | {"condition": f"published times {factor:.3g}"}
+            | {
+                "condition": f"published times {factor:.3g}",
+                "expected_from": "published value times a factor fitted to ours",
+            }
             for paper, rows in pairs
         ]
     )
@@ -118,4 +123,6 @@ def _measured(quantity, paper, rows, expected, as_published=None):
         "expected": expected,
         "standard_error": math.sqrt((rows[f"{quantity}_se"] ** 2).sum()) / len(rows),
         "ours": rows[quantity].mean(),
+        "expected_from": "published value",
+        "error_from": "our parts",
     }

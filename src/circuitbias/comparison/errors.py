@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 
 from circuitbias import published
-from circuitbias.comparison.verdicts import with_verdicts
-from circuitbias.errors.sampling import (
-    PredictedErrors,
-    expected_errors,
-    noise_and_bias_power,
-    predict_errors,
+from circuitbias.comparison.expectation import (
+    NEURONS,
+    QUANTITIES,
+    Expectation,
+    carried_over,
+    noise_power,
+    of_split,
+    of_total,
 )
+from circuitbias.comparison.verdicts import pairs_note, with_verdicts
+from circuitbias.errors.sampling import PredictedErrors, expected_errors, noise_and_bias_power
 from circuitbias.networks import Network, ring_weights
-
-QUANTITIES = ("total", "bias", "variance")
-NEURONS = {"ring": 100, "ring_pinned": 99}
-"""Networks that the paper has numbers of, and how many of their neurons fire."""
 
 # Published method for an estimator's method and the options that must be so.
 _COUNTERPARTS = (
@@ -63,14 +63,13 @@ def compare_errors(errors: pd.DataFrame, network: str) -> pd.DataFrame:
     """Compare the total, bias and variance error with the published ones.
 
     The published errors belong to 1e8 spikes. What they become with ours, and by how much a single
-    recording scatters, follows from `circuitbias.errors.sampling`; nothing is fitted to our results. The
-    standard error is that of the difference: ours, and the published value's own carried over.
+    recording scatters, follows from published numbers: see `circuitbias.comparison.expectation`.
 
     The authors' recordings ended when the sum of the binned values reached the limit. Binarised bins hold
     fewer than the spikes in them, so what counts as their volume, and as ours, is that sum (``n_counts``).
 
     Where the authors' files hold errors with the older scale, those are compared too (``total_l1``, ...).
-    Of the pinned ring only the total error is: see `_pinned_total`.
+    Of the pinned ring only the total error is: see `circuitbias.comparison.expectation.pinned_power`.
 
     Parameters
     ----------
@@ -94,15 +93,9 @@ def compare_errors(errors: pd.DataFrame, network: str) -> pd.DataFrame:
         for paper in table[(table.method == name) & np.isclose(table.r, r)].itertuples():
             if abs(math.log(n_counts / paper.n_spikes)) > math.log(_SAME_VOLUME.get(name, math.inf)):
                 continue
-            if network == "ring_pinned":
-                rows.append(_pinned_total(estimator, paper, runs))
-                continue
-            for quantity, as_published, then, now in _predictions(paper, n_counts, NEURONS[network]):
-                key = quantity.removesuffix("_l1")
-                expected = getattr(now, key)
-                # A relative fluctuation of the published noise carries over to the prediction.
-                carried = getattr(then, f"{key}_se") / as_published * expected
-                own = getattr(now, f"{key}_se") / math.sqrt(len(runs))
+            for quantity, as_published, origin, expectation in _expectations(
+                paper, network, n_counts, len(runs)
+            ):
                 rows.append(
                     {
                         "quantity": quantity,
@@ -111,24 +104,32 @@ def compare_errors(errors: pd.DataFrame, network: str) -> pd.DataFrame:
                         "n_spikes_published": paper.n_spikes,
                         "published": as_published,
                         "n_spikes": n_spikes,
-                        "expected": expected,
-                        "standard_error": math.hypot(own, carried),
+                        **expectation._asdict(),
                         "ours": runs[quantity].mean(),
+                        "expected_from": origin,
+                        "error_from": "model",
+                        "note": pairs_note(runs, NEURONS[network]),
                     }
                 )
     return with_verdicts(rows)
 
 
-def _predictions(paper, n_counts, n_neurons) -> Iterator[tuple[str, float, PredictedErrors, PredictedErrors]]:
-    """Quantity, published value, and errors to expect at the published and at our volume."""
-    volumes = paper.n_spikes, n_counts
-    then, now = (predict_errors(paper.bias, paper.variance, n_neurons, paper.n_spikes, n) for n in volumes)
-    for quantity in QUANTITIES:
-        yield quantity, getattr(paper, quantity), then, now
+def _expectations(paper, network, n_counts, n_runs) -> Iterator[tuple[str, float, str, Expectation]]:
+    """Quantity, published value, what the expectation is made of, and the expectation."""
+    if network == "ring_pinned":
+        noise = noise_power(network, paper.method, paper.r)
+        total = of_total(paper.total, noise, network, n_counts, n_runs)
+        yield "total", paper.total, "published total and curve", total
+        return
+    for quantity, expectation in of_split(paper, network, paper.n_spikes, n_counts, n_runs).items():
+        yield quantity, getattr(paper, quantity), "published errors", expectation
     if math.isfinite(paper.total_l1):
-        then, now = (_predict_with_older_scale(paper, n, n_neurons) for n in volumes)
+        volumes = paper.n_spikes, n_counts
+        then, now = (_predict_with_older_scale(paper, n, NEURONS[network]) for n in volumes)
         for quantity in QUANTITIES:
-            yield f"{quantity}_l1", getattr(paper, f"{quantity}_l1"), then, now
+            as_published = getattr(paper, f"{quantity}_l1")
+            expectation = carried_over(quantity, as_published, then, now, n_runs)
+            yield f"{quantity}_l1", as_published, "published errors", expectation
 
 
 def _predict_with_older_scale(paper, n_counts, n_neurons) -> PredictedErrors:
@@ -159,27 +160,3 @@ def _predict_with_older_scale(paper, n_counts, n_neurons) -> PredictedErrors:
     errors = [math.sqrt(value) for value in (total2, bias2, variance2)]
     total_se = math.hypot(errors[1] * bias_se, errors[2] * variance_se) / errors[0]
     return PredictedErrors(*errors, total_se, bias_se, variance_se)
-
-
-def _pinned_total(estimator, paper, runs) -> dict:
-    """Compare the total error of the pinned ring, which does not depend on how neurons are aligned.
-
-    The published split into bias and variance drops the silent neuron and aligns the other 99 as if they were
-    a ring of 99: pairs on either side of the gap are shifted by one place, which counts as variance but is no
-    noise. So the total alone is compared, and carried over to our volume by our own noise, to first order.
-    """
-    n = NEURONS["ring_pinned"]
-    n_counts, variance, bias = (runs[key].mean() for key in ("n_counts", "variance", "bias"))
-    more_noise = (1 - 1 / n) * variance**2 * (1 - n_counts / paper.n_spikes)
-    own = expected_errors(noise_and_bias_power(bias, variance, n), n).total_se
-    return {
-        "quantity": "total",
-        "estimator": estimator,
-        "r": paper.r,
-        "n_spikes_published": paper.n_spikes,
-        "published": paper.total,
-        "n_spikes": runs.n_spikes.iloc[0],
-        "expected": math.sqrt(max(paper.total**2 + more_noise, 0.0)),
-        "standard_error": own * math.sqrt(1 / len(runs) + n_counts / paper.n_spikes),
-        "ours": runs.total.mean(),
-    }

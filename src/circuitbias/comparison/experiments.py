@@ -7,9 +7,17 @@ import numpy as np
 import pandas as pd
 
 from circuitbias import published
-from circuitbias.comparison.errors import NEURONS, published_method
-from circuitbias.comparison.verdicts import with_verdicts
-from circuitbias.errors.sampling import expected_errors, noise_and_bias_power, predict_errors
+from circuitbias.comparison.errors import published_method
+from circuitbias.comparison.expectation import (
+    NEURONS,
+    PUBLISHED_COUNTS,
+    noise_power,
+    of_split,
+    of_total,
+    pinned_power,
+)
+from circuitbias.comparison.verdicts import pairs_note, with_verdicts
+from circuitbias.errors.sampling import expected_errors
 
 _LIMITS_TO_SE = 2 * 1.96  # width of a 95 % confidence interval in standard errors
 BIN_WIDTH_STRENGTH, BIN_WIDTH_COUNTS = 0.005, 5.0e6
@@ -49,6 +57,8 @@ def compare_volume_laws(summary: pd.DataFrame) -> pd.DataFrame:
                     "expected": getattr(paper, value),
                     "standard_error": math.hypot(*widths) / _LIMITS_TO_SE,
                     "ours": getattr(ours, value),
+                    "expected_from": "published value",
+                    "error_from": "both fits",
                 }
             )
     return with_verdicts(rows)
@@ -72,8 +82,10 @@ def compare_data_demand(summary: pd.DataFrame) -> pd.DataFrame:
                 "condition": f"total error {ours.error_level:g}, from {ours.demand_from}",
                 "published": paper.log10_spikes,
                 "expected": paper.log10_spikes,
-                "standard_error": math.sqrt(2) * _demand_se(ours),
+                "standard_error": math.sqrt(2) * _demand_se(ours.r, ours.error_level),
                 "ours": ours.log10_demand,
+                "expected_from": "published value",
+                "error_from": "model",
             }
             for ours, paper in _matched(summary, table)
             if abs(ours.error_level - 0.577) < 1e-3
@@ -93,7 +105,8 @@ def compare_volume_curves(table: pd.DataFrame, network: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`. The standard error is that of one recording at this volume, for both of them.
+        Columns `COLUMNS`. The standard error is that of one recording at this volume, for both of them, and
+        follows from the published curve.
     """
     paper = published.error_against_volume().assign(method="mpf")
     rows = []
@@ -101,12 +114,14 @@ def compare_volume_curves(table: pd.DataFrame, network: str) -> pd.DataFrame:
         here = paper[np.isclose(paper.r, r)]
         if published_method(method, json.loads(options)) != "mpf" or here.empty:
             continue
-        means = (
-            runs.groupby("fraction")[["n_counts", "total", "bias", "variance"]].mean().sort_values("n_counts")
-        )
+        runs = runs[runs.total.notna()]
+        means = runs.groupby("fraction")[["n_counts", "total"]].mean().sort_values("n_counts")
+        if means.empty:
+            continue
+        power = pinned_power(r)
         known, total = np.log10(means.n_counts), np.log10(means.total)
         for point in here[here.log10_spikes.between(known.min() - 0.01, known.max() + 0.01)].itertuples():
-            nearest = means.iloc[int((known - point.log10_spikes).abs().to_numpy().argmin())]
+            there = power._replace(noise=power.noise * PUBLISHED_COUNTS / 10**point.log10_spikes)
             rows.append(
                 {
                     "quantity": "total",
@@ -117,8 +132,11 @@ def compare_volume_curves(table: pd.DataFrame, network: str) -> pd.DataFrame:
                     "published": point.total,
                     "n_spikes": 10**point.log10_spikes,
                     "expected": point.total,
-                    "standard_error": math.sqrt(2) * _se(nearest, NEURONS[network]).total_se,
+                    "standard_error": math.sqrt(2) * expected_errors(there, NEURONS[network]).total_se,
                     "ours": 10 ** float(np.interp(point.log10_spikes, known, total)),
+                    "expected_from": "published value",
+                    "error_from": "model",
+                    "note": pairs_note(runs, NEURONS[network]),
                 }
             )
     return with_verdicts(rows)
@@ -134,30 +152,30 @@ def compare_bin_widths(table: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     table = table[np.isclose(table.r, BIN_WIDTH_STRENGTH) & (table.method == "mpf")]
-    for (estimator, method, options), runs in table.groupby(["estimator", "method", "options"]):
-        means = runs.groupby("bin_steps")[["n_counts", "n_spikes", "total", "bias", "variance"]].mean()
-        if published_method(method, json.loads(options) | {"bin_steps": 100}) != "mpf":
+    for (estimator, options), runs in table.groupby(["estimator", "options"]):
+        if published_method("mpf", json.loads(options) | {"bin_steps": 100}) != "mpf":
             continue
         for paper in published.bin_width().itertuples():
-            if paper.bin_steps not in means.index:
+            ours = runs[runs.bin_steps == paper.bin_steps]
+            if ours.empty:
                 continue
-            ours = means.loc[paper.bin_steps]
-            volumes = BIN_WIDTH_COUNTS, ours.n_counts
-            now = predict_errors(paper.bias, paper.variance, NEURONS["ring"], *volumes)
-            for quantity in ("total", "bias", "variance"):
-                rows.append(
-                    {
-                        "quantity": quantity,
-                        "estimator": estimator,
-                        "r": BIN_WIDTH_STRENGTH,
-                        "condition": f"bins of {paper.bin_steps} steps",
-                        "published": getattr(paper, quantity),
-                        "n_spikes": ours.n_spikes,
-                        "expected": getattr(now, quantity),
-                        "standard_error": math.sqrt(2) * getattr(now, f"{quantity}_se"),
-                        "ours": ours[quantity],
-                    }
-                )
+            expected = of_split(paper, "ring", BIN_WIDTH_COUNTS, ours.n_counts.mean(), len(ours))
+            rows += [
+                {
+                    "quantity": quantity,
+                    "estimator": estimator,
+                    "r": BIN_WIDTH_STRENGTH,
+                    "condition": f"bins of {paper.bin_steps} steps",
+                    "published": getattr(paper, quantity),
+                    "n_spikes": ours.n_spikes.mean(),
+                    **expectation._asdict(),
+                    "ours": ours[quantity].mean(),
+                    "expected_from": "published errors",
+                    "error_from": "model",
+                    "note": pairs_note(ours, NEURONS["ring"]),
+                }
+                for quantity, expectation in expected.items()
+            ]
     return with_verdicts(rows)
 
 
@@ -172,26 +190,32 @@ def compare_synchrony(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`; published are two digits, whose rounding is the standard error.
+        Columns `COLUMNS`; published are two digits. Both are carried over to our volume with the noise
+        of the published errors of the GLM: what chance does to the graph is not in it.
     """
-    return with_verdicts(
-        [
+    rows = []
+    for paper in published.synchrony().itertuples():
+        ours = table[(table.estimator == paper.estimator) & np.isclose(table.r, paper.r)]
+        if ours.empty:
+            continue
+        noise, n_spikes = noise_power("ring", "glm", paper.r), ours.n_spikes.mean()
+        rows.append(
             {
                 "quantity": "total",
                 "estimator": paper.estimator,
                 "r": paper.r,
                 "condition": "synchrony",
-                "n_spikes_published": 1e8,
+                "n_spikes_published": PUBLISHED_COUNTS,
                 "published": paper.total,
-                "n_spikes": rows.n_spikes.mean(),
-                "expected": paper.total,
-                "standard_error": 0.01 / math.sqrt(12),
-                "ours": rows.total.mean(),
+                "n_spikes": n_spikes,
+                **of_total(paper.total, noise, "ring", n_spikes, len(ours), rounding=0.01)._asdict(),
+                "ours": ours.total.mean(),
+                "expected_from": "published total and errors of the GLM",
+                "error_from": "model and rounding",
+                "note": pairs_note(ours, NEURONS["ring"]),
             }
-            for paper in published.synchrony().itertuples()
-            if len(rows := table[(table.estimator == paper.estimator) & np.isclose(table.r, paper.r)])
-        ]
-    )
+        )
+    return with_verdicts(rows)
 
 
 def _matched(summary, table):
@@ -202,24 +226,16 @@ def _matched(summary, table):
             yield ours, paper
 
 
-def _se(errors, n_neurons):
-    return expected_errors(noise_and_bias_power(errors.bias, errors.variance, n_neurons), n_neurons)
-
-
-def _demand_se(ours) -> float:
+def _demand_se(r: float, level: float) -> float:
     """Standard error of log10 of the volume at which the total error falls to a level.
 
     To first order that of the total error at this volume over the slope of the error: with total² = 1 - k and
-    k = 1 / (1 + beta² + xi²), d total / d ln D = -k² xi² / (2 total).
+    k = 1 / (1 + beta² + xi²), d total / d ln D = -k² xi² / (2 total). Powers: the published curve's.
     """
-    n_neurons = NEURONS["ring_pinned"]
-    try:
-        power = noise_and_bias_power(ours.bias, ours.variance, n_neurons)
-    except ValueError:
-        return math.nan
-    noise = 1 / (1 - ours.error_level**2) - 1 - power.bias
+    power = pinned_power(r)
+    noise = 1 / (1 - level**2) - 1 - power.bias
     if not noise > 0:
         return math.nan
-    there = expected_errors(power._replace(noise=noise), n_neurons)
+    there = expected_errors(power._replace(noise=noise), NEURONS["ring_pinned"])
     slope = (1 - there.total**2) ** 2 * noise / (2 * there.total)
     return there.total_se / slope / math.log(10)

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from circuitbias.comparison.verdicts import INDEPENDENT, strength_of_bumps
+
 _NETWORKS = {"ring": "The ring", "ring_pinned": "The pinned ring"}
 _QUANTITIES = {
     "pattern_strength": "pattern strength (single-step counts)",
@@ -15,6 +17,7 @@ _QUANTITIES = {
     "log10_data_demand": "log10 of the spikes that a total error takes",
 }
 _ERRORS = ("total", "bias", "variance")
+_TEXTS = ("estimator", "condition", "expected_from", "error_from", "note")
 
 
 def reproduction_page(comparison: pd.DataFrame, introduction: str, explanations: Iterable[dict]) -> str:
@@ -35,12 +38,15 @@ def reproduction_page(comparison: pd.DataFrame, introduction: str, explanations:
     str
         Rows that differ carry the number of their explanation.
     """
-    comparison = comparison.fillna({"estimator": "", "condition": ""})
+    comparison = comparison.assign(
+        **{name: comparison.get(name, pd.Series("", comparison.index)).fillna("") for name in _TEXTS}
+    )
     explanations = list(explanations)
     reasons = comparison.apply(lambda row: _reason(row, explanations), axis=1)
     used = sorted({reason for reason in reasons if reason})
     comparison = comparison.assign(mark=[f" [{used.index(r) + 1}]" if r else "" for r in reasons])
     lines = [introduction.strip(), "", "## How many agree", "", *_counts(comparison), ""]
+    lines += ["## What the rows are made of", "", *_repeated(comparison), "", *_origins(comparison), ""]
     for network, of_network in comparison.groupby("network", sort=False):
         lines += [f"## {_NETWORKS[network]}", ""]
         of_errors = of_network.quantity.str.removesuffix("_l1").isin(_ERRORS)
@@ -91,19 +97,77 @@ def _is_among(value, wanted) -> bool:
 def _counts(comparison) -> list[str]:
     judged = comparison[comparison.verdict.isin(["agrees", "differs"])]
     agree = int((judged.verdict == "agrees").sum())
+    known = judged.z.abs()
+    within = {limit: int((known <= limit).sum()) for limit in (2, 3)}
+    drifting = judged.note.str.contains(INDEPENDENT, regex=False)
     lines = [
         f"**{agree} of {len(judged)} numbers agree ({agree / len(judged):.0%}).** "
-        f"{len(comparison) - len(judged)} more could not be judged.",
+        f"{len(comparison) - len(judged)} more could not be judged. That is by the rule above, within two "
+        f"standard errors or within the percentages. By standard errors alone, {within[2]} lie within two, "
+        f"{within[3]} within three; {0.9545 * len(judged):.0f} and {0.9973 * len(judged):.0f} would, if all "
+        "standard errors were right and all rows independent.",
         "",
-        "| network | quantity | estimator | agree | differ | not judged |",
-        "|---|---|---|---|---|---|",
+        f"{drifting.sum()} of these rows are at r >= {strength_of_bumps():g}, where bumps have formed, with "
+        f"a standard error that assumes independent noise; {(known[drifting] <= 2).sum()} of them lie within "
+        "two. Bumps that drift correlate the noise of pairs, and recordings may scatter more.",
+        "",
+        "| network | quantity | estimator | agree | differ | not judged | within 2 SE | within 3 SE |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for key, rows in comparison.groupby(["network", "quantity", "estimator"], sort=False):
         counts = rows.verdict.value_counts()
         agree, differ = (int(counts.get(verdict, 0)) for verdict in ("agrees", "differs"))
-        lines.append(
-            "| " + " | ".join([*key, str(agree), str(differ), str(len(rows) - agree - differ)]) + " |"
-        )
+        sizes = rows.z[rows.verdict.isin(["agrees", "differs"])].abs()
+        numbers = agree, differ, len(rows) - agree - differ, (sizes <= 2).sum(), (sizes <= 3).sum()
+        lines.append("| " + " | ".join([*key, *map(str, numbers)]) + " |")
+    return lines
+
+
+_ESTIMATES = "errors of one estimate: total, bias and variance, with either scale; synchrony"
+_CURVES = "windows of one recording: error against volume, and the demand of data"
+
+
+def _measurement(row) -> tuple[str, tuple]:
+    """Kind of a row, and what tells measurements of a kind apart: rows with equal ones are no two tests."""
+    what = row.network, row.estimator, f"{row.r:g}"
+    if row.condition.startswith("bins of"):
+        return "errors of one estimate, of bins of another width", (*what, row.condition)
+    if row.condition.startswith("10^") or row.quantity == "log10_data_demand":
+        return _CURVES, what
+    if row.quantity.removesuffix("_l1") in _ERRORS:
+        return _ESTIMATES, what
+    if row.quantity.startswith("volume_"):
+        return "slope and intercept of one fit", what
+    return "activity", (*what, row.quantity, row.n_spikes)
+
+
+def _repeated(comparison) -> list[str]:
+    """Table of the rows that are one measurement seen several times."""
+    kinds: dict[str, list[tuple]] = {}
+    for row in comparison.itertuples():
+        kind, which = _measurement(row)
+        kinds.setdefault(kind, []).append(which)
+    n_different = sum(len(set(found)) for found in kinds.values())
+    lines = [
+        f"**One measurement seen several times.** The {len(comparison)} rows are of {n_different} "
+        "measurements; rows of the same one rise and fall together:",
+        "",
+        "| measurement | rows | different ones |",
+        "|---|---|---|",
+    ]
+    return lines + [f"| {kind} | {len(found)} | {len(set(found))} |" for kind, found in kinds.items()]
+
+
+def _origins(comparison) -> list[str]:
+    """Table of what expectations and standard errors are made of."""
+    lines = [
+        "**What expectations and standard errors are made of.** Where that is ours, a row is a weaker test:",
+        "",
+        "| expected | standard error | rows | within 2 SE |",
+        "|---|---|---|---|",
+    ]
+    for key, rows in comparison.groupby(["expected_from", "error_from"], sort=False):
+        lines.append(f"| {' | '.join(key)} | {len(rows)} | {(rows.z.abs() <= 2).sum()} |")
     return lines
 
 
