@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import norm
 
 from circuitbias.dynamics import RHO_PAPER, ThresholdParameters
+from circuitbias.dynamics.parameters import synaptic_tau_ms
 
 
 def test_defaults_are_the_papers():
@@ -54,3 +55,30 @@ def test_bad_keys_are_named():
 def test_room_does_not_import_torch():
     code = "import sys, circuitbias.dynamics; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+class Made:
+    """A recording that says what made it; a view of one, if it has a source."""
+
+    def __init__(self, metadata=None, source=None):
+        if metadata is not None:
+            self.metadata = metadata
+        if source is not None:
+            self.source = source
+
+
+@pytest.mark.parametrize(
+    ("metadata", "tau_ms"),
+    [
+        ({"parameters": {"model": {"tau_ms": 25.0, "dt_ms": 0.1}}}, 25.0),
+        ({"parameters": {"model": {"r": 0.01}}}, 10.0),
+        ({"parameters": {}}, 10.0),
+        ({"parameters": "of another kind"}, 10.0),
+        ({}, 10.0),
+        (None, 10.0),
+    ],
+)
+def test_the_time_constant_of_a_recording_is_that_of_its_model(metadata, tau_ms):
+    recording = Made(metadata)
+    assert synaptic_tau_ms(recording) == tau_ms
+    assert synaptic_tau_ms(Made(source=Made(source=recording))) == tau_ms  # a part of a part of it

@@ -6,12 +6,13 @@ import pytest
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.errors import circulant_errors, total_error
-from circuitbias.estimators import correlogram_graph, glm
+from circuitbias.estimators import correlogram_graph, estimate, glm
 from circuitbias.estimators.cross_correlation import correlogram
 from circuitbias.experiments import synchrony
 from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
 from circuitbias.spikes.segments import SpikeRecord
+from circuitbias.spikes.storage import SpikeFile, write_spikes
 from circuitbias.spikes.views import first_spikes
 
 RESOURCES = {"memory_mb": 500, "device": "cpu"}
@@ -54,10 +55,39 @@ def test_each_row_is_the_error_of_its_estimator(small_ring, recording, results):
     np.testing.assert_array_equal(arrays["connected"], np.nan_to_num(arrays["glm_masked"]) != 0)
 
 
+def test_lags_that_connect_are_those_within_the_time_constant_of_the_model(small_ring, tmp_path):
+    """A synapse twice as slow: lags below 20 ms connect, in a window of 60 ms; the history is filtered so."""
+    parameters = ThresholdParameters(r=0.005, theta=1.3e-3, tau_ms=20.0)
+    segments = list(simulate(small_ring, parameters, seed=1, n_spikes=20_000))
+    write_spikes(tmp_path / "slow.h5", segments, 20, 0.1, {"parameters": {"model": parameters.to_dict()}})
+    slow = SpikeFile(tmp_path / "slow.h5")
+    _, arrays = synchrony.run(small_ring, slow, n_spikes=15_000, resources=RESOURCES)
+    assert arrays["connected_ms"] == 20.0
+    assert arrays["lags_ms"][[0, -1]].tolist() == pytest.approx([-60, 60])
+    off = ~np.eye(20, dtype=bool)
+    near = np.abs(arrays["peak_lag_ms"][off]) < 20 - 1e-6
+    np.testing.assert_array_equal(arrays["connected"][off], near)
+    assert 0 < near.sum() < near.size
+    for method, options in (("correlogram_graph", {"window_ms": 60.0}), ("glm_masked", {"window_ms": 60.0})):
+        told = estimate(method, slow, **options).diagnostics
+        assert (
+            told["n_connected"]
+            == estimate(method, slow, connected_ms=20.0, **options).diagnostics["n_connected"]
+            != estimate(method, slow, connected_ms=10.0, **options).diagnostics["n_connected"]
+        )
+    jumps = estimate("correlogram_graph", slow, rule="largest_jump", window_ms=60.0).diagnostics
+    assert jumps["connected_ms"] == pytest.approx(20 / 3)
+    assert estimate("correlogram_graph", slow, window_ms=15.0).diagnostics["connected_ms"] == 15.0
+    filtered = estimate("glm_history", slow)
+    assert filtered.diagnostics["filter_ms"] == 20.0
+    np.testing.assert_array_equal(filtered.values, estimate("glm_history", slow, filter_ms=20.0).values)
+
+
 def test_examples_are_correlograms_of_the_recording(recording, results):
     arrays = results[1]
     assert arrays["example_pairs"].tolist() == [[0, 1], [0, 2], [0, 5], [0, 7]]
     assert arrays["lags_ms"][[0, 100, 200]].tolist() == pytest.approx([-30, 0, 30])
+    assert arrays["connected_ms"] == 10.0
     curves = correlogram(recording, 3, 100)
     for (i, j), curve in zip(arrays["example_pairs"], arrays["examples"], strict=True):
         np.testing.assert_allclose(curve[100:], curves[:, i, j], rtol=1e-12)

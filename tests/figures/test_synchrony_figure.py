@@ -25,7 +25,8 @@ def arrays(weights):
         "lags_ms": np.linspace(-30, 30, 201),
         "examples": rng.normal(size=(2, 201)),
         "peak_lag_ms": peaks,
-        "connected": np.abs(peaks) < 10,
+        "connected": np.abs(peaks) < 12,
+        "connected_ms": np.array(12.0),
         **{name: weights + 1e-4 * rng.normal(size=(N, N)) for name in ESTIMATORS},
         "r": np.array(0.025),
         "seed": np.array(2),
@@ -78,6 +79,13 @@ def test_a_peak_is_filled_if_it_connects(weights, table, arrays):
     assert (near.lines[-1].get_xdata()[0], far.lines[-1].get_xdata()[0]) == pytest.approx((3.0, -21.0))
     assert near.lines[-1].get_markerfacecolor() != "white"
     assert far.lines[-1].get_markerfacecolor() == "white"
+
+
+def test_the_lags_that_connect_are_shaded_as_far_as_they_do(weights, table, arrays):
+    panels = drawn(synchrony.draw(weights, table, arrays)[0])
+    (first,) = (axes for title, axes in panels.items() if "1 neurons apart" in title)
+    (shade,) = first.patches
+    assert (shade.get_x(), shade.get_width()) == (-12.0, 24.0)
 
 
 def test_share_of_connected_pairs_by_offset(weights, table, arrays):

@@ -84,3 +84,21 @@ class ThresholdParameters:
         if missing := sorted({"r", "theta"} - set(values)):
             raise ValueError(f"missing parameters {missing}")
         return cls(**values)
+
+
+def synaptic_tau_ms(source) -> float:
+    """Synaptic time constant (ms) of the model that made a recording, else that of the paper's.
+
+    Parameters
+    ----------
+    source : SpikeSource
+        A spike file that says what made it, a view of one, or any other recording: that has none.
+    """
+    while source is not None:
+        found = getattr(source, "metadata", None)
+        for key in ("parameters", "model", "tau_ms"):
+            found = found.get(key) if isinstance(found, dict) else None
+        if found is not None:
+            return float(found)
+        source = getattr(source, "source", None)  # of a view
+    return ThresholdParameters.tau_ms

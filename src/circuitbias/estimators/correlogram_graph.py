@@ -16,6 +16,7 @@ from itertools import combinations
 import numpy as np
 
 from circuitbias.device import torch_device
+from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.estimators import glm
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, FlatBackgroundWarning
 from circuitbias.estimators.cross_correlation import counted_correlogram
@@ -23,9 +24,6 @@ from circuitbias.estimators.jitter import stands_out
 from circuitbias.memory import MemoryLimitError
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import ObservedNeurons
-
-TAU_MS = 10.0
-"""Synaptic time constant of the paper's networks, which sets the lags that connect."""
 
 RULES = ("peak_lag", "zero_jump", "largest_jump")
 SIZES = ("peak", "binary")
@@ -67,7 +65,9 @@ def estimate(
         ``largest_jump``: connected if the largest difference of C lies at a lag (the middle between its two
         bins) shorter than ``connected_ms``; symmetric.
     connected_ms : float, optional
-        Default: tau = 10 ms for ``peak_lag``, a third of it for ``largest_jump``. No use for ``zero_jump``.
+        Default: tau for ``peak_lag``, a third of it for ``largest_jump``, but no more than ``window_ms``; tau
+        is the synaptic time constant of the model that made the recording, or 10 ms. No use for
+        ``zero_jump``.
     least_z : float, optional
         Of ``zero_jump``, and of the test against jitter.
     size : {"peak", "binary"}, optional
@@ -86,7 +86,7 @@ def estimate(
     -------
     Couplings
         0 where there is no connection. Diagnostics: ``n_bins``, ``n_counts``, ``lag_bins``,
-        ``n_connected`` (pairs of neurons). Arrays: ``peak_lag_ms`` (n, n), the lag at which
+        ``connected_ms``, ``n_connected`` (pairs of neurons). Arrays: ``peak_lag_ms`` (n, n), the lag at which
         \|C_ij\| is largest, with its sign: the shortest of several, and of two of one length that at
         which the neuron of lower number is first; ``connected`` (n, n) of bool, directed as the rule is.
 
@@ -113,7 +113,8 @@ def estimate(
     if longest < 3:
         raise ValueError(f"window_ms={window_ms:g} must hold at least 3 bins of {bin_ms:g} ms")
     if connected_ms is None:
-        connected_ms = min(TAU_MS if rule == "peak_lag" else TAU_MS / 3, window_ms)
+        tau_ms = synaptic_tau_ms(source)
+        connected_ms = min(tau_ms if rule == "peak_lag" else tau_ms / 3, window_ms)
     if not 0 < connected_ms <= window_ms:
         raise ValueError(f"connected_ms={connected_ms:g} must be above 0 and at most window_ms={window_ms:g}")
     if not least_z > 0:
@@ -145,6 +146,7 @@ def estimate(
             "n_bins": int((source.trial_steps // bin_steps).sum()),
             "n_counts": n_counts,
             "lag_bins": longest,
+            "connected_ms": connected_ms,
             "n_connected": int(np.triu(connected | connected.T).sum()),
         },
         arrays={"peak_lag_ms": peak_lag * bin_ms, "connected": connected},
@@ -157,7 +159,7 @@ def glm_masked(
     bin_steps: int = 100,
     correlogram_bin_steps: int = 3,
     window_ms: float = 30.0,
-    connected_ms: float = TAU_MS,
+    connected_ms: float | None = None,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:

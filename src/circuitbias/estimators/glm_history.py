@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from circuitbias.device import torch_device
+from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
 from circuitbias.estimators.result import warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
@@ -20,7 +21,7 @@ def estimate(
     source: SpikeSource,
     *,
     bin_steps: int = 10,
-    filter_ms: float = 10.0,
+    filter_ms: float | None = None,
     ridge: float = 0.0,
     tolerance: float = 1e-8,
     max_passes: int = 200,
@@ -42,7 +43,7 @@ def estimate(
     bin_steps : int, optional
         Steps in a bin of the response; the past is filtered step by step.
     filter_ms : float, optional
-        Time constant of the filter.
+        Time constant of the filter. Default: the synaptic one of the model that made the recording, or 10 ms.
     ridge : float, optional
         Penalty ``ridge / 2 |J_j|^2`` on the mean negative log-likelihood of a bin.
     tolerance : float, optional
@@ -78,6 +79,7 @@ def estimate(
         If filter_ms is not positive, there are not more bins than neurons, or the histories are linearly
         dependent.
     """
+    filter_ms = synaptic_tau_ms(source) if filter_ms is None else filter_ms
     if not 0 < filter_ms < np.inf:
         raise ValueError(f"filter_ms={filter_ms:g} must be greater than 0 and finite")
     device = torch_device(device)
@@ -109,7 +111,7 @@ def estimate(
         arrays["standard_errors"] = usable.pairs(fitted.of_fitted(fitted.standard_errors))
     return Couplings(
         coefficients,
-        diagnostics=fitted.diagnostics(design.n_rows) | {"n_counts": moments.total},
+        diagnostics=fitted.diagnostics(design.n_rows) | {"n_counts": moments.total, "filter_ms": filter_ms},
         arrays={
             "coefficients": coefficients,
             "intercepts": usable.neurons(fitted.of_fitted(fitted.coefficients[-1])),

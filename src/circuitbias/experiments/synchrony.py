@@ -7,6 +7,7 @@ connected if their correlogram is largest at a lag shorter than tau.
 import numpy as np
 import pandas as pd
 
+from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.errors.decomposition import fit_scale
 from circuitbias.errors.tables import errors_of
 from circuitbias.estimators import Couplings, correlogram_graph, glm
@@ -15,8 +16,8 @@ from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import ObservedNeurons, count_spikes, first_spikes
 
-BIN_STEPS, WINDOW_MS = 3, 30.0
-"""Of the correlograms, as in the paper."""
+BIN_STEPS, WINDOW_TAUS = 3, 3.0
+"""Of the correlograms, as in the paper: steps in a bin, and the longest lag in synaptic time constants."""
 
 EXAMPLE_OFFSETS = (0.05, 0.12, 0.25, 0.37)
 """Of the pairs whose correlograms are shown, as parts of the ring: within a bump, at its edge, in the next
@@ -50,9 +51,9 @@ def run(
         a coupling, either way, that is not 0).
     arrays : dict
         The couplings of each estimator by its name, (n, n), on the scale of the weights; ``connected`` (n, n)
-        of bool; ``peak_lag_ms`` (n, n); ``example_pairs`` (pairs, 2); ``examples`` (pairs, lags), the
-        correlograms of these pairs at ``lags_ms`` (lags,): positive if the second neuron fires after the
-        first.
+        of bool, by peaks at lags shorter than ``connected_ms``; ``peak_lag_ms`` (n, n); ``example_pairs``
+        (pairs, 2); ``examples`` (pairs, lags), the correlograms of these pairs at ``lags_ms`` (lags,):
+        positive if the second neuron fires after the first.
 
     Raises
     ------
@@ -61,7 +62,8 @@ def run(
     """
     source = first_spikes(source, n_spikes)
     volume = count_spikes(source)
-    graph = correlogram_graph.estimate(source, bin_steps=BIN_STEPS, window_ms=WINDOW_MS, **resources)
+    window_ms = WINDOW_TAUS * synaptic_tau_ms(source)
+    graph = correlogram_graph.estimate(source, bin_steps=BIN_STEPS, window_ms=window_ms, **resources)
     fitted = glm.estimate(source, **resources)
     estimates = {
         "glm": fitted,
@@ -80,6 +82,7 @@ def run(
         name: fit_scale(network.dense_weights(), couplings.values) * couplings.values
         for name, couplings in estimates.items()
     }
+    arrays["connected_ms"] = np.array(graph.diagnostics["connected_ms"])
     return table, arrays | graph.arrays | _examples(network, source, graph.diagnostics["lag_bins"])
 
 

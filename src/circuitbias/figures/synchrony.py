@@ -11,9 +11,6 @@ from matplotlib.ticker import MaxNLocator
 from circuitbias.errors.decomposition import CIRCULANT_TOLERANCE, offset_profile
 from circuitbias.figures import style
 
-TAU_MS = 10.0
-"""Peaks at shorter lags connect a pair."""
-
 _QUANTITIES = ("total", "bias", "variance")
 _LAG_MAP = "YlGnBu_r"
 _CURVE, _NEAR = "#404040", "#F3E3B3"
@@ -84,10 +81,11 @@ def _of_this_strength(comparison, table):
 
 def _examples(row, numbers, arrays):
     lags, neurons = arrays["lags_ms"], len(arrays["connected"])
+    near = float(arrays["connected_ms"])
     for axes, pair, curve in zip(row, arrays["example_pairs"], arrays["examples"], strict=True):
         offset = (pair[1] - pair[0]) % neurons
         peak = arrays["peak_lag_ms"][tuple(pair)]
-        axes.axvspan(-TAU_MS, TAU_MS, color=_NEAR, alpha=0.6, linewidth=0)
+        axes.axvspan(-near, near, color=_NEAR, alpha=0.6, linewidth=0)
         axes.plot(lags, curve, color=_CURVE, linewidth=0.7)
         if np.isfinite(peak):
             at = np.abs(lags - peak).argmin()
