@@ -76,7 +76,7 @@ def test_an_error_that_still_falls_is_no_floor():
         assert (demand.origin, demand.log10_bound) == ("above", 7.0)
         assert math.isnan(demand.log10_volume)
         assert demand.note.startswith("the error of the largest volume, 0.5, is larger, and ")
-        assert "no bias of its own" in demand.note
+        assert "are not told apart" in demand.note
         assert spikes_for_error(table.assign(bias=0.3), 0.2, 100).origin == "above"  # nor is half of it known
 
 
@@ -89,11 +89,11 @@ def test_errors_that_no_sampling_noise_makes_give_a_bound():
 
 
 def test_never_takes_a_floor_that_is_plainly_higher():
-    """Little data: what would stay of the error is known to a quarter only."""
-    table = volumes(3e5)
+    """Little data: what would stay of the error is known to six per cent only."""
+    table = volumes(1e6)
     low, high = (spikes_for_error(table, level, 100) for level in (0.05, 0.0965))
     assert low.origin == "never"
-    assert (high.origin, high.log10_bound) == ("above", pytest.approx(math.log10(3e5)))
+    assert (high.origin, high.log10_bound) == ("above", 6.0)
     floor, error = map(float, re.search(r"any amount of data is (\S+) ± (\S+)", high.note).groups())
     assert floor > 0.0965 > floor - 2 * error
     doubtful = spikes_for_error(table, 0.1, 100)
@@ -124,13 +124,43 @@ def test_the_error_of_the_floor_is_the_scatter_of_simulated_estimates():
     assert np.std(floors) == pytest.approx(np.mean(said), rel=0.3)
 
 
-def test_means_over_windows_that_obey_the_model_only_nearly_end_at_the_largest_volume():
-    """Bias and variance make a total of 0.2, a little less than the mean, and the level lies between."""
-    table = pd.DataFrame(
-        {"n_counts": [1e6], "total": [0.201], "bias": [0.1], "variance": [math.sqrt(0.03 / 0.99)]}
+def test_the_corrected_bias_is_what_stays_whatever_the_network():
+    """1 / (1 - total²) = a + c / D: 1 / 0.75 at 1e6 and 1 / 0.91 without end leave 1 / 0.84 at D."""
+    row = {"n_counts": 1e6, "total": 0.5, "bias": np.nan, "variance": np.nan}
+    table = pd.DataFrame([row | {"bias2_corrected": 0.09, "bias2_corrected_se": 0.001}])
+    demand = spikes_for_error(table, 0.4, 0)
+    assert demand.origin == "beyond" and demand.note == "" and math.isnan(demand.log10_bound)
+    c = (1 / 0.75 - 1 / 0.91) * 1e6
+    assert 10**demand.log10_volume == pytest.approx(c / (1 / 0.84 - 1 / 0.91))
+    never = spikes_for_error(table, 0.29, 0)  # 0.0841 is more than two errors below
+    assert (never.origin, never.note) == (
+        "never",
+        "the error left with any amount of data is 0.3 ± 0.0017",
     )
+    for level, origin in ((0.297, "above"), (0.303, "beyond")):  # squares 0.0882 and 0.0918
+        near = spikes_for_error(table, level, 0)
+        assert near.origin == origin and "is 0.3 ± 0.0017" in near.note
+    assert spikes_for_error(table, 0.3034, 0).note == ""  # 0.0921
+    assert spikes_for_error(table, 0.2965, 0).origin == "never"  # 0.0879
+
+
+def test_a_corrected_bias_that_comes_out_negative_leaves_nothing():
+    row = {"n_counts": 1e6, "total": 0.5, "bias2_corrected": -0.01, "bias2_corrected_se": 0.001}
+    demand = spikes_for_error(pd.DataFrame([row]), 0.1, 0)
+    assert 10**demand.log10_volume == pytest.approx(1e6 * (1 / 0.75 - 1) / (1 / 0.99 - 1))
+    unknown = spikes_for_error(pd.DataFrame([row | {"bias2_corrected": np.nan}]), 0.1, 0)
+    assert (unknown.origin, unknown.log10_bound) == ("above", 6.0)
+    assert spikes_for_error(pd.DataFrame([row | {"bias2_corrected_se": np.nan}]), 0.1, 0).origin == "above"
+    nothing = spikes_for_error(pd.DataFrame([row | {"total": 1.0}]), 0.1, 0)
+    assert nothing.origin == "above" and "nothing is known of the weights yet" in nothing.note
+
+
+def test_means_over_windows_that_obey_the_model_only_nearly_end_near_the_largest_volume():
+    """Bias and variance make a total of 0.2, a little less than the mean, and the level lies between."""
+    variance = math.sqrt(0.03 / 0.99)
+    table = pd.DataFrame({"n_counts": [1e6], "total": [0.201], "bias": [0.1], "variance": [variance]})
     demand = spikes_for_error(table, 0.2005, 100)
-    assert (demand.log10_volume, demand.origin) == (6.0, "beyond")
+    assert demand.origin == "beyond" and 6.0 < demand.log10_volume < 6.01
 
 
 def test_volumes_without_an_error_are_none():

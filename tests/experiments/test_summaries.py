@@ -104,7 +104,7 @@ def test_a_network_without_a_ring_gets_a_bound_with_its_reason():
     rows = [w | {"bias": np.nan, "variance": np.nan, "total": w["variance"]} for w in windows()]
     (row,) = summed(rows, error_level=0.005).itertuples()
     assert (row.demand_from, row.log10_bound) == ("above", pytest.approx(8.0))
-    assert math.isnan(row.log10_demand) and "no bias of its own" in row.demand_note
+    assert math.isnan(row.log10_demand) and "are not told apart" in row.demand_note
     (row,) = summed(rows, error_level=0.011).itertuples()
     assert (row.demand_from, row.log10_demand) == ("data", pytest.approx(math.log10(1e4 / 0.011**2)))
     (row,) = summed(rows, error_level=0.5).itertuples()

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
 from scipy.stats import linregress, t
 
 from circuitbias.errors.sampling import expected_errors, noise_and_bias_power
@@ -70,12 +69,12 @@ def spikes_for_error(means: pd.DataFrame, level: float, n_neurons: int) -> Deman
     Parameters
     ----------
     means : DataFrame
-        Columns n_counts (rising), total, bias, variance; a row a volume. Bias and variance are NaN where they
-        cannot be told apart. Volumes without a total error are left out.
+        Columns n_counts (rising) and total; bias2_corrected and bias2_corrected_se, or bias and variance, NaN
+        where they cannot be told apart. A row a volume; those without a total error are left out.
     level : float
         Total error, between 0 and 1.
     n_neurons : int
-        Of the error model that reaches beyond the largest volume.
+        Of which rows are repetitions: for what is left of bias and variance without noise.
 
     Returns
     -------
@@ -109,45 +108,48 @@ def spikes_for_error(means: pd.DataFrame, level: float, n_neurons: int) -> Deman
 
 
 def _beyond(end, log10_volume, level, n_neurons) -> Demand:
-    """Demand of data if the error of the largest volume, ``end``, lies above the level."""
+    r"""Demand of data if the error of the largest volume, ``end``, lies above the level.
+
+    In the model :math:`1 / (1 - \Delta^2) = 1 + \beta^2 + \xi^2` falls with 1/D to what is left of it.
+    """
 
     def at_least(reason):
         note = f"the error of the largest volume, {end.total:.3g}, is larger, and {reason}"
         return Demand(math.nan, "above", log10_volume, note)
 
-    if not (math.isfinite(end.bias) and math.isfinite(end.variance)):
-        return at_least("how much of it more data would take away is not known: it has no bias of its own")
     try:
-        power = noise_and_bias_power(end.bias, end.variance, n_neurons)
+        left2, left2_se = _left_with_all_data(end, n_neurons)
     except ValueError as refusal:
         return at_least(f"it does not obey the model of sampling noise: {refusal}")
-    left, left_se = _left_with_all_data(end, power, n_neurons)
+    if not (math.isfinite(left2) and math.isfinite(left2_se)):
+        return at_least("what stays of it is not known: bias and variance are not told apart")
+    left = math.sqrt(max(left2, 0.0))
+    left_se = math.sqrt(max(left2, 0.0) + left2_se) - left
     floor = f"the error left with any amount of data is {left:.3g} ± {left_se:.2g}"
-    if left - 2 * left_se >= level:
+    if left2 - 2 * left2_se >= level**2:
         return Demand(math.nan, "never", math.nan, floor)
-    if left >= level:
+    if left2 >= level**2:
         return at_least(floor)
-    in_doubt = f"{floor}: it may never be reached" if left + 2 * left_se >= level else ""
-
-    def excess(log10_factor):
-        noise = power.noise * 10**-log10_factor
-        return expected_errors(power._replace(noise=noise), n_neurons).total - level
-
-    if excess(0.0) <= 0:  # means over windows obey the model only nearly
-        return Demand(log10_volume, "beyond", math.nan, in_doubt)
-    return Demand(log10_volume + brentq(excess, 0.0, 30.0), "beyond", math.nan, in_doubt)
+    if end.total >= 1:
+        return at_least("nothing is known of the weights yet")
+    in_doubt = f"{floor}: it may never be reached" if left2 + 2 * left2_se >= level**2 else ""
+    here, there, stays = (1 / (1 - error2) for error2 in (end.total**2, level**2, left**2))
+    return Demand(log10_volume + math.log10((here - stays) / (there - stays)), "beyond", math.nan, in_doubt)
 
 
-def _left_with_all_data(errors, power, n_neurons) -> tuple[float, float]:
-    r"""Total error without noise, and its standard error.
+def _left_with_all_data(errors, n_neurons) -> tuple[float, float]:
+    r"""Square of the total error without noise, and its standard error; NaN if it is not known.
 
-    With :math:`\Delta_b^2 = (1 - k)^2 + k^2 (\beta^2 + \xi^2 / N)`, a bias error that is off by its standard
-    error has a :math:`\beta^2` that is off by :math:`2 \Delta_b\, d\Delta_b / k^2`, and
-    :math:`\Delta^2 = \beta^2 / (1 + \beta^2)` is left.
+    It is the corrected bias (`circuitbias.errors.corrected`), if the errors have one. Else it follows from
+    bias and variance error of rows that are repetitions: with :math:`\Delta_b^2 = (1 - k)^2 + k^2 (\beta^2
+    + \xi^2 / N)`, a bias error that is off by its standard error has a :math:`\beta^2` that is off by
+    :math:`2 \Delta_b\, d\Delta_b / k^2`, and :math:`\beta^2 / (1 + \beta^2)` is left.
     """
-    beta2 = power.bias
-    k = 1 / (1 + beta2 + power.noise)
+    if "bias2_corrected" in errors:
+        return errors.bias2_corrected, errors.bias2_corrected_se
+    if not (math.isfinite(errors.bias) and math.isfinite(errors.variance)):
+        return math.nan, math.nan
+    power = noise_and_bias_power(errors.bias, errors.variance, n_neurons)
+    k = 1 / (1 + power.bias + power.noise)
     d_beta2 = 2 * errors.bias * expected_errors(power, n_neurons).bias_se / k**2
-    left = math.sqrt(beta2 / (1 + beta2))
-    high = math.sqrt((beta2 + d_beta2) / (1 + beta2 + d_beta2))
-    return left, high - left
+    return power.bias / (1 + power.bias), d_beta2 / (1 + power.bias) ** 2

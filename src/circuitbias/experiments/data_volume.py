@@ -134,10 +134,11 @@ def summarise(table: pd.DataFrame, *, error_level: float, **_) -> pd.DataFrame:
     rows, table = [], with_reasons(table)
     keys = ["estimator", "method", "options", "r"]
     complete = with_noise(complete_windows(table))
+    columns = ["n_counts", "total", "bias", "variance", "noise"]
+    columns += [name for name in ("bias2_corrected", "bias2_corrected_se") if name in table]
     for key, windows in table.groupby(keys, sort=False):
         runs = complete.loc[complete.index.intersection(windows.index)]
-        means = runs.groupby("fraction")[["n_counts", "total", "bias", "variance", "noise"]].mean()
-        means = means.sort_values("n_counts")
+        means = runs.groupby("fraction")[columns].mean().sort_values("n_counts")
         fitted = means[np.isfinite(means.noise)]
         law = fit_power_law(fitted.n_counts.to_numpy(), fitted.noise.to_numpy() ** 2)
         n_pairs = windows.n_pairs.max()

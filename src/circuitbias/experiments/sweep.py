@@ -116,7 +116,8 @@ def error_row(
             reasons.append(
                 f"{errors['n_pairs']} pairs are too few for an error: {LEAST_PAIRS} or more are needed"
             )
-            errors = dict.fromkeys(errors, math.nan) | {"n_pairs": errors["n_pairs"]}
+            unknown = dict.fromkeys(errors, math.nan) | {"split_by": "nothing"}
+            errors = unknown | {"n_pairs": errors["n_pairs"]}
         elif math.isnan(errors["total"]):
             reasons.append("no scale brings the couplings to the true weights: one of them is 0 throughout")
     return (
