@@ -15,7 +15,7 @@ export UV_COMPILE_BYTECODE := 1
 # Rules call `python -m circuitbias`: let them find the environment's own python.
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run paper pinned reproduction test test-slow test-gpu test-slurm fuzz lint format peers bench bench-scaling bench-tables performance bench-gpu report clean
+.PHONY: run paper pinned reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu report clean
 
 run: $(VENV)/.ok         ## the main job: networks, spikes, estimates, errors, figures
 	$(BIN)/snakemake --cores $(CORES)
@@ -41,6 +41,9 @@ test-gpu: $(VENV)/.ok-gpu  ## the tests that need a CUDA device
 
 fuzz: $(VENV)/.fuzz      ## the readers of files and configs, fed with 120 000 broken ones
 	OMP_NUM_THREADS=1 $(BIN)/python tests/hostile/fuzz.py
+
+mutate: $(VENV)/.ok      ## how many small edits of the code the tests notice, by room (hours): results/mutation.csv
+	$(BENCH) $(BIN)/python tests/mutation/run.py
 
 test-slurm: $(VENV)/.ok  ## the workflow on a SLURM cluster of one node, made for it (needs root and apt-get, else skips)
 	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[test,slurm]'

@@ -1,0 +1,222 @@
+"""Score of the tests: the share of small edits of the code that some test notices (`make mutate`).
+
+A seeded sample of each room's mutations is tried on a copy of the tree, one process a mutation: first the
+tests of the module, then those of its room. An edit that `equivalent.txt` names changes no result.
+"""
+
+import argparse
+import csv
+import math
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from mutants import Mutation, mutations
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = Path("src/circuitbias")
+COLUMNS = ("room", "module", "line", "before", "after", "result", "seconds")
+LIBRARIES = ("scipy.optimize", "torch", "numba", "pandas", "sklearn.linear_model", "matplotlib.pyplot")
+MEMORY = 6 << 30  # of a mutation's process, in bytes: some ask for all there is
+
+# Tests of a room, for what those of the module alone leave alive; and of modules that no file is named after.
+ROOMS = {
+    "dynamics": "dynamics",
+    "spikes": "spikes estimators/test_cross_correlation.py estimators/test_glm.py",
+    "networks": "networks hostile/test_hostile_weights.py",
+    "fitting": "fitting estimators",
+    "estimators": "estimators faults/test_memory.py",
+    "errors": "errors test_comparison.py",
+    "experiments": "experiments figures/test_experiment_figures.py",
+    "comparison": "test_comparison.py test_comparison_experiments.py published test_reproduction_page.py",
+}
+NEAREST = {
+    "engines": "dynamics/test_engine.py",
+    "engines/philox": "dynamics/test_philox.py dynamics/test_engine.py",
+    "engines/cuda": "dynamics/test_simulate_cuda.py",
+    "jitter": "estimators/test_correlogram_graph.py",
+    "comparison": "test_comparison.py",
+    "comparison/experiments": "test_comparison_experiments.py",
+    "errors/tables": "errors/test_error_tables.py",
+    "experiments": "experiments",
+    "fitting": "estimators/test_glm.py estimators/test_glm_history.py fitting",
+    "fitting/proximal_newton": "estimators/test_logistic.py",
+    "fitting/designs/raised_cosines": "estimators/test_glm_spatiotemporal.py",
+    "fitting/designs/histories": "estimators/test_glm_history.py",
+    "estimators/cross_validation": "estimators/test_logistic.py",
+    "estimators/usable": "estimators/test_glm.py estimators/test_mean_field.py",
+}
+
+
+def rounds_of(module: Path, root: Path) -> list[list[str]]:
+    """Tests to try one after the other: those nearest to a module of the package, and those of its room."""
+    room = module.parts[0]
+    named = root / "tests" / room / f"test_{module.stem}.py"
+    nearest = str(named.relative_to(root / "tests")) if named.exists() else ""
+    for part in (module.with_suffix("").as_posix(), module.stem, *map(str, module.parents)):
+        key = next((key for key in NEAREST if part == key or part.endswith("/" + key)), None)
+        nearest = nearest or NEAREST.get(key, "")
+    return [[f"tests/{name}" for name in names.split()] for names in (nearest, ROOMS[room]) if names]
+
+
+def outcome(root: Path, tests: list[str], limit: float, fresh_kernels: bool = False) -> str:
+    """Run tests in a process of their own, up to a limit in seconds of a processor: what comes of them.
+
+    Returns
+    -------
+    {"survived", "killed", "too long"}
+        In which case the output is in the folder.
+    """
+    child = os.fork()
+    if child == 0:
+        _run_tests(root, tests, math.ceil(limit), fresh_kernels)
+    end = time.monotonic() + 20 * limit + 60  # others may be at work; and tests may wait for what never comes
+    while time.monotonic() < end:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            code = os.waitstatus_to_exitcode(status)
+            return {0: "survived", -signal.SIGXCPU: "too long"}.get(code, "killed")
+        time.sleep(0.05)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return "too long"
+
+
+def _run_tests(root, tests, limit, fresh_kernels):
+    os.setsid()  # so that it ends with all that it starts
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 5))
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    os.chdir(root)
+    with open(root / "output.txt", "w") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    os.environ["PYTHONPATH"] = sys.path[0] = str(root / "src")
+    sys.dont_write_bytecode = True
+    os.environ["PYTHONDONTWRITEBYTECODE"] = "1"  # two edits of one second and size look the same
+    import numba
+
+    # A kernel is compiled again if its own file has changed, but not if one that it calls into has.
+    kernels = root / "kernels"
+    if fresh_kernels:
+        kernels = Path(tempfile.mkdtemp(dir=root))
+    os.environ["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR = str(kernels)
+    code = pytest.main(["-q", "-x", "-p", "no:cacheprovider", *tests])
+    if fresh_kernels:
+        shutil.rmtree(kernels)
+    os._exit(int(code))
+
+
+def copy_tree(target: Path) -> None:
+    """Copy all files that git knows or would."""
+    listed = ["git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    for name in filter(None, subprocess.check_output(listed, text=True).split("\0")):
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, target / name)
+
+
+class Trial:
+    """A copy of the tree in which one mutation after the other is tried."""
+
+    def __init__(self, root: Path, n_rounds: int = 2):
+        self.root, self._n_rounds, self._seconds = root, n_rounds, {}
+        copy_tree(root)
+
+    def __call__(self, module: Path, mutation: Mutation) -> str:
+        """What becomes of the tests of a module; those that do not pass as they are make an end of it."""
+        path = self.root / PACKAGE / module
+        source, fresh_kernels = path.read_text(), self._other_kernels_call_into(path)
+        for tests in rounds_of(module, self.root)[: self._n_rounds]:
+            limit = 30 + 5 * self._seconds_of(tests, fresh_kernels)
+            path.write_text(mutation.of(source))
+            result = outcome(self.root, tests, limit, fresh_kernels)
+            path.write_text(source)
+            if result != "survived":
+                break
+        return result
+
+    def _other_kernels_call_into(self, path):
+        others = (other.read_text() for other in path.parent.glob("*.py") if other != path)
+        return any("numba" in text and f".{path.stem} import" in text for text in others)
+
+    def _seconds_of(self, tests, fresh_kernels):
+        """Of a processor, without a mutation."""
+        key = tuple(tests), fresh_kernels
+        if key not in self._seconds:
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            if outcome(self.root, tests, 1800, fresh_kernels) != "survived":
+                output = (self.root / "output.txt").read_text()
+                sys.exit(f"{tests} do not pass without a mutation:\n{output}")
+            self._seconds[key] = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+        return self._seconds[key]
+
+
+def sample(room: str, within: str, size: int, seed: int) -> list[tuple[Path, Mutation]]:
+    """Some mutations of a room, of modules whose path holds a text: all are as likely."""
+    modules = [path for path in sorted((ROOT / PACKAGE / room).rglob("*.py")) if within in str(path)]
+    pool = [
+        (path.relative_to(ROOT / PACKAGE), edit) for path in modules for edit in mutations(path.read_text())
+    ]
+    return random.Random(seed).sample(pool, min(size, len(pool)))
+
+
+def summary(rows) -> str:
+    """Score by room, as a table."""
+    lines = ["| room | tried | change nothing | noticed | score |", "|---|---|---|---|---|"]
+    for room in dict.fromkeys(row["room"] for row in rows):
+        results = [row["result"] for row in rows if row["room"] == room]
+        equivalent, survived = results.count("equivalent"), results.count("survived")
+        asked = len(results) - equivalent
+        score = f"{(asked - survived) / asked:.0%}" if asked else ""
+        lines.append(f"| {room} | {len(results)} | {equivalent} | {asked - survived} | {score} |")
+    return "\n".join(lines)
+
+
+def _short(text):
+    return " ".join(text.split())
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=list(ROOMS))
+    parser.add_argument("--modules", default="", help="only paths below the package that hold this")
+    parser.add_argument("--sample", type=int, default=60, help="mutations of a room")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--nearest", action="store_true", help="try the tests of the module alone")
+    parser.add_argument("--minutes", type=float, default=1e9, help="begin no further one after this")
+    parser.add_argument("--output", type=Path, default=ROOT / "results" / "mutation.csv")
+    options = parser.parse_args()
+    for library in LIBRARIES:
+        __import__(library)  # once, for all processes
+    known = {tuple(line.split(" | ")[:3]) for line in (Path(__file__).parent / "equivalent.txt").open()}
+    end, rows = time.monotonic() + 60 * options.minutes, []
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Trial(Path(folder), 1 if options.nearest else 2)
+        for room in options.rooms:
+            for module, edit in sample(room, options.modules, options.sample, options.seed):
+                if time.monotonic() > end:
+                    break
+                begin, text = time.monotonic(), (str(module), _short(edit.before), _short(edit.after))
+                result = "equivalent" if text in known else trial(module, edit)
+                seconds = round(time.monotonic() - begin, 1)
+                row = (room, module, edit.line, *text[1:], result, seconds)
+                rows.append(dict(zip(COLUMNS, row, strict=True)))
+                print(*row, sep=" | ", flush=True)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    with options.output.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    print(summary(rows))
+
+
+if __name__ == "__main__":
+    main()
