@@ -30,7 +30,7 @@ MEMORY = 6 << 30  # of a mutation's process, in bytes: some ask for all there is
 # Tests of a room, for what those of the module alone leave alive; and of modules that no file is named after.
 ROOMS = {
     "dynamics": "dynamics",
-    "spikes": "spikes estimators/test_cross_correlation.py estimators/test_glm.py",
+    "spikes": "spikes estimators/test_cross_correlation.py estimators/test_glm.py hostile",
     "networks": "networks hostile/test_hostile_weights.py",
     "fitting": "fitting estimators",
     "estimators": "estimators faults/test_memory.py",
@@ -42,6 +42,8 @@ NEAREST = {
     "engines": "dynamics/test_engine.py",
     "engines/philox": "dynamics/test_philox.py dynamics/test_engine.py",
     "engines/cuda": "dynamics/test_simulate_cuda.py",
+    "spikes/events": "estimators/test_glm_history.py",
+    "spikes/moments": "estimators/test_mean_field.py estimators/test_mpf.py",
     "jitter": "estimators/test_correlogram_graph.py",
     "comparison": "test_comparison.py",
     "comparison/experiments": "test_comparison_experiments.py",
