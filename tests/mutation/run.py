@@ -34,9 +34,9 @@ ROOMS = {
     "networks": "networks hostile/test_hostile_weights.py",
     "fitting": "fitting estimators",
     "estimators": "estimators faults/test_memory.py",
-    "errors": "errors test_comparison.py",
+    "errors": "errors comparison",
     "experiments": "experiments figures/test_experiment_figures.py",
-    "comparison": "test_comparison.py test_comparison_experiments.py published test_reproduction_page.py",
+    "comparison": "comparison published test_reproduction_page.py",
 }
 NEAREST = {
     "engines": "dynamics/test_engine.py",
@@ -45,8 +45,7 @@ NEAREST = {
     "spikes/events": "estimators/test_glm_history.py",
     "spikes/moments": "estimators/test_mean_field.py estimators/test_mpf.py",
     "jitter": "estimators/test_correlogram_graph.py",
-    "comparison": "test_comparison.py",
-    "comparison/experiments": "test_comparison_experiments.py",
+    "comparison": "comparison",
     "errors/tables": "errors/test_error_tables.py",
     "experiments": "experiments",
     "fitting": "estimators/test_glm.py estimators/test_glm_history.py fitting",
