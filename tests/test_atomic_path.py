@@ -1,6 +1,9 @@
+import os
+import time
+
 import pytest
 
-from circuitbias.files import atomic_path
+from circuitbias.files import atomic_path, left_overs
 
 
 def test_success_replaces_the_old_file(tmp_path):
@@ -37,3 +40,64 @@ def test_result_is_as_readable_as_any_new_file(tmp_path):
         temporary.write_text("x")
     (tmp_path / "b").write_text("x")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
+# --- what others left, or are still writing -----------------------------------------------------
+
+
+@pytest.fixture
+def aside(tmp_path, monkeypatch):
+    """The temporary file of a writer of `result.csv`, which is left when that is killed."""
+
+    class Killed(BaseException):
+        pass
+
+    monkeypatch.setattr("circuitbias.files._remove", lambda path: None)
+    with pytest.raises(Killed), atomic_path(tmp_path / "result.csv") as temporary:
+        temporary.write_text("half")
+        raise Killed
+    monkeypatch.undo()
+    return temporary
+
+
+def killing(error):
+    def kill(process, signal):
+        assert signal == 0  # it is asked, not killed
+        raise error
+
+    return kill
+
+
+def test_the_file_of_a_dead_writer_is_left_over(aside, monkeypatch):
+    monkeypatch.setattr("os.kill", killing(ProcessLookupError))
+    assert left_overs(aside.parent) == left_overs(aside.parent, "result.csv") == [aside]
+    assert left_overs(aside.parent, "other.csv") == []
+    with atomic_path(aside.parent / "result.csv") as temporary:
+        temporary.write_text("whole")
+    assert not aside.exists()
+
+
+def test_the_file_of_another_users_living_writer_stays(aside, monkeypatch):
+    monkeypatch.setattr("os.kill", killing(PermissionError))
+    assert left_overs(aside.parent) == []
+    with atomic_path(aside.parent / "result.csv") as temporary:
+        temporary.write_text("whole")
+    assert aside.read_text() == "half"
+
+
+def test_the_file_of_a_living_writer_stays(aside):
+    assert left_overs(aside.parent) == []  # it is this process
+
+
+@pytest.mark.parametrize(("hours", "dead"), [(0, False), (23.9, False), (24.1, True)])
+def test_a_writer_on_another_machine_is_dead_after_a_day(aside, monkeypatch, hours, dead):
+    monkeypatch.setattr("platform.node", lambda: "elsewhere")
+    then = time.time() - 3600 * hours
+    os.utime(aside, (then, then))
+    assert left_overs(aside.parent) == ([aside] if dead else [])
+
+
+def test_names_that_only_resemble_ours_stay(tmp_path):
+    for name in (".result.tmp.csv", ".result.host-12-67eb48fc.csv", ".result.host-12-67eb48f.tmp.csv"):
+        (tmp_path / name).write_text("mine")
+    assert left_overs(tmp_path) == []

@@ -2,12 +2,15 @@
 
 import argparse
 import importlib
+import os
 import sys
 import warnings
 from pathlib import Path
 
 from circuitbias import __version__
+from circuitbias.places import NO_PLACE_FOR_KERNELS
 from circuitbias.progress import set_label
+from circuitbias.reading import expanded
 from circuitbias.steps import STEPS
 
 
@@ -18,25 +21,42 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="step", required=True, metavar="STEP", help=", ".join(STEPS))
     argv = sys.argv[1:] if argv is None else argv
     chosen = next((word for word in argv if word in STEPS), None)
-    for name in STEPS:
-        # Only the chosen step is imported in full: others may bring libraries that take seconds to load.
-        module = importlib.import_module(f"circuitbias.steps.{name}") if name == chosen else None
-        text = module.__doc__ if module else None
-        command = commands.add_parser(name, description=text)
-        if module:
-            module.add_arguments(command)
-            command.set_defaults(run=module.run)
-    arguments = parser.parse_args(argv)
-    work = getattr(arguments, "output", None) or arguments.folder
-    set_label(f"{arguments.step} {Path(work).stem}")
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning
-        try:
+    try:
+        for name in STEPS:
+            # Only the chosen step is imported in full: others may bring libraries that take seconds to load.
+            module = importlib.import_module(f"circuitbias.steps.{name}") if name == chosen else None
+            text = module.__doc__ if module else None
+            command = commands.add_parser(name, description=text)
+            if module:
+                module.add_arguments(command)
+                command.set_defaults(run=module.run)
+        arguments = parser.parse_args(argv)
+        vars(arguments).update({name: _with_home(value) for name, value in vars(arguments).items()})
+        work = getattr(arguments, "output", None) or arguments.folder
+        set_label(f"{arguments.step} {Path(work).stem}")
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
             arguments.run(arguments)
-        except (ValueError, OSError, RuntimeError) as error:
-            print(f"circuitbias {arguments.step}: error: {error}", file=sys.stderr)
-            return 1
+    except (ValueError, OSError, RuntimeError, MemoryError) as error:
+        print(f"circuitbias {chosen}: error: {_words(error)}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _with_home(argument):
+    """An argument that begins with ~ is a path: after an equals sign, or in quotes, no shell expands it."""
+    if isinstance(argument, list):
+        return [_with_home(part) for part in argument]
+    is_path = isinstance(argument, str) and argument.startswith("~")
+    return os.fspath(expanded(argument)) if is_path else argument
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory. {error}".strip()
+    if "no locator available" in str(error):  # numba's words
+        return NO_PLACE_FOR_KERNELS
+    return str(error)
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):

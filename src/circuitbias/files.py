@@ -4,20 +4,31 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
 
-from circuitbias.reading import read_npz
+from circuitbias.reading import HDF5_SIGNATURE, expanded, opened, read_npz
 
 _LONG_SILENT_S = 24 * 3600
+_HEAD_BYTES = 2**16  # of a file, in which it says what it is
 
 
 class DamagedFileError(ValueError):
-    """A file is not whole, or of another kind; says which file, what is wrong and what to do."""
+    """A file is not whole, or of another kind; says which file, what is wrong and what to do.
+
+    Attributes
+    ----------
+    remake : bool
+        Whether a step has made it, and so can make it again: only then may it be deleted.
+    """
+
+    def __init__(self, message: str, *, remake: bool = False):
+        super().__init__(message)
+        self.remake = remake
 
 
 @contextmanager
@@ -32,7 +43,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     Parameters
     ----------
     path : path-like
-        Where the finished file shall be.
+        Where the finished file shall be. A leading ``~`` is expanded.
 
     Yields
     ------
@@ -46,7 +57,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     OSError
         If the system does not let it be written; names `path`, not the temporary one.
     """
-    path = Path(path)
+    path = expanded(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     for left_over in left_overs(path.parent, path.name):
         _remove(left_over)
@@ -108,7 +119,9 @@ def _writer_is_dead(temporary: Path, machine: str, process: str) -> bool:
     return False
 
 
-def read_arrays(path: str | os.PathLike, kind: str = "file of arrays") -> dict[str, np.ndarray]:
+def read_arrays(
+    path: str | os.PathLike, kind: str = "file of arrays", needed: Iterable[str] = ()
+) -> dict[str, np.ndarray]:
     """Read a whole .npz file, and so hold every array against its checksum. Nothing is ever unpickled.
 
     Parameters
@@ -116,22 +129,77 @@ def read_arrays(path: str | os.PathLike, kind: str = "file of arrays") -> dict[s
     path : path-like
     kind : str, optional
         What it should be, for the message.
+    needed : iterable of str, optional
+        Arrays without which it is of another kind.
 
     Raises
     ------
     OSError
-        If it is missing or unreadable.
+        If it is missing, or the system cannot read it.
     DamagedFileError
     """
     try:
-        return read_npz(path)
+        arrays = read_npz(path)
     except ValueError as error:
         raise damaged(path, kind, error.__cause__ or error) from error
+    if missing := [name for name in needed if name not in arrays]:
+        raise DamagedFileError(
+            f"{path}: not a whole {kind}, but a file of another kind: there is no {', '.join(missing)}; "
+            f"it holds {', '.join(arrays) or 'nothing'}"
+        )
+    return arrays
 
 
 def damaged(path: str | os.PathLike, kind: str, reason) -> DamagedFileError:
-    """The error of a file that is not whole."""
+    """Return the error of a file that was read and is not what it should be.
+
+    Parameters
+    ----------
+    path : path-like
+    kind : str
+        What it should be.
+    reason : str or Exception
+        What was found.
+    """
+    path = expanded(path)
+    if not path.is_file():
+        return DamagedFileError(f"{reason}" if str(path) in str(reason) else f"{path}: {reason}")
+    made = is_made_by_a_step(path)
+    if made is None:
+        return DamagedFileError(f"{path}: not a whole {kind}, but a file of another kind ({reason})")
+    remedy = "Delete it to have it made again" if made else "It is not a result of ours: get it anew"
     return DamagedFileError(
-        f"{os.fspath(path)}: not a whole {kind}: truncated, damaged or of another kind ({reason}). "
-        "Delete it to have it made again"
+        f"{path}: not a whole {kind}: truncated, damaged or of another kind ({reason}). {remedy}", remake=made
     )
+
+
+# What a step writes begins so, whatever happens to the rest of it. Files of others, a table of notes or a
+# recording, do not: nobody is told to delete those.
+_FIRST_ARRAYS = (b"positions.npy", b"values.npy", b"r.npy", b"fingerprint.npy")
+_COLUMNS = {"estimator", "method", "options", "r", "seed", "quantity", "panel", "series", "n_spikes"}
+
+
+def is_made_by_a_step(path: str | os.PathLike) -> bool | None:
+    """Whether a step of ours has made a file, by how it begins, even if it is damaged.
+
+    Returns
+    -------
+    bool or None
+        True too of a file with nothing in it (only zeros), in which nothing can be lost. None if it is of
+        another kind than its name says.
+    """
+    with opened(path) as file:
+        head = file.read(_HEAD_BYTES)
+    if not head.strip(b"\0"):
+        return True
+    match Path(path).suffix:
+        case ".h5":
+            # A recording of somebody else's has no provenance of ours.
+            ours = b"circuitbias-spikes" in head and b'"versions": {"circuitbias": ' in head
+            return ours if head.startswith(HDF5_SIGNATURE) else None
+        case ".npz":
+            return head[30:].startswith(_FIRST_ARRAYS) if head.startswith(b"PK\3\4") else None
+        case ".csv":
+            names = head.split(b"\n")[0].decode("utf-8", "replace").strip().split(",")
+            return len(_COLUMNS.intersection(names)) > 1 or None
+    return False

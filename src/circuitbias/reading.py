@@ -2,11 +2,20 @@
 
 A few bytes can claim to be an array of any size, by a header that lies or by compression. So what a file
 claims is compared with what it holds, or with a limit, before memory is taken.
+
+All files are opened by `opened`, without locks: they are renamed when whole, and never changed after that. An
+error of the system (no permission, a network that is away, no memory) is told from damage: it leaves as the
+``OSError`` or ``MemoryError`` that it is, whatever the library that met it makes of it.
 """
 
+import errno
 import math
 import os
-from collections.abc import Callable, Iterable
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from io import BufferedReader, FileIO
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
@@ -16,8 +25,127 @@ import numpy as np
 LARGEST_BYTES = 2**31
 """Most memory that the arrays of one file may take: 16 384 neurons' weights in float64."""
 
+HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
 _NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 _DEFLATE_RATIO = 1032  # more than this no deflated block can be unpacked to
+
+
+def expanded(path: str | os.PathLike) -> Path:
+    """Return a path whose leading ``~`` or ``~user`` has become the home folder.
+
+    Raises
+    ------
+    ValueError
+        If it begins with ``~`` and there is no home folder: a folder named ``~`` is never meant.
+    """
+    path = os.fspath(path)
+    full = os.path.expanduser(path)
+    if path.split(os.sep)[0] == "~" and not os.path.isabs(full):
+        raise ValueError(f"{path}: there is no home folder that ~ could stand for; write the path in full")
+    return Path(full)
+
+
+class _ReadingFailed(OSError):
+    """Ends a library's work: of other errors of the system it might make damage, or try again for ever."""
+
+
+class _Source(FileIO):
+    """A file that remembers the error of the system that it met."""
+
+    error: OSError | None = None
+
+    def readinto(self, buffer) -> int:
+        """Read into a buffer, or keep the error."""
+        return self._try(super().readinto, buffer)
+
+    def readall(self) -> bytes:
+        """Read the rest, or keep the error."""
+        return self._try(super().readall)
+
+    def _try(self, action, *arguments):
+        try:
+            result = action(*arguments)
+            if result is None:  # Python's way to say so
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            return result
+        except OSError as error:
+            self.error = OSError(error.errno, os.strerror(error.errno), self.name)
+            raise _ReadingFailed(*error.args) from error
+
+
+@contextmanager
+def opened(path: str | os.PathLike) -> Iterator[BufferedReader]:
+    """Open a regular file for reading, as bytes and without a lock.
+
+    Parameters
+    ----------
+    path : path-like
+        A leading ``~`` is expanded.
+
+    Yields
+    ------
+    io.BufferedReader
+        Libraries can be given it in place of a path.
+
+    Raises
+    ------
+    FileNotFoundError
+        If it is missing, or a link to what is missing.
+    OSError
+        If the system does not let it be opened or read; also if the body failed, or succeeded, after that.
+        The error names the file.
+    ValueError
+        If it is a folder, a pipe or a device.
+    """
+    source = _Source(os.fspath(_regular(path)))
+    try:
+        with BufferedReader(source) as file:
+            yield file
+    except Exception as error:
+        if source.error is None:
+            raise
+        raise source.error from error
+    if source.error is not None:
+        raise source.error
+
+
+@contextmanager
+def hdf5_opened(path: str | os.PathLike) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading, without the lock that HDF5 would take by itself.
+
+    Raises what `opened` does; other errors of h5py are those of the file.
+    """
+    path = _regular(path)
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            yield file
+    except Exception as error:
+        # HDF5 says it in its text, whatever h5py makes of that.
+        if number := re.search(r"\berrno = (\d+)\b", str(error)):
+            raise OSError(int(number[1]), os.strerror(int(number[1])), os.fspath(path)) from error
+        raise
+
+
+def is_of_system(error: Exception) -> bool:
+    """Whether an error of a reader is one of the system, with the name of a file, rather than of the file."""
+    return isinstance(error, MemoryError) or (isinstance(error, OSError) and error.filename is not None)
+
+
+def _regular(path: str | os.PathLike) -> Path:
+    """Return the path of a regular file, expanded; see `opened` for what is raised of others."""
+    path = expanded(path)
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError as error:
+        if not path.is_symlink():
+            raise
+        what = f"A link to {os.readlink(path)}, which is not there"
+        raise FileNotFoundError(error.errno, what, os.fspath(path)) from error
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise ValueError(f"{path}: is no regular file, but {what}")
+    return path
 
 
 def check_size(what: str, n_bytes: int) -> None:
@@ -32,8 +160,10 @@ def check_size(what: str, n_bytes: int) -> None:
         raise ValueError(f"{what} would take {n_bytes} bytes in memory; allowed are {LARGEST_BYTES}")
 
 
-def read_npy(file, n_bytes: int) -> np.ndarray:
+def read_npy(file, n_bytes: int, name: str = "the array") -> np.ndarray:
     """Read an array in .npy format from a binary file that can seek and holds `n_bytes` bytes.
+
+    Messages begin with its `name`.
 
     Raises
     ------
@@ -43,52 +173,82 @@ def read_npy(file, n_bytes: int) -> np.ndarray:
     version = np.lib.format.read_magic(file)
     if version not in _NPY_HEADERS:
         raise ValueError(f".npy format version {version} is not one of {', '.join(map(str, _NPY_HEADERS))}")
-    shape, _, dtype = _NPY_HEADERS[version](file)
+    try:
+        shape, _, dtype = _NPY_HEADERS[version](file)
+    except MemoryError as error:  # of Python's parser: it nests too deep
+        raise ValueError("its header cannot be read") from error
     claimed, held = math.prod(shape) * dtype.itemsize, n_bytes - file.tell()
-    if claimed > held and not dtype.hasobject:
-        raise ValueError(f"it claims shape {shape} of {dtype}, {claimed} bytes; there are {held}")
+    if dtype.hasobject:
+        raise ValueError(
+            f"{name} holds Python objects, which are never unpickled (allow_pickle=False). Save numbers: "
+            "numpy.asarray(values, dtype=float)"
+        )
+    if claimed > held or min(shape, default=0) < 0:
+        raise ValueError(f"{name} claims shape {shape} of {dtype}, {claimed} bytes; there are {held}")
     check_size(f"an array of shape {shape}", claimed)
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def read_npz(path: str | os.PathLike, choose: Callable[[list], Iterable] = iter) -> dict[str, np.ndarray]:
-    """Read arrays from an .npz file.
+def read_npz(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Read all arrays of an .npz file, and so hold every one against its checksum.
 
     Parameters
     ----------
     path : path-like
-    choose : callable, optional
-        Given the names in the file, returns those to read. Default: all.
 
     Raises
     ------
     OSError
-        If the file is missing or cannot be opened.
+        If the file is missing or cannot be read.
     ValueError
         If it is no regular file or no whole .npz file, if an array holds Python objects, or if the arrays
         take more than `LARGEST_BYTES`.
     """
-    if not (path := Path(path)).is_file() and path.exists():
-        raise ValueError(f"{path}: is no regular file")
-    with open(path, "rb") as file:
-        try:
-            with ZipFile(file) as archive:
-                members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-                names = list(choose(list(members)))
-                if missing := [name for name in names if name not in members]:
-                    raise ValueError(f"there is no {', '.join(missing)}")
-                chosen = {name: members[name] for name in names}
-                check_size("what is compressed in it", sum(info.file_size for info in chosen.values()))
-                arrays = {}
-                for name, info in chosen.items():
-                    if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):  # some take memory at will
-                        raise ValueError(f"{name}: is compressed in a way that numpy does not use")
-                    with archive.open(info) as member:
-                        arrays[name] = read_npy(member, info.file_size)
-                return arrays
-        except Exception as error:  # a foreign file can fail in any way zip, zlib or numpy know
-            raise ValueError(f"{path}: no whole .npz file ({str(error) or repr(error)})") from error
+    with opened(path) as file:
+        return unzipped(file)
+
+
+def unzipped(file: BufferedReader, choose: Callable[[list], Iterable] = iter) -> dict[str, np.ndarray]:
+    """Read arrays from an open .npz file; see `read_npz`.
+
+    Parameters
+    ----------
+    file : io.BufferedReader
+    choose : callable, optional
+        Given the names in the file, returns those to read. Default: all.
+    """
+    try:
+        with ZipFile(file) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            names = list(choose(list(members)))
+            if missing := [name for name in names if name not in members]:
+                raise ValueError(f"there is no {', '.join(missing)}")
+            chosen = {name: members[name] for name in names}
+            check_size("what is compressed in it", sum(info.file_size for info in chosen.values()))
+            return {name: _member(archive, name, info) for name, info in chosen.items()}
+    except Exception as error:  # a foreign file can fail in any way zip, zlib or numpy know
+        if is_of_system(error):
+            raise
+        raise ValueError(f"no whole .npz file: {str(error) or repr(error)}") from error
+
+
+def _member(archive: ZipFile, name: str, info) -> np.ndarray:
+    if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):  # some take memory at will
+        raise ValueError(f"{name}: is compressed in a way that numpy does not use")
+    with archive.open(info) as member:
+        return read_npy(member, info.file_size, name)
+
+
+def is_hdf5(file: BufferedReader) -> bool:
+    """Whether an open file is HDF5: its signature stands at 0, 512, 1024, 2048 ... bytes."""
+    size, place = os.fstat(file.fileno()).st_size, 0
+    while place < size:
+        file.seek(place)
+        if file.read(len(HDF5_SIGNATURE)) == HDF5_SIGNATURE:
+            return True
+        place = 2 * place or 512
+    return False
 
 
 def hdf5_item(group: h5py.Group, name: str) -> h5py.Dataset | h5py.Group:

@@ -1,11 +1,12 @@
 """Reading tables so that damage is named."""
 
+import io
 import os
-from pathlib import Path
 
 import pandas as pd
 
 from circuitbias.files import damaged
+from circuitbias.reading import opened
 
 
 def read_table(path: str | os.PathLike) -> pd.DataFrame:
@@ -14,13 +15,15 @@ def read_table(path: str | os.PathLike) -> pd.DataFrame:
     Raises
     ------
     OSError
-        If it is missing or unreadable.
+        If it is missing, or the system cannot read it.
     DamagedFileError
         If it is none, or ends within a line.
     """
     try:
-        if not Path(path).read_bytes().endswith(b"\n"):
+        with opened(path) as file:
+            content = file.read()
+        if not content.endswith(b"\n"):
             raise ValueError("its last line is not complete")
-        return pd.read_csv(path)
+        return pd.read_csv(io.BytesIO(content))
     except ValueError as error:  # all that pandas finds fault with is one
         raise damaged(path, "table", error) from error

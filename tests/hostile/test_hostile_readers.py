@@ -62,7 +62,7 @@ def test_files_that_never_end_or_cannot_be(tmp_path):
             read_weights(f"{name}.npy")
     for suffix in ("npz", "npy", "csv", "mat"):
         (tmp_path / f"zero.{suffix}").symlink_to("/dev/zero")
-        with pytest.raises(FileNotFoundError):
+        with pytest.raises(ValueError, match="is no regular file"):
             read_weights(tmp_path / f"zero.{suffix}")
     for load in (Network.load, Couplings.load, SpikeFile):
         with pytest.raises(ValueError, match=r"no regular file|no such spike file"):
@@ -106,7 +106,7 @@ def test_nothing_is_unpickled(tmp_path):
     np.save(tmp_path / "w.npy", evil)
     refused(read_weights, tmp_path / "w.npy", "allow_pickle")
     for reader, load in LOAD.items():
-        refused(load, readers.in_file(reader, pickle.dumps(evil)), "cannot be read|whole|complete|must be")
+        refused(load, readers.in_file(reader, pickle.dumps(evil)), "cannot be read|whole|must be")
 
 
 # --- spike files --------------------------------------------------------------------------------

@@ -134,8 +134,8 @@ HOSTILE_WEIGHTS = {
     "what unpacks to too much.mat": (mat5((9, TOO_LARGE)), "would take"),
     "shapes below zero.mat": (mat5((9, bytes(32)), shape=(-2, -2)), "cannot be read"),
     "a shape of nowhere.mat": (mat5((9, bytes(32)), shape=(2**30, 2**30)), "would take 9223372036854775808"),
-    "cells in cells.mat": (cells(20_000), "dtype is object"),
-    "cells in cells, compressed.mat": (mat5((14, cells(20_000)), flags=1 | 0x200), "dtype is object"),
+    "cells in cells.mat": (cells(20_000), "of class cell"),
+    "cells in cells, compressed.mat": (mat5((14, cells(20_000)), flags=1 | 0x200), "of class cell"),
     "sparse with rows outside.mat": (
         mat5(numbers(0, 2**30), numbers(0, 1, 2), (9, bytes(16)), flags=5),
         "out of bounds",
@@ -169,6 +169,34 @@ HOSTILE_WEIGHTS = {
     "sparse of a size 73.mat": (sparse73(10**9), "would take 24000000000"),
     "sparse with rows outside 73.mat": (sparse73(ir=[0, 1, 2**40]), "out of bounds"),
     "sparse with columns outside 73.mat": (sparse73(jc=[0, 2**40, 1, 0]), "overlap or lie outside"),
+    # Numpy would repeat one value over three places, and count places below zero from the end.
+    "sparse with room for less 73.mat": (sparse73(ir=[1], data=[7.0]), "overlap or lie outside"),
+    "sparse with fewer values 73.mat": (sparse73(data=[7.0]), "overlap or lie outside"),
+    "sparse with fewer rows 73.mat": (sparse73(ir=[1]), "overlap or lie outside"),
+    "sparse with rows below zero 73.mat": (sparse73(ir=[0, 1, -1]), "below zero"),
+    "sparse between places 73.mat": (sparse73(ir=[0, 1, 1.5]), "no whole number"),
+    "sparse between columns 73.mat": (sparse73(jc=[0, 1, 1.5, 3]), "no whole number"),
+    "sparse that begins late 73.mat": (sparse73(jc=[1, 1, 2, 3]), "overlap or lie outside"),
+    "sparse with place zero 4.mat": (
+        mat4(2, 3, 3, content=np.float64([0, 2, 2, 1, 1, 2, 7, 1, 0]).tobytes()),
+        "below zero",
+    ),
+    "sparse with column zero 4.mat": (
+        mat4(2, 3, 3, content=np.float64([1, 2, 2, 0, 1, 2, 7, 1, 0]).tobytes()),
+        "below zero",
+    ),
+    "sparse between places 4.mat": (
+        mat4(2, 3, 3, content=np.float64([1.5, 2, 2, 1, 1, 2, 7, 1, 0]).tobytes()),
+        "no whole number",
+    ),
+    "sparse of half a size 4.mat": (
+        mat4(2, 3, 3, content=np.float64([1, 2, 2.5, 2, 1, 2, 7, 1, 0]).tobytes()),
+        "no whole number",
+    ),
+    "sparse with a column too few.mat": (
+        mat5(numbers(1), numbers(0, 1), (9, bytes(8)), flags=5),
+        "has 1 columns",
+    ),
     "sparse text 73.mat": (sparse73(data=["a", "b", "c"]), "not of real numbers"),
 }
 
@@ -227,5 +255,5 @@ def test_sparse_networks_with_places_outside(tmp_path, starts):
     with np.load(path) as file:
         parts = dict(file)
     np.savez(path, **parts | {"weights_indptr": np.array(starts, dtype=np.int32)})
-    with pytest.raises(ValueError, match="no complete network file"):
+    with pytest.raises(ValueError, match="not a whole network file"):
         Network.load(path)

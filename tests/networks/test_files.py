@@ -150,7 +150,7 @@ BAD_VALUES = {
     "no numbers": (np.empty((0, 0)), "shape is"),
     "nan": (np.where(W == 4, np.nan, W), r"1 entries are not finite, the first is \[1, 2\] = nan"),
     "infinite": (np.where(W == 3, -np.inf, W), r"\[1, 0\] = -inf"),
-    "complex": (W + 1j, "complex|imag|could not convert"),
+    "complex": (W + 1j, "complex|no number"),
 }
 
 
@@ -211,7 +211,7 @@ def test_object_arrays_are_never_unpickled(tmp_path):
     with pytest.raises(ValueError, match="allow_pickle"):
         read_weights(tmp_path / "w.npy")
     scipy.io.savemat(tmp_path / "w.mat", {"W": np.array([[1, "a"], [2, 3]], dtype=object)})
-    with pytest.raises(ValueError, match="dtype is object"):
+    with pytest.raises(ValueError, match=r"W is of class cell; .* W = cell2mat"):
         read_weights(tmp_path / "w.mat")
 
 

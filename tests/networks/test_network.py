@@ -112,13 +112,16 @@ def test_load_refuses_what_save_did_not_write(tmp_path):
     }
     for content in foreign.values():
         path.write_bytes(content)
-        with pytest.raises(ValueError, match="no complete network file"):
+        with pytest.raises(ValueError, match="not a whole network file"):
             Network.load(path)
     np.savez(path, weights=np.eye(2))
-    with pytest.raises(ValueError, match=r"no complete network file .*positions"):
+    with pytest.raises(
+        ValueError,
+        match=r"but a file of another kind: there is no positions, .*; it holds weights$",
+    ):
         Network.load(path)
     np.save(tmp_path / "array.npy", np.eye(2))
-    with pytest.raises(ValueError, match="no complete network file"):
+    with pytest.raises(ValueError, match="not a whole network file"):
         Network.load(tmp_path / "array.npy")
     with pytest.raises(FileNotFoundError, match=r"nowhere\.npz"):
         Network.load(tmp_path / "nowhere.npz")

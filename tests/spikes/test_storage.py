@@ -203,7 +203,7 @@ def test_files_of_another_kind(tmp_path):
             file.attrs.update(attributes)
         assert_refused(foreign, "not a spike file of circuitbias")
     assert_refused(tmp_path / "missing.h5", "there is no such spike file")
-    assert_refused(tmp_path, "there is no such spike file")
+    assert_refused(tmp_path, "is no regular file, but a folder")
 
 
 def test_another_version(good):
@@ -251,3 +251,53 @@ def test_metadata_that_json_cannot_hold_leaves_nothing(tmp_path):
         with pytest.raises(ValueError, match="metadata: cannot be written as JSON"):
             write_spikes(tmp_path / "spikes.h5", random_segments(), 10, 0.1, {"array": value})
     assert list(tmp_path.iterdir()) == []
+
+
+# --- sound checksums, impossible contents -------------------------------------------------------
+
+
+def crowded(path, n_spikes):
+    """Ten neurons, ten steps, and spikes that no network can have fired if there are more than a hundred."""
+    steps, neurons = np.divmod(np.arange(n_spikes), 10)
+    write_spikes(path, [segment(0, 0, 11, steps, neurons)], 10, 0.1, {})
+    with h5py.File(path, "r+") as file:
+        gaps = file["gap"][()]
+        gaps[100:] = 0  # all within the ten steps
+        file["gap"][...] = gaps
+        rows = file["segments"][()]
+        rows[0, 2] = 10
+        file["segments"][...] = rows
+    return path
+
+
+def test_no_more_spikes_than_neurons_and_steps(tmp_path):
+    assert SpikeFile(crowded(tmp_path / "full.h5", 100)).n_spikes == 100
+    assert_refused(crowded(tmp_path / "crowded.h5", 101), "the lengths of its segments are out of range")
+
+
+def test_the_last_step_of_a_segment_is_its_last(tmp_path):
+    """A spike after the end would be counted in a bin that is not there."""
+    path = tmp_path / "spikes.h5"
+    write_spikes(path, [segment(0, 0, 10, [2, 9], [0, 1]), segment(0, 10, 10, [19], [2])], 3, 0.1, {})
+    assert content(SpikeFile(path))[1][0] == [(2, 0), (9, 1), (19, 2)]
+    for spike, gap in ((1, 8), (2, 10)):
+        with h5py.File(path, "r+") as file:
+            gaps = file["gap"][()]
+            file["gap"][spike] = gap
+        assert_refused(path, "after the end of its segment")
+        with h5py.File(path, "r+") as file:
+            file["gap"][...] = gaps
+
+
+@pytest.mark.parametrize(
+    ("n_steps", "sound"), [(LONGEST_SEGMENT, True), (LONGEST_SEGMENT + 1, False), (0, True)]
+)
+def test_the_length_of_a_segment(tmp_path, n_steps, sound):
+    path = tmp_path / "spikes.h5"
+    write_spikes(path, [segment(0, 0, 1)], 3, 0.1, {})
+    with h5py.File(path, "r+") as file:
+        file["segments"][0] = [0, 0, n_steps, 0, 0]
+    if sound:
+        assert SpikeFile(path).trial_steps.tolist() == [n_steps]
+    else:
+        assert_refused(path, "the lengths of its segments")

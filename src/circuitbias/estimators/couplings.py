@@ -85,11 +85,13 @@ class Couplings:
 
         Raises
         ------
+        OSError
+            If it is missing, or the system cannot read it.
         DamagedFileError
             If the file is damaged or of another kind.
         """
         try:
-            parts = read_arrays(path, "file of couplings")
+            parts = read_arrays(path, "file of couplings", ("values", "diagnostics", "provenance"))
             return cls(
                 values=parts["values"],
                 diagnostics=json.loads(str(parts["diagnostics"])),
@@ -100,7 +102,7 @@ class Couplings:
                 },
                 provenance=json.loads(str(parts["provenance"])),
             )
-        except (OSError, DamagedFileError):
+        except (OSError, MemoryError, DamagedFileError):
             raise
         except Exception as error:  # the arrays of another kind of file: json and numpy fail in many ways
             raise damaged(path, "file of couplings", error) from error

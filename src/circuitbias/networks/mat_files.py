@@ -5,68 +5,75 @@ or fill the memory. A weight matrix needs little of the format, and that little 
 """
 
 import math
+import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
+from io import BufferedReader
 from itertools import islice
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import h5py
 import numpy as np
 
-from circuitbias.reading import LARGEST_BYTES, check_hdf5_storage, check_size, hdf5_item
+from circuitbias.reading import LARGEST_BYTES, check_hdf5_storage, check_size, hdf5_item, hdf5_opened, is_hdf5
 
 _TYPES_4 = ("f8", "f4", "i4", "i2", "u2", "u1")
 _FULL_4, _TEXT_4, _SPARSE_4 = range(3)  # classes of arrays, version 4
 _TYPES_5 = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _MATRIX, _COMPRESSED = 14, 15  # kinds of elements beside those of numbers, version 5
-_SHAPED_5, _SPARSE_5, _NUMBERS_5 = range(1, 16), 5, range(5, 16)  # classes: 1 cell ... 6 double ... 15 uint64
+_SPARSE_5, _NUMBERS_5, _OPAQUE_5 = 5, range(5, 16), 17  # classes: 5 sparse, 6 double ... 15 uint64
+_OTHERS_5 = {1: "cell", 2: "struct", 3: "object", 4: "char", 16: "function_handle"}
 _COMPLEX_5 = 0x800
 _HEADER_5 = 4096  # bytes; enough for the flags, the shape and the name of a variable
+
+
+class Other(NamedTuple):
+    """A variable that is no matrix of real numbers, or was not chosen: its class in MATLAB, and its shape."""
+
+    what: str
+    shape: tuple[int, ...]
 
 
 class _Variable(NamedTuple):
     name: str
     shape: tuple[int, ...]
-    dtype: type
+    what: str  # its class in MATLAB
     read: Callable[[], np.ndarray] | None  # None if it is no matrix of real numbers
 
 
-def read_mat(path: Path, choose: Callable[[list], list]) -> dict[str, np.ndarray]:
+def read_mat(file: BufferedReader, choose: Callable[[list], list]) -> dict[str, np.ndarray | Other]:
     """Read the matrices of a .mat file, full or sparse; W(i, j) as MATLAB shows it.
 
     Parameters
     ----------
-    path : Path
+    file : io.BufferedReader
     choose : callable
         Given the names in the file, returns those to read.
 
     Returns
     -------
-    dict of str to array
-        What is no matrix of real numbers, or was not chosen, is there with its shape, but not with its
-        values nor in a numeric type.
+    dict of str to array or Other
 
     Raises
     ------
     Exception
         Of any kind, if the file is damaged, or its matrices would take more memory than is allowed.
     """
-    if h5py.is_hdf5(path):
-        return _read_version73(path, choose)
-    with open(path, "rb") as file:
-        is_4 = 0 in file.read(4)  # part of a number; later versions begin with a text
-        variables = list((_version4 if is_4 else _version5)(file, path.stat().st_size))
-        names = [variable.name for variable in variables]
-        if len(set(names)) < len(names):
-            raise ValueError(f"it holds a variable twice: {', '.join(names)}")
-        chosen = set(choose(names))
-        wanted = [variable for variable in variables if variable.read and variable.name in chosen]
-        check_size("what it holds", 8 * sum(math.prod(variable.shape) for variable in wanted))
-        arrays = {variable.name: _stand_in(variable.shape, variable.dtype) for variable in variables}
-        return arrays | {variable.name: variable.read() for variable in wanted}
+    if is_hdf5(file):
+        return _read_version73(file.name, choose)
+    file.seek(0)
+    is_4 = 0 in file.read(4)  # part of a number; later versions begin with a text
+    variables = list((_version4 if is_4 else _version5)(file, os.fstat(file.fileno()).st_size))
+    names = [variable.name for variable in variables]
+    if len(set(names)) < len(names):
+        raise ValueError(f"it holds a variable twice: {', '.join(names)}")
+    chosen = set(choose(names))
+    wanted = [variable for variable in variables if variable.read and variable.name in chosen]
+    check_size("what it holds", 8 * sum(math.prod(variable.shape) for variable in wanted))
+    arrays = {variable.name: Other(variable.what, variable.shape) for variable in variables}
+    return arrays | {variable.name: variable.read() for variable in wanted}
 
 
 def _version4(file: BinaryIO, size: int) -> Iterator[_Variable]:
@@ -88,12 +95,10 @@ def _version4(file: BinaryIO, size: int) -> Iterator[_Variable]:
             raise ValueError(f"{name} of shape {shape} claims to end at byte {place} of {size}")
         if array == _SPARSE_4:
             entries = read()
-            shape, parts = tuple(map(int, entries[-1, :2])), columns - 2
+            shape, parts = tuple(_whole(entries[-1, :2]).tolist()), columns - 2
             read = partial(_sparse4, entries, shape)
-        if array == _TEXT_4 or parts != 1:
-            yield _Variable(name, shape, object if array == _TEXT_4 else complex, None)
-        else:
-            yield _Variable(name, shape, object, read)
+        what = "char" if array == _TEXT_4 else "complex" if parts != 1 else "double"
+        yield _Variable(name, shape, what, read if what == "double" else None)
 
 
 def _numbers4(file: BinaryIO, place: int, shape: tuple[int, int], dtype: np.dtype) -> np.ndarray:
@@ -104,8 +109,7 @@ def _numbers4(file: BinaryIO, place: int, shape: tuple[int, int], dtype: np.dtyp
 
 def _sparse4(entries: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Sum the rows of `entries`: i, j (both from 1) and value; the last row is the shape."""
-    with np.errstate(invalid="ignore"):  # what is no number becomes no index
-        rows, columns = entries[:-1, :2].astype(np.int64).T - 1
+    rows, columns = _whole(entries[:-1, :2]).T - 1
     return _dense(entries[:-1, 2], rows, columns, shape)
 
 
@@ -122,16 +126,21 @@ def _version5(file: BinaryIO, size: int) -> Iterator[_Variable]:
         place += 8 + n_bytes
         if place > size or kind not in (_MATRIX, _COMPRESSED):
             raise ValueError(f"an element of kind {kind} claims to end at byte {place} of {size}")
-        (_, flags), (_, shape), (_, name) = islice(_elements5(content(_HEADER_5), order), 3)
-        (flags, _), shape = struct.unpack(f"{order}2I", flags), np.frombuffer(shape, f"{order}i4").tolist()
+        (_, flags), (_, shape), (_, name) = parts = list(islice(_elements5(content(_HEADER_5), order), 3))
+        flags, _ = struct.unpack(f"{order}2I", flags)
         array = flags & 0xFF
-        if array not in _SHAPED_5 or not name:  # one without a name holds MATLAB's own
-            continue
-        name, shape = name.decode("latin1"), tuple(shape)
-        if array not in _NUMBERS_5 or flags & _COMPLEX_5:
-            yield _Variable(name, shape, object if array not in _NUMBERS_5 else complex, None)
+        if array == _OPAQUE_5:  # has no shape; the name comes earlier, and then a mark and what it is
+            *_, (_, what) = islice(_elements5(content(_HEADER_5), order), 4)
+            shape, name, what = (), parts[1][1], what.decode("latin1")
         else:
-            yield _Variable(name, shape, object, partial(_matrix5, content, order, array, shape))
+            shape = tuple(np.frombuffer(shape, f"{order}i4").tolist())
+            what = _OTHERS_5.get(array, "double" if array in _NUMBERS_5 else "unknown")
+        if not name:  # MATLAB's own
+            continue
+        if what == "double" and flags & _COMPLEX_5:
+            what = "complex"
+        read = partial(_matrix5, content, order, array, shape) if what == "double" else None
+        yield _Variable(name.decode("latin1"), shape, what, read)
 
 
 def _content5(file: BinaryIO, place: int, n_bytes: int, kind: int, most: int) -> bytes:
@@ -164,16 +173,20 @@ def _matrix5(content: Callable, order: str, array: int, shape: tuple[int, ...]) 
     for kind, part in islice(_elements5(whole, order), 3, 6 if array == _SPARSE_5 else 4):
         if kind not in _TYPES_5:
             raise ValueError(f"numbers of unknown kind {kind}")
+        if len(parts) == 2 and parts[1][-1:].tolist() == [len(part)]:
+            kind = 2  # truth values of a sparse matrix: a byte each, whatever they are called
         parts.append(np.frombuffer(part, order + _TYPES_5[kind]).astype(_TYPES_5[kind]))
     if array == _SPARSE_5:
         rows, starts, values = parts
+        if len(starts) != shape[1] + 1:
+            raise ValueError(f"a sparse matrix of shape {shape} has {len(starts) - 1} columns")
         return _from_columns(values, rows, starts, shape)
     return parts[0].reshape(shape, order="F")
 
 
-def _read_version73(path: Path, choose: Callable) -> dict[str, np.ndarray]:
+def _read_version73(path: str, choose: Callable) -> dict[str, np.ndarray | Other]:
     """Read a file of version 7.3, which is HDF5 with the axes reversed (column-major)."""
-    with h5py.File(path, "r") as file:
+    with hdf5_opened(path) as file:
         items = {name: hdf5_item(file, name) for name in choose(list(file))}
         parts = {name: _parts(item) for name, item in items.items()}
         every_part = [part for several in parts.values() for part in several.values()]
@@ -196,9 +209,17 @@ def _read_version73(path: Path, choose: Callable) -> dict[str, np.ndarray]:
                 arrays[name] = np.empty(shape)
             elif parts[name]:
                 arrays[name] = item[()].T
-            elif isinstance(item, h5py.Dataset) and item.attrs.get("MATLAB_class") != b"char":
-                arrays[name] = _stand_in(item.shape[::-1], item.dtype)
+            elif not name.startswith("#"):  # those are MATLAB's own
+                arrays[name] = Other(_what73(item), getattr(item, "shape", ())[::-1])
         return arrays
+
+
+def _what73(item: h5py.Dataset | h5py.Group) -> str:
+    """Class in MATLAB of what is no matrix of real numbers."""
+    what = item.attrs.get("MATLAB_class", b"")
+    if isinstance(item, h5py.Dataset) and item.dtype.names:
+        return "complex"
+    return what.decode("latin1") if isinstance(what, bytes) and what else "unknown"
 
 
 def _parts(item: h5py.Dataset | h5py.Group) -> dict[str, h5py.Dataset]:
@@ -208,22 +229,24 @@ def _parts(item: h5py.Dataset | h5py.Group) -> dict[str, h5py.Dataset]:
         if not all(part.dtype.kind in "biuf" for part in parts.values()):
             raise ValueError("a sparse matrix is not of real numbers")
         return parts
+    # Texts are stored as numbers too, and so is, where there is MATLAB_object_decode, the place of an object.
     is_matrix = isinstance(item, h5py.Dataset) and item.attrs.get("MATLAB_class") != b"char"
-    return {"": item} if is_matrix and item.dtype.kind in "biufc" else {}
+    is_matrix = is_matrix and "MATLAB_object_decode" not in item.attrs
+    return {"": item} if is_matrix and item.dtype.kind in "biuf" else {}
 
 
 def _from_columns(values, rows, starts, shape: tuple[int, int]) -> np.ndarray:
     """Make compressed columns dense; there may be room for more entries than there are."""
-    starts, n_entries = starts.astype(np.int64), int(starts[-1])
-    counts = np.diff(starts)
-    if starts[0] != 0 or counts.min(initial=0) < 0 or n_entries > len(rows):
+    starts, stored = _whole(starts), min(len(rows), len(values))
+    counts, n_entries = np.diff(starts), int(starts[-1])
+    if starts[0] != 0 or counts.min(initial=0) < 0 or n_entries > stored:
         raise ValueError("the columns of a sparse matrix overlap or lie outside")
     return _dense(values[:n_entries], rows[:n_entries], np.repeat(np.arange(len(counts)), counts), shape)
 
 
 def _dense(values, rows, columns, shape: tuple[int, int]) -> np.ndarray:
     """Make a sparse matrix dense. (The sparse matrices of scipy do not look where they write.)"""
-    rows, columns = rows.astype(np.int64), columns.astype(np.int64)
+    rows, columns = _whole(rows), _whole(columns)
     if min(rows.min(initial=0), columns.min(initial=0)) < 0:
         raise ValueError("a sparse matrix has indices below zero")
     dense = np.zeros(shape)
@@ -231,6 +254,10 @@ def _dense(values, rows, columns, shape: tuple[int, int]) -> np.ndarray:
     return dense
 
 
-def _stand_in(shape, dtype) -> np.ndarray:
-    """Take the place, in listings, of an array that is not read; one entry's memory, whatever its shape."""
-    return np.broadcast_to(np.empty((), dtype), shape)
+def _whole(numbers: np.ndarray) -> np.ndarray:
+    """Return the numbers of an index as integers, if that is what they are."""
+    with np.errstate(invalid="ignore"):
+        whole = numbers.astype(np.int64)
+    if not np.array_equal(whole, numbers):
+        raise ValueError("an index or a size of a sparse matrix is no whole number in range")
+    return whole

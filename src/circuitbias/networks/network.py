@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 
 from circuitbias.checks import flag
-from circuitbias.files import DamagedFileError, atomic_path, read_arrays
+from circuitbias.files import DamagedFileError, atomic_path, damaged, read_arrays
 
 LARGEST_DENSE_MB = 3200
 """A matrix of all pairs of 20 000 neurons."""
@@ -131,13 +131,14 @@ class Network:
 
         Raises
         ------
-        FileNotFoundError
-            If there is no such file.
+        OSError
+            If it is missing, or the system cannot read it.
         DamagedFileError
             If the file is something else, or damaged.
         """
         try:
-            parts = read_arrays(path, "network file")
+            others = [field.name for field in fields(cls) if field.name != "weights"]
+            parts = read_arrays(path, "network file", others)
             if "weights" not in parts:
                 data, indices, starts = (parts.pop(f"weights_{name}") for name in _COMPRESSED)
                 shape = (len(starts) - 1,) * 2
@@ -147,13 +148,10 @@ class Network:
                 parts[key] = parts[key].item()
             parts["provenance"] = json.loads(parts["provenance"])
             return cls(**parts)
-        except OSError:
-            raise  # missing or unreadable: the system's own message is the clear one
-        except Exception as error:  # damaged, or another kind of file: json and numpy fail in many ways
-            reason = error.__cause__ or error
-            raise DamagedFileError(
-                f"{path}: is no complete network file ({reason}). Delete it to have it made again"
-            ) from error
+        except (OSError, MemoryError, DamagedFileError):
+            raise
+        except Exception as error:  # the arrays of another kind of file: json and numpy fail in many ways
+            raise damaged(path, "network file", error) from error
 
 
 def checked_weights(values, name: str = "weights"):

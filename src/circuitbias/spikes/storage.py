@@ -24,8 +24,8 @@ import h5py
 import numpy as np
 
 from circuitbias.checks import number, require, whole
-from circuitbias.files import DamagedFileError, atomic_path
-from circuitbias.reading import check_hdf5_storage, check_size, hdf5_item
+from circuitbias.files import DamagedFileError, atomic_path, damaged, is_made_by_a_step
+from circuitbias.reading import check_hdf5_storage, check_size, expanded, hdf5_item, hdf5_opened, is_of_system
 from circuitbias.spikes.segments import Segment, checked_segments, total_steps
 
 FORMAT, VERSION = np.bytes_("circuitbias-spikes"), 1
@@ -200,20 +200,17 @@ class SpikeFile:
     ------
     SpikeFileError
         If the file is missing, truncated, damaged, foreign, or of another version.
+    OSError
+        If the system cannot read it.
     """
 
     def __init__(self, path: str | Path):
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise SpikeFileError(f"{self.path}: there is no such spike file")
+        self.path = expanded(path)
         with self._open() as file:
             if _attribute(file, "format") != FORMAT:
                 raise SpikeFileError(f"{self.path}: an HDF5 file, but not a spike file of circuitbias")
             if (version := _attribute(file, "version")) != VERSION:
-                raise SpikeFileError(
-                    f"{self.path}: spike file of version {version}, this program reads version "
-                    f"{VERSION}: delete the file to have it made again"
-                )
+                raise self._of_another_version(version)
             self.n_neurons = int(file.attrs["n_neurons"])
             self.dt_ms = float(file.attrs["dt_ms"])
             self.metadata = json.loads(file.attrs["metadata"])
@@ -262,18 +259,27 @@ class SpikeFile:
             raise ValueError(f"the {' and '.join(wrong)} of its segments are out of range")
         check_size("its longest segment", _SPIKE_BYTES * int(size.max(initial=0)))
 
+    def _of_another_version(self, version) -> SpikeFileError:
+        text = f"{self.path}: spike file of version {version}, this program reads version {VERSION}"
+        if remake := bool(is_made_by_a_step(self.path)):
+            return SpikeFileError(f"{text}: delete the file to have it made again", remake=remake)
+        return SpikeFileError(f"{text}: convert it anew from what it was made from")
+
     @contextmanager
     def _open(self) -> Iterator[h5py.File]:
         try:
-            with h5py.File(self.path, "r") as file:
+            with hdf5_opened(self.path) as file:
                 yield file
         except SpikeFileError:
             raise
+        except FileNotFoundError as error:
+            why = f": {error.strerror}" if self.path.is_symlink() else ""
+            raise SpikeFileError(f"{self.path}: there is no such spike file{why}") from error
         except Exception as error:  # h5py, and what reads its answers, can fail in any way
-            raise SpikeFileError(
-                f"{self.path}: not a whole spike file: truncated, damaged or of another kind ({error}). "
-                "Delete it to have it made again"
-            ) from error
+            if is_of_system(error):
+                raise
+            broken = damaged(self.path, "spike file", error)
+            raise SpikeFileError(str(broken), remake=broken.remake) from error
 
     def segments(self, trial: int | None = None) -> Iterator[Segment]:
         """Read the segments in order of time within a trial, of one trial or of all, trial by trial.
@@ -291,6 +297,8 @@ class SpikeFile:
         ------
         SpikeFileError
             If a block does not match its checksum, or a spike lies outside its segment or network.
+        OSError
+            If the system cannot read it.
         """
         index = self._index[np.lexsort((self._index[:, 1], self._index[:, 0]))]
         if trial is not None:

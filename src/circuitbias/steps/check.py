@@ -1,10 +1,16 @@
-"""Read every result of a run, and name what is damaged or was left over by a run that was killed."""
+"""Read every result of a run, and name what is damaged or was left over by a run that was killed.
 
+With --delete, what a step made, was read and found damaged is removed, if it lies in the folder of a run. A
+file that the system cannot read is named and left alone, and so is everybody else's.
+"""
+
+import os
 import shutil
 from pathlib import Path
 
 from circuitbias.dynamics.checkpoint import SUFFIX
-from circuitbias.files import DamagedFileError, left_overs, read_arrays
+from circuitbias.files import DamagedFileError, is_made_by_a_step, left_overs, read_arrays
+from circuitbias.reading import expanded
 from circuitbias.spikes.storage import SpikeFile
 from circuitbias.tables import read_table
 
@@ -17,27 +23,43 @@ def add_arguments(parser):
 
 def run(arguments):
     """Do the step."""
-    folder = Path(arguments.folder)
+    folder = expanded(arguments.folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"there is no folder {folder}")
-    results = [
-        path for path in sorted(folder.rglob("*")) if path.suffix in _READERS and _visible(path, folder)
-    ]
-    damaged = [path for path in results if not _is_whole(path)]
-    superfluous = _left_over(folder)
+    folders, files = _contents(folder)
+    results = [path for path in files if path.suffix in _READERS]
+    damaged, foreign, unread = {}, [], []
+    for path in results:
+        try:
+            before = os.stat(path)
+            _READERS[path.suffix](path)
+        except DamagedFileError as error:
+            print(error)
+            if error.remake:
+                damaged[path] = before
+            else:
+                foreign.append(path)
+        except (OSError, MemoryError) as error:
+            print(f"{path}: cannot be read ({error}): an error of the system, which says nothing of the file")
+            unread.append(path)
+    superfluous = _left_over(folders, {*damaged, *unread})
     for path in superfluous:
         print(f"{path}: left over by a run that was killed")
+    removed = [path for path in damaged if arguments.delete and _may_be_removed(path, damaged[path])]
     if arguments.delete:
-        for path in damaged + superfluous:
+        for path in removed + superfluous:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
             print(f"{path}: removed")
-        if damaged:
-            print("to make them again: snakemake --cores all", *damaged)
-    print(f"{len(results)} files read, {len(damaged)} of them damaged; {len(superfluous)} left over")
-    if damaged and not arguments.delete:
-        raise DamagedFileError(
-            f"{len(damaged)} damaged files: `circuitbias check {folder} --delete` removes them"
-        )
+        if removed:
+            print("to make them again: snakemake --cores all", *removed)
+    counts = f"{len(results)} files read, {len(damaged)} of them damaged; {len(superfluous)} left over"
+    counts += f"; {len(foreign)} not made by a run" if foreign else ""
+    print(counts + (f"; {len(unread)} could not be read" if unread else ""))
+    if unread:
+        raise OSError(f"{len(unread)} files could not be read; when the system can read them, check again")
+    if left := len(damaged) - len(removed):
+        remedy = "" if arguments.delete else f": `circuitbias check {folder} --delete` removes them"
+        raise DamagedFileError(f"{left} damaged files{remedy}")
 
 
 def _read_spikes(path):
@@ -49,22 +71,42 @@ _READERS = {".h5": _read_spikes, ".npz": read_arrays, ".csv": read_table}
 """What reads all of a file, and raises if it is damaged. Figures have no checksum that could be looked at."""
 
 
-def _is_whole(path) -> bool:
-    try:
-        _READERS[path.suffix](path)
-    except DamagedFileError as error:
-        print(error)
+def _contents(folder) -> tuple[list[Path], list[Path]]:
+    """Folders below a folder, itself among them, and files that are not hidden; sorted."""
+
+    def stop(error):
+        raise error  # a folder that cannot be looked into: what was not seen is not whole
+
+    folders, files = [], []
+    for place, inner, names in os.walk(folder, onerror=stop):
+        folders.append(Path(place))
+        inner[:] = sorted(inner)
+        hidden = any(part.startswith(".") for part in Path(place).relative_to(folder).parts)
+        files += [Path(place, name) for name in sorted(names) if not (hidden or name.startswith("."))]
+    return folders, files
+
+
+def _may_be_removed(path, before) -> bool:
+    """Whether a damaged file lies in the folder of a run, and is still the one that was read."""
+    if not any(map(_is_of_a_run, path.absolute().parents)):
+        print(f"{path}: stays, as no run made its folder: there is no network.npz. Remove it by hand")
         return False
-    return True
+    now = os.stat(path)
+    return (now.st_ino, now.st_size, now.st_mtime_ns) == (before.st_ino, before.st_size, before.st_mtime_ns)
 
 
-def _visible(path, folder) -> bool:
-    return not any(part.startswith(".") for part in path.relative_to(folder).parts)
+def _is_of_a_run(folder) -> bool:
+    """Whether a run made a folder: it holds a network of ours, or what it said when it made one."""
+    network = folder / "network.npz"
+    return (folder / "logs" / "network.log").is_file() or (network.is_file() and is_made_by_a_step(network))
 
 
-def _left_over(folder) -> list[Path]:
-    """Temporary files of dead writers, and checkpoints of simulations that have been finished."""
-    folders = [folder, *(path for path in sorted(folder.rglob("*")) if path.is_dir())]
+def _left_over(folders, needed) -> list[Path]:
+    """Temporary files of dead writers, and checkpoints of simulations that have been finished.
+
+    A checkpoint stays if the file that it was for is ``needed``: damaged, it is made again from there.
+    """
     found = [path for where in folders for path in left_overs(where)]
-    checkpoints = [path for path in folders if path.name.endswith(SUFFIX)]
-    return found + [path for path in checkpoints if path.with_name(path.name[1 : -len(SUFFIX)]).exists()]
+    checkpoints = [path for path in folders if path.name.endswith(SUFFIX) and path.name.startswith(".")]
+    outputs = {path: path.with_name(path.name[1 : -len(SUFFIX)]) for path in checkpoints}
+    return found + [path for path, output in outputs.items() if output.exists() and output not in needed]

@@ -76,7 +76,7 @@ def _patterns(paths) -> pd.DataFrame:
     """Pattern strengths of all windows of all activity files."""
     tables = []
     for path in paths:
-        part = read_arrays(path, "activity file")
+        part = read_arrays(path, "activity file", ("r", "pattern_window_spikes", "pattern_strength"))
         tables.append(
             pd.DataFrame(
                 {

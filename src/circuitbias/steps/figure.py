@@ -12,6 +12,7 @@ from circuitbias.estimators.couplings import Couplings
 from circuitbias.figures import FIGURES
 from circuitbias.files import read_arrays
 from circuitbias.networks.network import Network
+from circuitbias.places import drawing_into_files
 from circuitbias.tables import read_table
 
 
@@ -45,8 +46,9 @@ def add_arguments(parser):
 def run(arguments):
     """Do the step."""
     # Only the figure asked for: an error in another one is none of our business.
-    module = importlib.import_module(f"circuitbias.figures.{arguments.figure}")
-    style = importlib.import_module("circuitbias.figures.style")
+    with drawing_into_files():
+        module = importlib.import_module(f"circuitbias.figures.{arguments.figure}")
+        style = importlib.import_module("circuitbias.figures.style")
     inputs = _READERS.get(arguments.figure, _read_tables)(module, arguments)
     style.save(*module.draw(**inputs), arguments.output)
 
@@ -54,8 +56,9 @@ def run(arguments):
 def _read_figure1(module, arguments) -> dict:
     network = Network.load(arguments.network)
     runs, patterns, seeds = [], [], []
+    needed = (*module.Activity._fields, "seed", "pattern_window_spikes", "pattern_strength")
     for path in arguments.activity:
-        part = read_arrays(path, "activity file")
+        part = read_arrays(path, "activity file", needed)
         fields = {name: part[name] for name in module.Activity._fields}
         runs.append(module.Activity(**fields | {"r": float(part["r"])}))
         seeds.append(int(part["seed"]))
