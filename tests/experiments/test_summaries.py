@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from circuitbias.experiments import data_volume, partial_observation
-from circuitbias.experiments.sweep import most_common
+from circuitbias.experiments.sweep import mean_without_noise, most_common
 
 N_PAIRS = 9900
 
@@ -160,6 +160,36 @@ def test_each_number_of_neurons_has_a_row_also_without_an_error():
     assert summary.n_subsets.to_dict() == {10: 1, 2: 0}
     assert summary.note.to_dict() == {10: "", 2: "2 pairs are too few"}
     assert math.isnan(summary.total[2]) and math.isnan(summary.total_sd[10])
+
+
+def test_errors_without_noise_are_means_of_what_is_unbiased():
+    """The bias by its square: of 0.04, -0.02 and 0.01 the mean is 0.01; below 0 there is none."""
+    squares = {"bias2_corrected": [0.04, -0.02, 0.01], "bias2_corrected_se": [0.01, 0.02, 0.03]}
+    rows = pd.DataFrame(
+        squares | {"bias_corrected_se": [0.1, 0.2, 0.6], "variance_corrected": [0.1, 0.2, 0.6]}
+    )
+    found = mean_without_noise(rows.assign(bias_corrected=[0.2, 0.0, 0.1]))
+    assert found.tolist() == pytest.approx([0.1, 0.3, 0.3])
+    assert found.index.tolist() == ["bias_corrected", "bias_corrected_se", "variance_corrected"]
+    assert mean_without_noise(rows[1:2]).bias_corrected == 0.0
+    assert mean_without_noise(pd.DataFrame({"total": [1.0]})).isna().all()
+    table = [subset(0.1, **row) for row in rows.to_dict("records")]
+    (row,) = partial_observation.summarise(pd.DataFrame(table)).itertuples()
+    assert (row.bias_corrected, row.variance_corrected) == pytest.approx((0.1, 0.3))
+    volumes = [window(**rows.iloc[0]), window(seed=2, **rows.iloc[1]), window(0.1, **rows.iloc[2])]
+    (row,) = summed(volumes, error_level=0.2).itertuples()  # those of the largest volume
+    assert (row.bias_corrected, row.variance_corrected) == pytest.approx((0.1, 0.15))
+    assert row.demand_from == "below" and row.bias == 0.05
+
+
+def test_the_bias_without_noise_is_what_the_demand_of_data_is_extrapolated_to():
+    more = {"bias2_corrected": 0.0016, "bias2_corrected_se": 1e-5, "bias": np.nan, "variance": np.nan}
+    (row,) = summed([window(**more)], error_level=0.045).itertuples()
+    c = 1 / (1 - 0.0026) - 1 / (1 - 0.0016)  # total² = 0.05² + 1e4 / 1e8 at 1e8
+    expected = 1e8 * c / (1 / (1 - 0.045**2) - 1 / (1 - 0.0016))
+    assert (row.demand_from, 10**row.log10_demand) == ("beyond", pytest.approx(expected))
+    (row,) = summed([window(**more)], error_level=0.03).itertuples()
+    assert row.demand_from == "never" and "is 0.04 ±" in row.demand_note
 
 
 def test_the_most_common_note():

@@ -307,6 +307,7 @@ def volumes():
     )
     summary["demand_from"] = ["data", "beyond", "never", "below", "data", "beyond", "above", "below"]
     summary["log10_demand"] = [5.0, 7.0, np.nan, np.nan] * 2
+    summary["bias_corrected"] = [0.07, 0.08, 0.0, np.nan] * 2
     summary["log10_bound"] = [np.nan, np.nan, np.nan, 4.0, np.nan, np.nan, 6.0, 4.5]
     return table, summary
 
@@ -329,8 +330,9 @@ def test_volume_curves_fits_and_demand(volumes):
     here = table[(table.estimator == "glm") & (table.r == 0.005)]
     expected = here.groupby("fraction")[["n_counts", "total"]].mean()
     np.testing.assert_allclose(series(numbers, "a", "glm, r = 0.005, mean")[["x", "y"]], expected)
-    floor = series(numbers, "a", "glm, r = 0.005, bias at the largest volume").y.item()
-    assert floor == pytest.approx(here.bias[here.fraction == 1].mean())
+    floor = series(numbers, "a", "glm, r = 0.005, error left with all data").y.item()
+    assert floor == 0.07
+    assert series(numbers, "a", "glm, r = 0.02, error left with all data").empty  # none is left
     assert any(np.allclose(line.get_ydata(), floor) for line in panel(figure, "a").lines)
     assert series(numbers, "a", "glm, r = 0.01, mean").empty  # of four strengths the lowest, third, highest
     windows = series(numbers, "b", "glm, r = 0.005, windows").sort_values("x")
@@ -388,6 +390,15 @@ def test_errors_over_fewer_pairs_are_crossed_out_and_counted(volumes):
     assert told.startswith(
         "13 of 48 errors are over 96 to 98 % of the pairs that there are, at r = 0.005, 0.02"
     )
+
+
+def test_the_share_of_the_bias_is_that_without_noise_where_it_is_known(volumes):
+    table, summary = volumes
+    without = table.assign(bias_proportion_corrected=0.3 * table.bias_proportion)
+    for drawn, factor in ((table, 1.0), (without, 0.3)):
+        _, numbers = data_volume.draw(drawn, summary)
+        expected = drawn[drawn.estimator == "glm"].groupby(["fraction", "r"]).bias_proportion.mean()
+        np.testing.assert_allclose(series(numbers, "c", "glm").value, factor * expected)
 
 
 def test_volumes_where_bias_and_variance_are_not_told_apart(volumes):
@@ -452,6 +463,20 @@ def test_errors_of_the_observed_with_the_merged_and_the_half(observed):
     half = table[(table.estimator == "mean_field") & (table.r == 0.01)].groupby("n_spikes").total.mean()
     np.testing.assert_allclose(series(numbers, "h", "mean_field, r = 0.01, total").y, half)
     assert panel(figure, "d").get_title(loc="left").endswith("6 observed")
+
+
+def test_errors_without_noise_are_dotted(observed):
+    table, summary = observed
+    summary = summary.assign(bias_corrected=0.5 * summary.bias, variance_corrected=2 * summary.variance)
+    summary.loc[summary.n_observed == 3, "bias_corrected"] = 0.0  # has no place on this axis
+    figure, numbers = partial_observation.draw(table.assign(bias_corrected=0.04), summary)
+    rows = summary[(summary.estimator == "glm") & (summary.r == 0.01)].sort_values("n_observed")
+    bias = series(numbers, "b", "glm, r = 0.01, without noise")
+    np.testing.assert_allclose(bias.y, [np.nan, *(0.5 * rows.bias[1:])])
+    np.testing.assert_allclose(series(numbers, "c", "glm, r = 0.01, without noise").y, 2 * rows.variance)
+    assert series(numbers, "a", "glm, r = 0.01, without noise").empty
+    assert (series(numbers, "d", "glm, r = 0.01, bias").y == 0.04).all()
+    assert "bias without noise" in words(figure)
 
 
 def test_subsets_over_fewer_pairs_are_crossed_out(observed):
@@ -520,6 +545,21 @@ def test_the_axis_of_the_bins_follows_the_time_step_of_the_model():
     _, numbers = bin_width.draw(table, comparison=paper.assign(condition="bins of 100 steps"))
     assert series(numbers, "a", "mpf").x.tolist() == [1.25, 5.0, 10.0]
     assert series(numbers, "a", "mpf, published").x.tolist() == [5.0]
+
+
+def test_bins_without_noise():
+    """Means over seeds: of the squares for the bias, which are unbiased."""
+    table = with_errors(grid(estimator=["mpf"], r=[0.005], bin_steps=[100, 25], seed=[1, 2]))
+    table = table.assign(n_spikes=5e6, bin_ms=0.1 * table.bin_steps)
+    table = table.assign(bias2_corrected=[0.04, 0.06, -0.01, 0.02], variance_corrected=[0.1, 0.3, 0.2, 0.4])
+    table["bias_corrected"] = np.sqrt(table.bias2_corrected.clip(0))
+    figure, numbers = bin_width.draw(table)
+    bias, variance = (series(numbers, letter, "mpf, without noise") for letter in "bc")
+    assert bias.x.tolist() == variance.x.tolist() == [2.5, 10.0]
+    np.testing.assert_allclose(bias.y, np.sqrt([0.005, 0.05]))
+    np.testing.assert_allclose(variance.y, [0.3, 0.2])
+    assert series(numbers, "a", "mpf, without noise").empty
+    assert "without sampling noise" in words(figure)
 
 
 def test_bins_whose_errors_are_over_fewer_pairs():

@@ -107,6 +107,21 @@ def test_errors_of_the_strength_shown_with_the_range_over_seeds(weights, table, 
     np.testing.assert_allclose(heights[-3:], errors.y)
 
 
+def test_errors_without_noise_and_over_fewer_pairs(weights, table, arrays):
+    without = table.assign(bias2_corrected=0.04, bias_corrected=0.2, variance_corrected=0.1)
+    figure, numbers = synchrony.draw(weights, without, arrays)
+    for quantity, left in (("bias", 0.2), ("variance", 0.1)):
+        assert series(numbers, f"glm, {quantity} without noise").y.tolist() == pytest.approx([left])
+    assert series(numbers, "glm, total without noise").empty
+    texts = [text.get_text() for text in figure.subfigs[-1].legends[0].texts]
+    assert texts == ["GLM", "correlogram graph", "GLM masked", "without sampling noise"]
+    assert figure.get_suptitle() == ""
+    some = table.assign(n_pairs=342, n_all_pairs=380)
+    figure, _ = synchrony.draw(weights, some, arrays)
+    assert figure.get_suptitle().startswith("All errors are over 90 % of the pairs")
+    figure.draw_without_rendering()
+
+
 def test_published_errors_stand_on_their_bars(weights, table, arrays):
     simple = pd.DataFrame({"estimator": ["glm", "glm_masked"], "published": [0.23, 0.32]})
     figure, numbers = synchrony.draw(weights, table, arrays, simple)

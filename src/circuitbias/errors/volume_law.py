@@ -122,7 +122,9 @@ def _beyond(end, log10_volume, level, n_neurons) -> Demand:
     except ValueError as refusal:
         return at_least(f"it does not obey the model of sampling noise: {refusal}")
     if not (math.isfinite(left2) and math.isfinite(left2_se)):
-        return at_least("what stays of it is not known: bias and variance are not told apart")
+        return at_least(
+            "what stays of it is not known: bias and variance are not told apart, or noise hides it"
+        )
     left = math.sqrt(max(left2, 0.0))
     left_se = math.sqrt(max(left2, 0.0) + left2_se) - left
     floor = f"the error left with any amount of data is {left:.3g} ± {left_se:.2g}"

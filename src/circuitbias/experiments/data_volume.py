@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 
 from circuitbias.errors.volume_law import fit_power_law, spikes_for_error
-from circuitbias.experiments.sweep import described, error_row, most_common, try_estimate, with_reasons
+from circuitbias.experiments.sweep import (
+    described,
+    error_row,
+    mean_without_noise,
+    most_common,
+    try_estimate,
+    with_reasons,
+)
 from circuitbias.networks.network import Network
 from circuitbias.progress import Countdown
 from circuitbias.spikes.segments import SpikeSource
@@ -125,11 +132,11 @@ def summarise(table: pd.DataFrame, *, error_level: float, **_) -> pd.DataFrame:
         ``slope_high``, ``log10_intercept``, ``intercept_low``, ``intercept_high``, ``n_volumes`` of the fit
         log10(noise²) = slope log10(volume) + intercept to the means over windows (see `with_noise`), with
         95 % confidence limits (NaN with fewer than three volumes); ``total``, ``bias``, ``variance`` at the
-        largest volume; ``error_level``, ``log10_demand`` (volume at which the mean total error is this
-        level), ``demand_from``, ``log10_bound`` and ``demand_note``: how that was found, or what is known of
-        it, see `spikes_for_error`; ``n_pairs``, those that the errors are over, of ``n_all_pairs``;
-        ``n_windows``, and ``n_left_out``, those of them with fewer pairs or no estimate; ``note``, why there
-        is no error at all.
+        largest volume, and the last two without noise (`circuitbias.experiments.sweep.WITHOUT_NOISE`);
+        ``error_level``, ``log10_demand`` (volume at which the mean total error is this level),
+        ``demand_from``, ``log10_bound`` and ``demand_note``: how that was found, or what is known of it, see
+        `spikes_for_error`; ``n_pairs``, those that the errors are over, of ``n_all_pairs``; ``n_windows``,
+        and ``n_left_out``, those of them with fewer pairs or no estimate; ``note``, why there is no error.
     """
     rows, table = [], with_reasons(table)
     keys = ["estimator", "method", "options", "r"]
@@ -149,6 +156,7 @@ def summarise(table: pd.DataFrame, *, error_level: float, **_) -> pd.DataFrame:
             dict(zip(keys, key, strict=True))
             | law._asdict()
             | {name: largest[name] if len(means) else np.nan for name in ("total", "bias", "variance")}
+            | mean_without_noise(runs[runs.fraction == runs.fraction.max()]).to_dict()
             | {
                 "error_level": error_level,
                 "log10_demand": demand.log10_volume,

@@ -19,8 +19,10 @@ from circuitbias.estimators.blocks import N_BLOCKS
 from circuitbias.experiments.data_volume import STEPS_PER_DECADE
 from circuitbias.experiments.sweep import (
     LEAST_PAIRS,
+    WITHOUT_NOISE,
     described,
     error_row,
+    mean_without_noise,
     most_common,
     try_estimate,
     with_reasons,
@@ -160,10 +162,11 @@ def summarise(table: pd.DataFrame, **_) -> pd.DataFrame:
     DataFrame
         A row an estimator, strength and number of observed neurons: estimator, method, options, r,
         n_observed; ``n_subsets``, those with an error, and ``n_left_out``, those without; ``total``,
-        ``bias``, ``variance`` (means over subsets), ``total_sd``; ``n_pairs``, the mean number of pairs of a
-        subset with an error, of ``n_all_pairs``, and ``n_fewer``, the subsets over fewer;
-        ``merged_total``, ``merged_bias``, ``merged_variance``, ``merged_n_pairs``, ``merged_n_all_pairs``;
-        ``note``, the reason most often given by subsets without an error.
+        ``bias``, ``variance`` (means over subsets), ``total_sd``; bias and variance without noise
+        (`circuitbias.experiments.sweep.WITHOUT_NOISE`); ``n_pairs``, the mean number of pairs of a subset
+        with an error, of ``n_all_pairs``, and ``n_fewer``, the subsets over fewer; ``merged_total``,
+        ``merged_bias``, ``merged_variance``, ``merged_n_pairs``, ``merged_n_all_pairs``; ``note``, the reason
+        most often given by subsets without an error.
     """
     table = with_reasons(table[table.experiment == "subsets"])
     keys = ["estimator", "method", "options", "r", "n_observed"]
@@ -182,6 +185,8 @@ def summarise(table: pd.DataFrame, **_) -> pd.DataFrame:
     summary.insert(1, "n_left_out", single.left_out.sum())
     summary["total_sd"] = single.total.std(ddof=1)
     summary["n_fewer"] = single.fewer.sum()
+    without = single[list(table.columns.intersection([*WITHOUT_NOISE, "bias2_corrected"]))]
+    summary = summary.join(without.apply(mean_without_noise))
     summary = summary.join(merged.add_prefix("merged_"))
     summary["note"] = single.note.agg(most_common)
     return summary.reset_index()

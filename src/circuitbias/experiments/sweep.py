@@ -139,6 +139,21 @@ def with_reasons(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+WITHOUT_NOISE = ("bias_corrected", "bias_corrected_se", "variance_corrected")
+"""Errors of which sampling noise is taken away: see `circuitbias.errors.corrected`."""
+
+
+def mean_without_noise(rows: pd.DataFrame) -> pd.Series:
+    """Mean of the errors without noise over some rows, by `WITHOUT_NOISE`; NaN if the rows have none.
+
+    That of the bias is the root of the mean square, which is unbiased where the bias itself is not.
+    """
+    means = {name: rows[name].mean() if name in rows else math.nan for name in WITHOUT_NOISE}
+    if "bias2_corrected" in rows:
+        means["bias_corrected"] = np.sqrt(np.maximum(rows.bias2_corrected.mean(), 0.0))
+    return pd.Series(means)
+
+
 def most_common(notes: pd.Series) -> str:
     """Most frequent of the notes of some rows; empty if none has one."""
     notes = notes.fillna("")  # as an empty text is read from a table

@@ -47,8 +47,8 @@ def run(
     -------
     table : DataFrame
         A row each for the estimators "glm", "correlogram_graph" (weighed by the correlation at its peak) and
-        "glm_masked": estimator, n_spikes, the columns of `errors_of`, ``n_connected`` (pairs of neurons with
-        a coupling, either way, that is not 0).
+        "glm_masked": estimator, n_spikes, the columns of `errors_of`, ``n_all_pairs`` (those that there are),
+        ``n_connected`` (pairs of neurons with a coupling, either way, that is not 0).
     arrays : dict
         The couplings of each estimator by its name, (n, n), on the scale of the weights; ``connected`` (n, n)
         of bool, by peaks at lags shorter than ``connected_ms``; ``peak_lag_ms`` (n, n); ``example_pairs``
@@ -74,6 +74,7 @@ def run(
         [
             {"estimator": name, "n_spikes": volume}
             | errors_of(network, couplings)
+            | {"n_all_pairs": network.n_neurons * (network.n_neurons - 1)}
             | {"n_connected": _connected_pairs(couplings)}
             for name, couplings in estimates.items()
         ]

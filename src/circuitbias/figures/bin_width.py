@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from circuitbias.experiments.sweep import mean_without_noise
 from circuitbias.figures import shared, style
 
 _TITLES = {"total": "total error", "bias": "bias error", "variance": "variance error"}
@@ -74,6 +75,7 @@ def draw(
         axes.set_ylabel(f"error, r = {r:g}")
     handles = [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
     handles += shared.published_handles(theirs, table.n_spikes) + shared.fewer_handles(table)
+    handles += [shared.without_noise_handle()] if "bias_corrected" in table else []
     shared.say_pairs(figure, table)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))
     return figure, numbers.table()
@@ -88,6 +90,10 @@ def _ours(axes, numbers, letter, quantity, r, table, styles):
         axes.vlines(rows.index, rows["min"], rows["max"], color=look["color"], linewidth=1.0)
         axes.plot(rows.index, rows["mean"], **look)
         numbers.add(letter, name, rows.index, rows["mean"], rows["min"], rows["max"])
+        if f"{quantity}_corrected" in here:
+            left = here.groupby("bin_ms").apply(mean_without_noise, include_groups=False)
+            left = left[f"{quantity}_corrected"]
+            shared.draw_without_noise(axes, numbers, letter, name, left.index, left, look["color"])
         shared.mark_fewer(axes, numbers, letter, name, here, "bin_ms", quantity)
     axes.set_yscale("log")
     axes.margins(y=0.08)

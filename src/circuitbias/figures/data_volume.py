@@ -56,11 +56,11 @@ def draw(
         laws = summary[summary.estimator == name]
         title = f"{style.pretty(name)}: total error"
         letter = _titled(left, next(letters), title)
-        _totals(left, numbers, letter, name, here, colors)
+        _totals(left, numbers, letter, name, here, laws, colors)
         _published_totals(left, numbers, letter, name, totals_published, colors)
         letter = _titled(middle, next(letters), "variance error², one scale")
         _variances(middle, numbers, letter, name, here, laws, colors)
-        letter = _titled(right, next(letters), "share of the bias")
+        letter = _titled(right, next(letters), "share of the bias, without noise")
         _shares(right, numbers, letter, name, here)
     slopes, demand, legend = grid[-1]
     slopes_published = shared.under_condition(comparison, ["volume_slope"], "")
@@ -83,20 +83,21 @@ def _titled(axes, letter, title):
     return letter
 
 
-def _totals(axes, numbers, letter, name, here, colors):
+def _totals(axes, numbers, letter, name, here, laws, colors):
     for r, color in colors.items():
         windows = here[here.r == r].sort_values("n_counts")
-        means = _complete(windows).groupby("fraction")[["n_counts", "total", "bias"]].mean()
+        means = _complete(windows).groupby("fraction")[["n_counts", "total"]].mean()
         means = means.sort_values("n_counts")
         shared.mark_fewer(axes, numbers, letter, f"{name}, r = {r:g}", windows, "n_counts", "total")
         axes.plot(windows.n_counts, windows.total, ".", color=color, markeredgewidth=0, alpha=0.6)
         axes.plot(means.n_counts, means.total, color=color)
         numbers.add(letter, f"{name}, r = {r:g}, windows", windows.n_counts, windows.total)
         numbers.add(letter, f"{name}, r = {r:g}, mean", means.n_counts, means.total)
-        floor = means.bias.iloc[-1] if len(means) else np.nan
+        law = laws[laws.r == r]
+        floor = law.bias_corrected.iloc[0] if len(law) and "bias_corrected" in law else np.nan
         if floor > 0:
             axes.axhline(floor, color=color, linewidth=0.8, linestyle="--")
-            numbers.add(letter, f"{name}, r = {r:g}, bias at the largest volume", np.nan, floor)
+            numbers.add(letter, f"{name}, r = {r:g}, error left with all data", np.nan, floor)
     shared.volume_axis(axes.xaxis)
     axes.set_ylabel("error relative to $W_0$")
     shared.log_errors(axes)
@@ -141,11 +142,13 @@ def _variances(axes, numbers, letter, name, here, laws, colors):
 
 
 def _shares(axes, numbers, letter, name, here):
-    plane = here.groupby(["fraction", "r"])[["bias_proportion", "n_counts"]].mean().reset_index()
-    if plane.bias_proportion.isna().all():
+    share = "bias_proportion_corrected"
+    here = here.assign(share=here.get(share, here.bias_proportion))
+    plane = here.groupby(["fraction", "r"])[["share", "n_counts"]].mean().reset_index()
+    if plane.share.isna().all():
         shared.say(axes, "bias and variance\nare not told apart")
         return
-    share = plane.pivot_table(index="fraction", columns="r", values="bias_proportion")
+    share = plane.pivot_table(index="fraction", columns="r", values="share")
     volume = plane.groupby("fraction").n_counts.mean().loc[share.index].to_numpy()
     image = axes.pcolormesh(
         _edges(share.columns.to_numpy()),
@@ -163,7 +166,7 @@ def _shares(axes, numbers, letter, name, here):
     axes.xaxis.set_major_locator(MaxNLocator(3))
     axes.set_facecolor(style.GAP)
     style.add_color_bar(image, "")
-    numbers.add(letter, name, plane.r, plane.n_counts, value=plane.bias_proportion)
+    numbers.add(letter, name, plane.r, plane.n_counts, value=plane.share)
 
 
 def _edges(centres):
@@ -235,7 +238,7 @@ def _legend(axes, styles, colors, n_published, summary, table):
     axes.axis("off")
     handles = [Line2D([], [], color=color, label=f"r = {r:g}") for r, color in colors.items()]
     handles.append(
-        Line2D([], [], color=style.INK, linestyle="--", linewidth=0.8, label="bias at the largest volume")
+        Line2D([], [], color=style.INK, linestyle="--", linewidth=0.8, label="error left with all data")
     )
     handles.append(Line2D([], [], color="#b0b0b0", linewidth=0.8, label="equal bias and variance"))
     handles += [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]

@@ -79,7 +79,7 @@ def draw(
         shared.log_errors(axes)
     merged = summary.filter(like="merged_").rename(columns=lambda name: name.removeprefix("merged_"))
     shared.say_pairs(figure, pd.concat([summary, merged.assign(r=summary.r), half], ignore_index=True))
-    _legend(figure, colors, len(half) > 0, shared.fewer_handles(summary))
+    _legend(figure, colors, len(half) > 0, "bias_corrected" in summary, shared.fewer_handles(summary))
     return figure, numbers.table()
 
 
@@ -94,6 +94,9 @@ def _subsets(axes, numbers, letter, name, quantity, rows, colors):
                 axes.fill_between(here.n_observed, low, high, color=color, alpha=0.2, linewidth=0)
         axes.plot(here.n_observed, here[quantity], ".-", color=color)
         subsets = f"{name}, r = {r:g}"
+        if f"{quantity}_corrected" in here:
+            left = here[f"{quantity}_corrected"]
+            shared.draw_without_noise(axes, numbers, letter, subsets, here.n_observed, left, color)
         shared.mark_fewer(axes, numbers, letter, subsets, here, "n_observed", quantity)
         merged = here[f"merged_{quantity}"]
         axes.plot(here.n_observed, merged, "--", color=color, linewidth=0.9)
@@ -105,6 +108,7 @@ def _subsets(axes, numbers, letter, name, quantity, rows, colors):
 
 def _half(axes, numbers, letter, name, rows, colors):
     for r, color in colors.items():
+        rows = rows.assign(bias=rows.get("bias_corrected", rows.bias))
         here = rows[rows.r == r].groupby("fraction")[["n_spikes", "total", "bias"]].mean()
         here = here.sort_values("n_spikes")
         axes.plot(here.n_spikes, here.total, ".-", color=color)
@@ -114,11 +118,11 @@ def _half(axes, numbers, letter, name, rows, colors):
     axes.set_yscale("log")
 
 
-def _legend(figure, colors, with_half, more):
+def _legend(figure, colors, with_half, without_noise, more):
     handles = [Line2D([], [], color=color, marker=".", label=f"r = {r:g}") for r, color in colors.items()]
     thin = {"color": style.INK, "linewidth": 0.9}
     handles.append(Line2D([], [], linestyle="--", label="merged estimate", **thin))
-    if with_half:
-        handles.append(Line2D([], [], linestyle=":", label="bias of the half", **thin))
+    if with_half or without_noise:
+        handles.append(Line2D([], [], linestyle=":", label="bias without noise", **thin))
     handles += more
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), _IN_A_ROW))

@@ -100,6 +100,33 @@ def published_handles(rows: pd.DataFrame, n_spikes) -> list[Line2D]:
     ]
 
 
+WITHOUT_NOISE = {"linestyle": ":", "linewidth": 0.9}
+"""Look of an error of which sampling noise is taken away."""
+
+
+def draw_without_noise(axes, numbers: Numbers, panel: str, name: str, x, y, color) -> None:
+    """Draw an error of which sampling noise is taken away: dotted; nothing if it is not known.
+
+    Parameters
+    ----------
+    axes : Axes
+    numbers : Numbers
+    panel, name : str
+        The series is "NAME, without noise".
+    x, y : array-like, shape (n,)
+    color : colour
+    """
+    y = pd.Series(y).where(lambda values: values > 0).to_numpy()  # an axis of logarithms has no 0
+    if pd.notna(y).any():
+        axes.plot(x, y, color=color, **WITHOUT_NOISE)
+        numbers.add(panel, f"{name}, without noise", x, y)
+
+
+def without_noise_handle() -> Line2D:
+    """Legend of what `draw_without_noise` draws."""
+    return Line2D([], [], color=INK, label="without sampling noise", **WITHOUT_NOISE)
+
+
 def over_fewer_pairs(table: pd.DataFrame) -> pd.Series:
     """Rows whose errors are over fewer pairs than there are, as a mask; none if the table does not say.
 

@@ -9,11 +9,13 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from circuitbias.errors.decomposition import CIRCULANT_TOLERANCE, offset_profile
-from circuitbias.figures import style
+from circuitbias.experiments.sweep import mean_without_noise
+from circuitbias.figures import shared, style
 
 _QUANTITIES = ("total", "bias", "variance")
 _LAG_MAP = "YlGnBu_r"
 _CURVE, _NEAR = "#404040", "#F3E3B3"
+_LEFT = {"linestyle": ":", "linewidth": 1.0}
 _SHADE = style.tint(style.TRUTH, 0.3)
 _LINK, _NO_LINK = "#26456E", "#EDEDED"
 
@@ -68,6 +70,7 @@ def draw(
     _matrices(matrices, numbers, weights, arrays, styles)
     _errors(bars, numbers, table, comparison, styles)
     _legend(bottom, table, comparison, styles)
+    shared.say_pairs(figure, table)
     return figure, numbers.table()
 
 
@@ -162,6 +165,11 @@ def _errors(axes, numbers, table, comparison, styles):
         if len(over_seeds) > 1:
             axes.vlines(x, low, high, color=style.INK, linewidth=0.8)
         numbers.add("d", f"{name}, errors", x, mean, low, high)
+        of_name = table[table.estimator == name]
+        for at, quantity in zip(x, quantities, strict=True):
+            if (left := mean_without_noise(of_name).get(f"{quantity}_corrected", np.nan)) > 0:
+                axes.hlines(left, at - 0.44 * width, at + 0.44 * width, color=style.INK, **_LEFT)
+                numbers.add("d", f"{name}, {quantity} without noise", at, left)
         theirs = comparison[comparison.estimator == name] if comparison is not None else ()
         if len(theirs):
             published = theirs.published.iloc[0]
@@ -175,6 +183,8 @@ def _errors(axes, numbers, table, comparison, styles):
 def _legend(figure, table, comparison, styles):
     ours = style.counts_text(table.n_spikes)
     handles = [Patch(color=look["color"], label=style.pretty(name)) for name, look in styles.items()]
+    if table.get("bias_corrected", table.bias * np.nan).notna().any():
+        handles.append(Line2D([], [], color=style.INK, label="without sampling noise", **_LEFT))
     if comparison is not None and len(comparison):
         theirs = style.counts_text(comparison.get("n_spikes_published", []))
         label = f"published{theirs and ', ' + theirs}"
