@@ -163,6 +163,8 @@ HOSTILE_SPIKES = {
     "too many neurons": (attribute("n_neurons", 2**62), "neurons; allowed are"),
     "neurons of another size": (attribute("n_neurons", 300), "its parts are"),
     "no time": (attribute("dt_ms", np.nan), "nan ms"),
+    "steps of no length": (attribute("dt_ms", 0.0), "steps of 0.0 ms"),
+    "steps without end": (attribute("dt_ms", np.inf), "steps of inf ms"),
     "metadata that nest": (attribute("metadata", b"[" * 9999), "recursion"),
     "metadata that are none": (attribute("metadata", b"[]"), "not a mapping"),
     "another file's values": (

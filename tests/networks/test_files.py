@@ -61,6 +61,15 @@ def test_mat73_keeps_the_orientation(tmp_path, values):
     assert np.array_equal(read_weights(tmp_path / "w.mat"), values)
 
 
+@pytest.mark.parametrize("kind", [*"bhilBHILfd", "?"])
+def test_mat_files_of_all_numeric_classes(tmp_path, kind):
+    values = np.array([[0, 1, 100], [1, 0, 3], [7, 0, 1]]).astype(kind)
+    scipy.io.savemat(tmp_path / "v5.mat", {"W": values})
+    assert np.array_equal(read_weights(tmp_path / "v5.mat"), values)
+    write_mat73(tmp_path / "v73.mat", {"W": values})
+    assert np.array_equal(read_weights(tmp_path / "v73.mat"), values)
+
+
 @pytest.mark.parametrize("values", [W, np.zeros((3, 3))])
 def test_sparse_mat_of_both_versions(tmp_path, values):
     scipy.io.savemat(tmp_path / "v5.mat", {"W": scipy.sparse.csc_array(values)})
@@ -149,6 +158,7 @@ BAD_VALUES = {
     "one neuron": (W[:1, :1], r"shape is \(1, 1\)"),
     "no numbers": (np.empty((0, 0)), "shape is"),
     "nan": (np.where(W == 4, np.nan, W), r"1 entries are not finite, the first is \[1, 2\] = nan"),
+    "infinite": (np.where(W == 0, np.inf, W), r"[2-9] entries are not finite, the first is \[0, 0\] = inf"),
     "infinite": (np.where(W == 3, -np.inf, W), r"\[1, 0\] = -inf"),
     "complex": (W + 1j, "complex|no number"),
 }

@@ -68,6 +68,11 @@ def test_circulant_sees_offsets_not_distances_and_not_the_diagonal():
     assert not is_circulant(directed)
 
 
+def test_the_network_is_by_default_the_published_ring(weights):
+    assert np.array_equal(ring_network().weights, weights)
+    assert np.array_equal(build_network({"family": "ring"}).weights, weights)
+
+
 def test_pinned_ring_takes_the_drive_of_neuron_zero_only():
     free, pinned = ring_network(), ring_network(pinned=True)
     assert (free.name, pinned.name) == ("ring", "ring_pinned")

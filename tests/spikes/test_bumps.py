@@ -42,6 +42,21 @@ def test_a_short_recording_has_no_diffusivity(moving):
     assert np.isnan(bump_diffusivity(moving(np.zeros(150)), BIN_MS, PERIOD))
 
 
+@pytest.mark.parametrize(("bin_ms", "known"), [(125.0, True), (130.0, False)])
+def test_bins_too_wide_for_eight_lags_in_a_second_give_no_diffusivity(moving, bin_ms, known):
+    assert np.isfinite(bump_diffusivity(moving(np.zeros(150)), bin_ms, PERIOD)) == known
+
+
+def test_a_bump_that_runs(moving):
+    """Displacements grow with time, so their squares with its square: over T in seconds, (v T)^2.
+
+    Least squares over lags spread evenly from 0.1 to 1 s give that the slope 2 (0.55 s) v^2, which is 2 D.
+    """
+    speed = 3.0  # neurons/s
+    positions = speed * np.arange(3000) * BIN_MS / 1000
+    assert bump_diffusivity(moving(positions), BIN_MS, PERIOD) == pytest.approx(0.55 * speed**2, rel=0.02)
+
+
 def test_co_tuned_neurons_lie_whole_periods_apart():
     offset = (np.arange(N) - np.arange(N)[:, None]) % N
     correlations = np.where(offset % 10 == 0, 0.3, -0.1)

@@ -78,7 +78,7 @@ def bump_diffusivity(counts: BinnedCounts, bin_ms: float, period: float, smooth_
     phases = [p for p in bump_phases(counts, period, smooth_bins) if len(p) > 2 * longest]
     if not phases or longest < _LAGS:
         return float("nan")
-    lags = np.unique(np.linspace(longest / 10, longest, _LAGS).astype(int))
+    lags = np.unique(np.linspace(max(longest / 10, 1), longest, _LAGS).astype(int))
     squares = [np.concatenate([(p[lag:] - p[:-lag]) ** 2 for p in phases]).mean() for lag in lags]
     slope = np.polyfit(lags * bin_ms / 1000, squares, 1)[0]
     return float(slope / 2)
