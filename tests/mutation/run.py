@@ -39,13 +39,14 @@ ROOMS = {
     "comparison": "comparison published test_reproduction_page.py",
 }
 NEAREST = {
-    "engines": "dynamics/test_engine.py",
-    "engines/philox": "dynamics/test_philox.py dynamics/test_engine.py",
-    "engines/cuda": "dynamics/test_simulate_cuda.py",
+    "dynamics/engines": "dynamics/test_engine.py",
+    "dynamics/engines/philox": "dynamics/test_philox.py dynamics/test_engine.py",
+    "dynamics/engines/cuda": "dynamics/test_simulate_cuda.py",
     "spikes/events": "estimators/test_glm_history.py",
     "spikes/moments": "estimators/test_mean_field.py estimators/test_mpf.py",
-    "jitter": "estimators/test_correlogram_graph.py",
+    "estimators/jitter": "estimators/test_correlogram_graph.py",
     "comparison": "comparison",
+    "comparison/page": "test_reproduction_page.py",
     "errors/tables": "errors/test_error_tables.py",
     "experiments": "experiments",
     "fitting": "estimators/test_glm.py estimators/test_glm_history.py fitting",
@@ -62,9 +63,8 @@ def rounds_of(module: Path, root: Path) -> list[list[str]]:
     room = module.parts[0]
     named = root / "tests" / room / f"test_{module.stem}.py"
     nearest = str(named.relative_to(root / "tests")) if named.exists() else ""
-    for part in (module.with_suffix("").as_posix(), module.stem, *map(str, module.parents)):
-        key = next((key for key in NEAREST if part == key or part.endswith("/" + key)), None)
-        nearest = nearest or NEAREST.get(key, "")
+    for part in (module.with_suffix(""), *module.parents):
+        nearest = nearest or NEAREST.get(str(part), "")
     return [[f"tests/{name}" for name in names.split()] for names in (nearest, ROOMS[room]) if names]
 
 

@@ -158,7 +158,7 @@ BAD_VALUES = {
     "one neuron": (W[:1, :1], r"shape is \(1, 1\)"),
     "no numbers": (np.empty((0, 0)), "shape is"),
     "nan": (np.where(W == 4, np.nan, W), r"1 entries are not finite, the first is \[1, 2\] = nan"),
-    "several infinite": (np.where(W == 0, np.inf, W), r"[2-9] entries are not finite, the first is \[0, 0\] = inf"),
+    "several infinite": (np.where(W == 0, np.inf, W), r"first is \[0, 0\] = inf"),
     "infinite": (np.where(W == 3, -np.inf, W), r"\[1, 0\] = -inf"),
     "complex": (W + 1j, "complex|no number"),
 }
