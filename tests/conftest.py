@@ -1,4 +1,5 @@
 # ruff: noqa: E402
+import dataclasses
 import os
 
 for library in ("OMP", "OPENBLAS", "MKL"):  # read when the libraries are loaded, so before any import
@@ -10,6 +11,7 @@ from hypothesis import settings
 
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
+from circuitbias.fitting import tuning
 from circuitbias.networks.ring import ring_network
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
@@ -92,3 +94,14 @@ def note_precision(monkeypatch):
         return made
 
     return note
+
+
+@pytest.fixture
+def tune(monkeypatch):
+    """Change constants of the fits for a test."""
+
+    def tune(**constants):
+        changed = dataclasses.replace(tuning.DEFAULT, **constants)
+        monkeypatch.setattr(tuning, "DEFAULT", changed)
+
+    return tune

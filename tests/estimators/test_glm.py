@@ -169,13 +169,39 @@ def test_two_equal_neurons_alone(record_of):
     assert np.isnan(couplings.values).all()
 
 
+def estimate_with_warning(record, **options):
+    """Couplings of a record of which some have no finite value."""
+    with pytest.warns(SeparableCountsWarning):
+        return estimate("glm", record, bin_steps=10, **options)
+
+
+def assert_only_pairs_are_nan(couplings, pairs):
+    """Exactly these couplings are NaN, the diagonal aside."""
+    expected = np.eye(len(couplings.values), dtype=bool)
+    expected[tuple(np.transpose(pairs))] = True
+    np.testing.assert_array_equal(np.isnan(couplings.values), expected)
+
+
+def assert_limit_equals_sklearn(couplings, counts, pre, post, rows, intercept=True):
+    """All but the coupling from pre to post equal scikit-learn's fit to some rows, without pre."""
+    others = [i for i in range(counts.shape[1]) if i not in (pre, post)]
+    slopes, constant = sklearn_fit(counts[rows][:, others], counts[rows, post])
+    np.testing.assert_allclose(couplings.values[others, post], slopes, atol=1e-4)
+    if intercept:
+        assert couplings.arrays["intercepts"][post] == pytest.approx(constant, abs=1e-4)
+
+
 def test_pair_that_never_fires_together(record_of):
     counts = correlated_counts(2000)
     counts[counts[:, 3] > 0, 1] = 0
     with pytest.warns(SeparableCountsWarning, match=r"neurons \[1, 3\] never fire in the bins"):
         couplings = estimate("glm", record_of(counts), bin_steps=10)
-    assert_only_nan(couplings, [], [1, 3])  # both are still covariates of the others
+    assert_only_pairs_are_nan(couplings, [(1, 3), (3, 1)])
     assert_equals_sklearn(couplings, counts, targets=(0, 2, 4, 5))
+    # In the limit, bins in which the one fires say nothing more of the other.
+    for pre, post in ((1, 3), (3, 1)):
+        assert_limit_equals_sklearn(couplings, counts, pre, post, counts[:, pre] == 0)
+    assert np.isfinite(couplings.arrays["intercepts"]).all()
     assert couplings.diagnostics["n_not_converged"] == 0
     ridged = estimate("glm", record_of(counts), bin_steps=10, ridge=0.01)  # has a maximum
     assert_equals_sklearn(ridged, counts, ridge=0.01)
@@ -186,8 +212,23 @@ def test_neuron_that_fires_only_where_another_one_does(record_of):
     counts[counts[:, 3] == 0, 1] = 0
     with pytest.warns(SeparableCountsWarning, match=r"neurons \[1\] never fire .* or only in those"):
         couplings = estimate("glm", record_of(counts), bin_steps=10)
-    assert_only_nan(couplings, [], [1])
+    assert_only_pairs_are_nan(couplings, [(3, 1)])
     assert_equals_sklearn(couplings, counts, targets=(0, 2, 3, 4, 5))
+    assert_limit_equals_sklearn(couplings, counts, 3, 1, counts[:, 3] == 1, intercept=False)
+    assert np.isnan(couplings.arrays["intercepts"]).tolist() == [False, True] + 4 * [False]
+
+
+def test_neurons_that_only_together_have_no_finite_value(record_of):
+    """0 fires in bins of 1 or of 2, which never fire together, and in no others: all three go to infinity."""
+    rng = np.random.default_rng(4)
+    counts = (rng.random((3000, 5)) < 0.2).astype(int)
+    counts[counts[:, 1] > 0, 2] = 0
+    counts[counts[:, 1] + counts[:, 2] == 0, 0] = 0
+    couplings = estimate_with_warning(record_of(counts))
+    assert_only_pairs_are_nan(couplings, [(1, 0), (2, 0), (1, 2), (2, 1)])
+    rows = counts[:, 1] + counts[:, 2] == 1
+    slopes, _ = sklearn_fit(counts[rows][:, [1, 3, 4]], counts[rows, 0])  # 1 or 2 fires
+    np.testing.assert_allclose(couplings.values[[3, 4], 0], slopes[1:], atol=1e-4)
 
 
 def test_pairs_that_hardly_ever_fire_together(record_of):

@@ -149,8 +149,16 @@ def test_neuron_that_fires_only_before_another_one_does():
     raster[:1000, 1] = False  # so all spikes of 2 come before the first one of 1
     with pytest.warns(SeparableCountsWarning, match=r"neurons \[2\] fire only where the history of some"):
         couplings = estimate("glm_history", record([raster], 999), bin_steps=BIN)
-    assert np.isnan(couplings.values[:, 2]).all()
-    assert np.isfinite(couplings.values[2, [0, 1, 3]]).all()
+    expected = np.eye(N, dtype=bool)
+    expected[1, 2] = True
+    np.testing.assert_array_equal(np.isnan(couplings.values), expected)
+    # In the limit, bins after the first spike of 1 say nothing more of 2.
+    histories, counts = explicit_design(raster, 10.0 / DT)
+    before = histories[:, 1] == 0
+    model = sm.GLM(counts[before, 2], sm.add_constant(histories[before][:, [0, 2, 3]]), sm.families.Poisson())
+    fit = model.fit(tol=1e-14)
+    np.testing.assert_allclose(couplings.arrays["coefficients"][[0, 2, 3], 2], fit.params[1:], atol=1e-5)
+    assert couplings.arrays["intercepts"][2] == pytest.approx(fit.params[0], abs=1e-5)
     assert couplings.diagnostics["n_not_converged"] == 0
     ridged = estimate("glm_history", record([raster], 999), bin_steps=BIN, ridge=0.01)
     assert ridged.values[1, 2] < 0

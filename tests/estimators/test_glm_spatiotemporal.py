@@ -11,7 +11,6 @@ from circuitbias.estimators.couplings import (
     NotConvergedWarning,
     SeparableCountsWarning,
 )
-from circuitbias.fitting import lbfgs
 from circuitbias.fitting.designs.raised_cosines import add_by_lag, add_filtered, raised_cosines
 from circuitbias.spikes.events import Events
 from circuitbias.spikes.segments import Segment, SpikeRecord
@@ -75,13 +74,13 @@ def long_raster():
     return simulate(400_000, 5)
 
 
-def test_beginning_in_single_precision(rasters, monkeypatch, note_precision):
+def test_beginning_in_single_precision(rasters, tune, note_precision):
     """The same fit, its certificate in double precision."""
     made = note_precision(glm_spatiotemporal._Joint)
     in_double = estimate("glm_spatiotemporal", record(rasters), **OPTIONS)
     assert not any(made)
     made.clear()
-    monkeypatch.setattr(lbfgs, "_WORTH_SINGLE", 0)
+    tune(single_from=0)
     begun_in_single = estimate("glm_spatiotemporal", record(rasters), **OPTIONS)
     assert made[0]
     assert not made[-1]
@@ -269,9 +268,18 @@ def test_neuron_that_never_fires_after_another_one(rasters):
         raster[lag:, 2] &= ~raster[: len(raster) - lag, 1]
     with pytest.warns(SeparableCountsWarning, match=r"neurons \[2\] fire only where the history"):
         couplings = estimate("glm_spatiotemporal", record([raster]), n_basis=4, **OPTIONS)
-    assert np.isnan(couplings.values[:, 2]).all()
-    assert np.isfinite([couplings.values[0, 1], couplings.values[1, 0], couplings.values[2, 0]]).all()
+    expected = np.eye(N, dtype=bool)
+    expected[1, 2] = True
+    np.testing.assert_array_equal(np.isnan(couplings.values), expected)
     assert couplings.diagnostics["n_not_converged"] == 0
+    # In the limit, bins after spikes of 1 say nothing more of 2; given the filter the rest is a GLM.
+    histories = histories_of(raster, couplings.arrays["temporal_filter"][:, None])[:, :, 0]
+    silent = histories_of(raster, np.ones((LAGS, 1)))[:, 1, 0] == 0
+    design = sm.add_constant(histories[silent][:, [0, 2]])
+    fit = sm.GLM(counts_of(raster)[silent, 2], design, family=sm.families.Poisson()).fit(tol=1e-14)
+    np.testing.assert_allclose(couplings.arrays["coefficients"][[0, 2], 2], fit.params[1:], atol=1e-5)
+    assert couplings.arrays["intercepts"][2] == pytest.approx(fit.params[0], abs=1e-5)
+    np.testing.assert_allclose(couplings.arrays["standard_errors"][[0, 2], 2], fit.bse[1:], rtol=0.05)
     ridged = estimate("glm_spatiotemporal", record([raster]), n_basis=4, ridge=0.01, **OPTIONS)
     assert ridged.values[1, 2] < 0
 

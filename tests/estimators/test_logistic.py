@@ -124,6 +124,23 @@ def assert_only_nan(couplings, undefined_pre, undefined_post):
     np.testing.assert_array_equal(np.isnan(couplings.values), expected)
 
 
+def assert_only_pairs_are_nan(couplings, pairs):
+    """Exactly these couplings are NaN, the diagonal aside."""
+    expected = np.eye(len(couplings.values), dtype=bool)
+    expected[tuple(np.transpose(pairs))] = True
+    np.testing.assert_array_equal(np.isnan(couplings.values), expected)
+
+
+def assert_limit_equals_sklearn(couplings, counts, pre, post, rows, intercept=True):
+    """All but the coupling from pre to post equal scikit-learn's fit to some bins, without pre."""
+    others = [i for i in range(N) if i not in (pre, post)]
+    model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-12)
+    model.fit(counts[rows][:, others], counts[rows, post] > 0)
+    np.testing.assert_allclose(couplings.values[others, post], model.coef_[0], atol=1e-5)
+    if intercept:
+        assert couplings.arrays["intercepts"][post] == pytest.approx(model.intercept_[0], abs=1e-5)
+
+
 def test_constant_and_duplicated_neurons(record_of):
     counts = correlated_counts(2000)
     counts[:, 2] = 1
@@ -144,10 +161,13 @@ def test_constant_and_duplicated_neurons(record_of):
 def test_pair_that_never_fires_together(record_of):
     counts = correlated_counts(2000)
     counts[counts[:, 3] > 0, 1] = 0
-    with pytest.warns(SeparableCountsWarning, match=r"neurons \[1, 3\] fire always, or"):
+    with pytest.warns(SeparableCountsWarning, match=r"neurons \[1, 3\] fire, or do not, for .*Option l1 > 0"):
         couplings = estimate("logistic", record_of(counts), bin_steps=10)
-    assert_only_nan(couplings, [], [1, 3])  # both are still covariates of the others
+    assert_only_pairs_are_nan(couplings, [(1, 3), (3, 1)])
     assert_equals_sklearn(couplings, counts, counts > 0, targets=(0, 2, 4, 5))
+    # In the limit, bins in which the one fires say nothing more of the other.
+    for pre, post in ((1, 3), (3, 1)):
+        assert_limit_equals_sklearn(couplings, counts, pre, post, counts[:, pre] == 0)
     assert couplings.diagnostics["n_not_converged"] == 0
     penalised = estimate("logistic", record_of(counts), bin_steps=10, l1=5.0)  # has a maximum
     assert_equals_sklearn(penalised, counts, counts > 0, l1=5.0)
@@ -158,7 +178,21 @@ def test_neuron_that_fires_only_where_another_one_does(record_of):
     counts[counts[:, 3] == 0, 1] = 0
     with pytest.warns(SeparableCountsWarning, match=r"neurons \[1, 3\]"):
         couplings = estimate("logistic", record_of(counts), bin_steps=10)
-    assert_only_nan(couplings, [], [1, 3])  # where neuron 1 fires, neuron 3 is certain to
+    assert_only_pairs_are_nan(couplings, [(1, 3), (3, 1)])  # where neuron 1 fires, neuron 3 is certain to
+    assert_equals_sklearn(couplings, counts, counts > 0, targets=(0, 2, 4, 5))
+    assert_limit_equals_sklearn(couplings, counts, 1, 3, counts[:, 1] == 0)
+    assert_limit_equals_sklearn(couplings, counts, 3, 1, counts[:, 3] == 1, intercept=False)
+    assert np.isnan(couplings.arrays["intercepts"]).tolist() == [False, True] + 4 * [False]
+
+
+def test_neuron_that_another_one_tells_wholly(record_of):
+    """Nothing is left to fit: whether 1 fires is certain in all bins, given whether 3 does."""
+    counts = (correlated_counts(2000) > 0).astype(int)
+    counts[:, 1] = (1 - counts[:, 3]) * np.random.default_rng(0).integers(1, 3, 2000)
+    with pytest.warns(SeparableCountsWarning, match=r"neurons \[1, 3\]"):
+        couplings = estimate("logistic", record_of(counts), bin_steps=10)
+    assert_only_nan(couplings, [], [1, 3])
+    assert np.isnan(couplings.arrays["intercepts"]).tolist() == [False, True, False, True, False, False]
     assert_equals_sklearn(couplings, counts, counts > 0, targets=(0, 2, 4, 5))
 
 
@@ -352,4 +386,4 @@ def test_separable_neurons_are_told_of_if_no_penalty_is_chosen(record_of):
             "logistic", record_of(counts), bin_steps=10, l1="oracle", l1_grid=(0, 1e4), weights=truth
         )
     assert chosen.diagnostics["l1_path"][1] == {"l1": 1e4, "error": None}  # nothing is left
-    assert_only_nan(chosen, [], [1, 3])
+    assert_only_pairs_are_nan(chosen, [(1, 3), (3, 1)])

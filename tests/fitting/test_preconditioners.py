@@ -57,7 +57,7 @@ def test_a_target_that_rests(independent_covariates):
 
 
 @pytest.fixture
-def made(monkeypatch):
+def made(monkeypatch, tune):
     """Own Hessians of targets that a fit was led by, the sample for them being small."""
     noted = []
 
@@ -66,7 +66,7 @@ def made(monkeypatch):
         return target_preconditioner(hessians, free)
 
     monkeypatch.setattr(poisson, "target_preconditioner", note)
-    monkeypatch.setattr(poisson, "_SAMPLE_ROWS_PER_COLUMN", 20)
+    tune(sample_rows_per_column=20)
     return noted
 
 
@@ -78,10 +78,10 @@ def weakly_coupled(record_of):
     return record_of(generator.poisson(0.5, (20_000, 12)) + common + np.roll(common, 1, axis=1))
 
 
-def test_weak_correlations(weakly_coupled, made, monkeypatch):
+def test_weak_correlations(weakly_coupled, made, tune):
     by_moments = estimate("glm", weakly_coupled, bin_steps=10)
     assert not made
-    monkeypatch.setattr(poisson, "_LED_PASSES", 0)
+    tune(led_passes=0)
     by_sample = estimate("glm", weakly_coupled, bin_steps=10)
     assert len(made) == 1
     assert by_moments.diagnostics["largest_scaled_gradient"] <= 1e-8

@@ -15,9 +15,9 @@ pytestmark = pytest.mark.filterwarnings("error::circuitbias.estimators.couplings
 
 
 @pytest.fixture
-def evaluations(monkeypatch, note_precision):
+def evaluations(tune, note_precision):
     """All regressions, however small, begin in single precision; for each pass whether it was."""
-    monkeypatch.setattr("circuitbias.fitting.lbfgs._WORTH_SINGLE", 0)
+    tune(single_from=0)
     return note_precision(Objective)
 
 
@@ -30,13 +30,13 @@ def evaluations(monkeypatch, note_precision):
         ("logistic", {}),
     ],
 )
-def test_the_same_fits(ring_record, monkeypatch, evaluations, method, options):
+def test_the_same_fits(ring_record, tune, evaluations, method, options):
     begun_in_single = estimate(method, ring_record, **options)
     assert any(evaluations)
     assert not evaluations[-1]
     assert begun_in_single.diagnostics["largest_scaled_gradient"] <= 1e-8
 
-    monkeypatch.setattr("circuitbias.fitting.lbfgs._WORTH_SINGLE", np.inf)
+    tune(single_from=np.inf)
     evaluations.clear()
     in_double = estimate(method, ring_record, **options)
     assert evaluations
@@ -45,12 +45,12 @@ def test_the_same_fits(ring_record, monkeypatch, evaluations, method, options):
 
 
 @pytest.mark.parametrize("all_flip", [False, True])
-def test_the_same_flow(ring_record, monkeypatch, note_precision, all_flip):
+def test_the_same_flow(ring_record, tune, note_precision, all_flip):
     made = note_precision(mpf._Flow)
     in_double = estimate("mpf", ring_record, all_flip=all_flip)
     assert not any(made)
     made.clear()
-    monkeypatch.setattr("circuitbias.fitting.lbfgs._WORTH_SINGLE", 0)
+    tune(single_from=0)
     begun_in_single = estimate("mpf", ring_record, all_flip=all_flip)
     assert made[0]
     assert not made[-1]

@@ -22,7 +22,7 @@ class CollinearNeuronsWarning(EstimationWarning):
 
 
 class SeparableCountsWarning(EstimationWarning):
-    """A neuron never fires in the bins of another one, or in those alone: the likelihood has no maximum."""
+    """A neuron never fires in the bins of another one, or in those alone: that coupling is infinite."""
 
 
 class NoSolutionWarning(EstimationWarning):

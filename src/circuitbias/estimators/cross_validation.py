@@ -8,7 +8,7 @@ from itertools import count
 import numpy as np
 import torch
 
-from circuitbias.fitting.objective import logistic
+from circuitbias.fitting.families import LOGISTIC
 
 CHOICES = ("cross_validation", "oracle")
 _FOLD_TOLERANCE = 1e-3  # of the sampling error of a scaled gradient
@@ -229,5 +229,5 @@ class CrossValidation:
         )
         for fold, rows in self._by_fold():
             for total, fits in zip(totals, self._fits, strict=True):
-                total -= logistic(rows @ fits[fold])[0].sum(0)
+                total -= LOGISTIC.evaluate(rows @ fits[fold])[0].sum(0)
         return mean_log_likelihoods((totals / self._n_rows).cpu().numpy())

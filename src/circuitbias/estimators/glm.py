@@ -1,13 +1,12 @@
 """Poisson GLM with log link: one regression per neuron on the counts of the others."""
 
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
 from circuitbias.device import torch_device
-from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
-from circuitbias.estimators.result import warn_not_converged
+from circuitbias.estimators.couplings import Couplings
+from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.poisson import fit, require_fit_memory
@@ -67,8 +66,9 @@ def estimate(
     ConstantNeuronWarning, CollinearNeuronsWarning
         Neurons whose couplings are not defined are NaN.
     SeparableCountsWarning
-        A neuron that never fires together with another one (at a lag), or only where that has its largest
-        count, has no finite fit: NaN.
+        The coefficient to a neuron that never fires together with another one (at a lag), or only where that
+        has its largest count, has no finite value: it is NaN, and all others are those in this limit (see
+        `circuitbias.fitting.limits`). With a ridge all are finite.
     NotConvergedWarning
         Fits that did not reach the tolerance are NaN.
 
@@ -97,28 +97,26 @@ def estimate(
         block_rows=counts.block_bins,
         memory_mb=memory_mb,
     )
-    if fitted.separable.any():
-        neurons = usable.kept[fitted.separable.cpu()].tolist()
-        warnings.warn(design.separable_message(neurons), SeparableCountsWarning, stacklevel=3)
-    if fitted.failed.any():
-        failed = usable.kept[fitted.failed.cpu()]
-        warn_not_converged(failed, fitted, tolerance, max_passes, fitted.passes)
+    infinite = fitted.infinite[:-1].cpu().numpy().reshape(len(lags), *[design.n_targets] * 2)
+    warn_infinite(
+        infinite.any(0),
+        usable.kept,
+        f"never fire in the bins (at lags {lags}) of some other neuron, or only in those where it fires most",
+    )
+    warn_not_converged(usable.kept, fitted, tolerance, max_passes)
 
     def of_pairs(values):
-        values = fitted.of_fitted(values)
+        values = fitted.finite(values)
         return np.stack([usable.pairs(of_lag) for of_lag in np.split(values, len(lags))])
 
     coefficients = of_pairs(fitted.coefficients[:-1])
-    arrays = {}
-    if fitted.standard_errors is not None:
-        arrays["standard_errors"] = of_pairs(fitted.standard_errors)
     return Couplings(
         coefficients.sum(axis=0),
         diagnostics=fitted.diagnostics(design.n_rows) | {"n_counts": moments.total},
         arrays={
             "coefficients": coefficients,
-            "intercepts": usable.neurons(fitted.of_fitted(fitted.coefficients[-1])),
+            "intercepts": usable.neurons(fitted.intercepts()),
             "scaled_gradient": usable.neurons(fitted.of_fitted(fitted.scaled_gradient)),
-            **arrays,
+            "standard_errors": of_pairs(fitted.standard_errors),
         },
     )

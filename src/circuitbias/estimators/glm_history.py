@@ -1,13 +1,11 @@
 """Poisson GLM on exponentially filtered spike histories."""
 
-import warnings
-
 import numpy as np
 
 from circuitbias.device import torch_device
 from circuitbias.dynamics.parameters import synaptic_tau_ms
-from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
-from circuitbias.estimators.result import warn_not_converged
+from circuitbias.estimators.couplings import Couplings
+from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
 from circuitbias.fitting.designs.histories import ExponentialDesign
 from circuitbias.fitting.poisson import fit, require_fit_memory
@@ -60,16 +58,17 @@ def estimate(
         Diagnostics: ``n_bins``, ``n_counts``, ``passes``, ``largest_scaled_gradient`` (the certificate: over
         all neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (n, n), with those of a
         neuron's own past on the diagonal, ``intercepts`` (n,), ``scaled_gradient`` (n,),
-        ``standard_errors`` (n, n), those that the Poisson model itself predicts, from the Hessians that led
-        the fit (see `circuitbias.fitting.poisson.fit`), if ``memory_mb`` allows one for every neuron.
+        ``standard_errors`` (n, n), those that the Poisson model itself predicts, from the Hessians
+        that preconditioned the fit (see `circuitbias.fitting.poisson.fit`).
 
     Warns
     -----
     ConstantNeuronWarning, CollinearNeuronsWarning
         Neurons whose couplings are not defined are NaN.
     SeparableCountsWarning
-        A neuron that fires only where the history of some neuron is empty, or only where that is largest,
-        has no finite fit: NaN.
+        The coefficient to a neuron that fires only where the history of another one is empty (below 1e-9 of
+        its largest value), or only where that is largest, has no finite value: it is NaN, and all others are
+        those in this limit (see `circuitbias.fitting.limits`). With a ridge all are finite.
     NotConvergedWarning
         Fits that did not reach the tolerance are NaN.
 
@@ -99,23 +98,20 @@ def estimate(
         block_rows=events.block_bins,
         memory_mb=memory_mb,
     )
-    if fitted.separable.any():
-        neurons = usable.kept[fitted.separable.cpu()].tolist()
-        warnings.warn(design.separable_message(neurons), SeparableCountsWarning, stacklevel=3)
-    if fitted.failed.any():
-        failed = usable.kept[fitted.failed.cpu()]
-        warn_not_converged(failed, fitted, tolerance, max_passes, fitted.passes)
-    coefficients = usable.pairs(fitted.of_fitted(fitted.coefficients[:-1]))
-    arrays = {}
-    if fitted.standard_errors is not None:
-        arrays["standard_errors"] = usable.pairs(fitted.of_fitted(fitted.standard_errors))
+    warn_infinite(
+        fitted.infinite[:-1].cpu().numpy(),
+        usable.kept,
+        "fire only where the history of some neuron is empty, or only where it is largest",
+    )
+    warn_not_converged(usable.kept, fitted, tolerance, max_passes)
+    coefficients = usable.pairs(fitted.finite(fitted.coefficients[:-1]))
     return Couplings(
         coefficients,
         diagnostics=fitted.diagnostics(design.n_rows) | {"n_counts": moments.total, "filter_ms": filter_ms},
         arrays={
             "coefficients": coefficients,
-            "intercepts": usable.neurons(fitted.of_fitted(fitted.coefficients[-1])),
+            "intercepts": usable.neurons(fitted.intercepts()),
             "scaled_gradient": usable.neurons(fitted.of_fitted(fitted.scaled_gradient)),
-            **arrays,
+            "standard_errors": usable.pairs(fitted.finite(fitted.standard_errors)),
         },
     )

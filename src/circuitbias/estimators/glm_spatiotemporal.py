@@ -5,21 +5,24 @@ alternate on a subsample of the bins, where that is cheap. From there all bins p
 the joint Hessian of the subsample: a pass over the data gives the gradients of couplings and filter alike.
 """
 
-import warnings
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from circuitbias.device import torch_device
-from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
-from circuitbias.estimators.result import warn_not_converged
+from circuitbias.estimators.couplings import Couplings
+from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
+from circuitbias.fitting.designs.counts import STEEPNESS
 from circuitbias.fitting.designs.raised_cosines import BasisDesign, raised_cosines
-from circuitbias.fitting.lbfgs import lbfgs, worth_single_precision
+from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import shared_preconditioner, target_preconditioner
+from circuitbias.fitting.rows import DenseRows
 from circuitbias.fitting.sample_hessians import sample_hessians
+from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import regression_bytes, require_memory
 from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
@@ -101,8 +104,9 @@ def estimate(
     ConstantNeuronWarning, CollinearNeuronsWarning
         Neurons whose couplings are not defined are NaN.
     SeparableCountsWarning
-        A neuron that fires only where the history of some neuron is empty, or only where that is largest,
-        has no finite fit: NaN.
+        The coupling to a neuron that fires only where the history of another one is empty has no finite
+        value: it is NaN, and all others are those in this limit (see `circuitbias.fitting.limits`). That to a
+        neuron that fires only where it is largest is NaN and left out.
     NotConvergedWarning
         Fits that did not reach the tolerance are NaN: all of them, and the filter, if the filter did not.
 
@@ -130,29 +134,30 @@ def estimate(
         events(block_bins=max(1, 4 * block_bins // (4 + n_basis))),
         _sample_rows(design.n_columns, int(memory_mb * 1e6 / 4 / (4 * n_basis * n_kept))),
     )
-    separable = survey.at_bound[:-1].any(0) & (ridge == 0)
-    if separable.any():
-        neurons = usable.kept[separable.cpu()].tolist()
-        warnings.warn(design.separable_message(neurons), SeparableCountsWarning, stacklevel=3)
-    free = design.free_coefficients() & ~separable  # such a target rests at zero
-
-    problem = _Problem(survey.cross, torch.from_numpy(basis).to(device), free, ridge)
+    at_lowest, at_highest = survey.at_lowest[:-1] & (ridge == 0), survey.at_highest[:-1] & (ridge == 0)
+    warn_infinite(
+        (at_lowest | at_highest).cpu().numpy(),
+        usable.kept,
+        "fire only where the history of some neuron is empty, or only where it is largest",
+    )
+    problem = _Problem(survey.cross, torch.from_numpy(basis).to(device), at_lowest, at_highest, ridge)
+    free = problem.free
     sample = _Sample(problem, survey.sample, block_bins)
     coefficients, weights, n_alternations = sample.alternate()
+    rows_at = partial(design.rows, present=problem.present.cpu().numpy())
     given = Objective(
-        lambda: (rows for rows, _ in design.rows(weights)),
-        design.n_rows,
+        DenseRows(lambda: (rows for rows, _ in rows_at(weights)), design.n_rows, len(free)),
         problem.cross_moment(weights),
         free,
         ridge * problem.filter_square(weights),
     )
     lead, _, scale = sample.lead_couplings(coefficients, weights)
     limits = _GIVEN_TOLERANCE, min(max_passes - 1, _GIVEN_PASSES)  # one is left for both
-    single = worth_single_precision(design.n_rows, design.n_columns, n_kept)
+    single = tuning().worth_single_precision(design.n_rows, design.n_columns, n_kept)
     coefficients = lbfgs(
         given, coefficients, lead, scale, *limits, Descent(_GIVEN_TOLERANCE), begin_in_single=single
     ).coefficients
-    objective = _Joint(problem, design.rows, design.n_rows, given.passes)
+    objective = _Joint(problem, rows_at, design.n_rows, given.passes)
     report = Descent(tolerance)
     while True:
         begin = _pack(coefficients, weights)
@@ -175,10 +180,8 @@ def estimate(
     of_couplings, of_filter = problem.unpack(objective.gradient_at(solution.coefficients).abs() / scale)
     scaled_gradient, filter_gradient = of_couplings.amax(0), of_filter.max().item()
     found = filter_gradient <= tolerance
-    fitted = (scaled_gradient <= tolerance) & found & ~separable
-    failed = ~fitted & ~separable
-    if failed.any():
-        warn_not_converged(usable.kept[failed.cpu()], solution, tolerance, max_passes, objective.passes)
+    fitted = (scaled_gradient <= tolerance) & found
+    warn_not_converged(usable.kept, _Ended(fitted, scaled_gradient, objective.passes), tolerance, max_passes)
 
     coefficients, weights = coefficients.cpu().numpy(), weights.cpu().numpy()
     size = np.abs(basis @ weights).max() * np.where((basis @ weights).sum() < 0, -1, 1)
@@ -187,8 +190,9 @@ def estimate(
     def of_fitted(values):
         return np.where(fitted.cpu().numpy(), values, np.nan)
 
-    values = usable.pairs(of_fitted(coefficients[:-1] * size))
-    errors = torch.where(free, inverse_diagonal / design.n_rows, torch.nan)[:-1].sqrt().cpu().numpy()
+    some = free[:n_kept].cpu().numpy()
+    values = usable.pairs(of_fitted(np.where(some, coefficients[:n_kept], np.nan) * size))
+    errors = (inverse_diagonal[:n_kept] / design.n_rows).sqrt().cpu().numpy()
     return Couplings(
         values,
         diagnostics={
@@ -198,7 +202,7 @@ def estimate(
             "n_alternations": n_alternations,
             "largest_scaled_gradient": scaled_gradient[fitted].max().item() if fitted.any() else None,
             "filter_scaled_gradient": filter_gradient,
-            "n_not_converged": int(failed.sum()),
+            "n_not_converged": int((~fitted).sum()),
         },
         arrays={
             "filter_ms": np.arange(1, longest + 1) * source.dt_ms,
@@ -207,7 +211,7 @@ def estimate(
             "coefficients": values,
             "intercepts": usable.neurons(of_fitted(coefficients[-1])),
             "scaled_gradient": usable.neurons(of_fitted(scaled_gradient.cpu().numpy())),
-            "standard_errors": usable.pairs(of_fitted(errors * abs(size))),
+            "standard_errors": usable.pairs(of_fitted(np.where(some, errors, np.nan) * abs(size))),
         },
     )
 
@@ -239,18 +243,36 @@ def _pack(coefficients, weights):
 class _Problem:
     """What the objective needs of the data beside the rows of the design.
 
+    Columns of the design are histories, whether the neurons ``present`` have spikes in theirs, and 1.
+
     Parameters
     ----------
     cross : tensor
         See `BasisSurvey`.
     basis : tensor, shape (n_lags, n_basis)
-    free : tensor of bool, shape (n_columns, n_targets)
+    at_lowest : tensor of bool, shape (n_kept, n_kept)
+        Pairs of which the second never fires with spikes of the first in its history: what has some says
+        nothing more of it.
+    at_highest : tensor of bool, shape (n_kept, n_kept)
+        Pairs whose coupling is left out.
     ridge : float
+
+    Attributes
+    ----------
+    free : tensor of bool, shape (n_columns, n_targets)
+        Coefficients that are fitted.
+    held : tensor, shape (n_columns, n_targets)
+        The others: zero, or where the rate is zero in their limit.
     """
 
-    def __init__(self, cross, basis, free, ridge):
-        self.free, self.ridge = free, ridge
+    def __init__(self, cross, basis, at_lowest, at_highest, ridge):
+        self.ridge = ridge
         self.means = cross[-1]
+        self.n_kept, self.present = len(at_lowest), at_lowest.any(1).nonzero()[:, 0]
+        gone = at_lowest[self.present]
+        none = torch.zeros_like(at_lowest)
+        self.held = -STEEPNESS * torch.cat([none, gone, none[:1]]).double()
+        self.free = torch.cat([~(at_lowest | at_highest), torch.zeros_like(gone), ~none[:1]])
         self.cross_by_function = cross[:-1].unflatten(0, (-1, basis.shape[1]))  # pre, function, post
         self.gram = basis.T @ basis
 
@@ -265,11 +287,21 @@ class _Problem:
 
     def cross_moment(self, weights):
         """Mean products of histories through the filter, and of 1, with responses: (n_columns, n_targets)."""
-        return torch.cat([torch.einsum("ikj,k->ij", self.cross_by_function, weights), self.means[None]])
+        of_pairs = torch.einsum("ikj,k->ij", self.cross_by_function, weights)
+        # What is held is so where there are no spikes: its products with these are zero.
+        return torch.cat([of_pairs, self.held[self.n_kept : -1] * 0, self.means[None]])
 
     def cross_by_weight(self, slopes):
         """Derivative with respect to the weights of the sum over all pairs of slope times cross moment."""
         return torch.einsum("ikj,ij->k", self.cross_by_function, slopes)
+
+
+class _Ended(NamedTuple):
+    """How the fits of all targets have ended."""
+
+    converged: torch.Tensor
+    scaled_gradient: torch.Tensor
+    passes: int
 
 
 class _Joint:
@@ -285,7 +317,7 @@ class _Joint:
         self.passes += 1
         problem = self._problem
         coefficients, weights = problem.unpack(packed)
-        slopes = coefficients[:-1]
+        slopes = coefficients[: problem.n_kept]
         total = 0.0
         gradient, by_weight = torch.zeros_like(coefficients), torch.zeros_like(weights)
         dtype = torch.float32 if single else torch.float64
@@ -295,13 +327,13 @@ class _Joint:
             rates = (design @ given).exp_()
             total += rates.sum(0).double().sum()
             gradient += design.T @ rates
-            by_weight += by_function(rates @ given[:-1].T)
+            by_weight += by_function(rates @ given[: problem.n_kept].T)
         cross_moment = problem.cross_moment(weights)
         slopes_square, filter_square = (slopes**2).sum(), problem.filter_square(weights)
         value = total / self._n_rows - (cross_moment * coefficients).sum()
         value = value + problem.ridge / 2 * slopes_square * filter_square
         gradient = gradient / self._n_rows - cross_moment
-        gradient[:-1] += problem.ridge * filter_square * slopes
+        gradient[: problem.n_kept] += problem.ridge * filter_square * slopes
         by_weight = by_weight / self._n_rows - problem.cross_by_weight(slopes)
         by_weight = by_weight + problem.ridge * slopes_square * (problem.gram @ weights)
         gradient = _pack(gradient * problem.free, by_weight)
@@ -333,7 +365,12 @@ class _Sample:
 
     def _design(self, weights):
         histories = (self._histories @ weights.float()).double()
-        return torch.cat([histories, torch.ones_like(histories[:, :1])], dim=1)
+        ones = torch.ones_like(histories[:, :1])
+        return torch.cat([histories, self._present(self._histories), ones], dim=1)
+
+    def _present(self, histories):
+        """Whether neurons have spikes in their histories: the functions add up to 1 there."""
+        return (histories[:, self._problem.present].sum(2) > 0.5).double()
 
     def alternate(self):
         """Alternate couplings given the filter and Newton steps of the filter given the couplings.
@@ -346,9 +383,8 @@ class _Sample:
         """
         problem = self._problem
         weights = torch.ones_like(problem.gram[0]) / problem.gram.sum().sqrt()
-        flat = torch.zeros_like(problem.free, dtype=torch.float64)
+        flat = problem.held.clone()
         flat[-1] = problem.means.log()
-        flat = flat * problem.free
         coefficients = flat
         for n_alternations in range(1, _MAX_ALTERNATIONS + 1):  # noqa: B007
             coefficients = self._couplings(weights, coefficients, flat)
@@ -358,7 +394,7 @@ class _Sample:
             weights = self._filter_step(coefficients, weights, gradient, hessian)
             size = problem.filter_square(weights) ** 0.5
             weights = weights / size
-            coefficients[:-1] *= size
+            coefficients[: problem.n_kept] *= size
         return coefficients, weights, n_alternations
 
     def _couplings(self, weights, begin, flat):
@@ -367,23 +403,31 @@ class _Sample:
         design = self._design(weights)
         ridge = problem.ridge * problem.filter_square(weights)
         sampled = problem.free & (design != 0).any(0)[:, None]
-        second_moment = design.T @ design / len(design)
+        fitted = torch.ones_like(design[0], dtype=torch.bool)
+        fitted[problem.n_kept : -1] = False
+        columns = design[:, fitted]
+        second_moment = columns.T @ columns / len(design)
         second_moment += 1e-6 * second_moment.diagonal().mean() * torch.eye(len(second_moment)).to(design)
-        shared = shared_preconditioner(second_moment, problem.means, problem.free, ridge)
+        shared = shared_preconditioner(second_moment, problem.means, problem.free[fitted], ridge)
+
+        def precondition(gradient):
+            step = torch.zeros_like(gradient)
+            step[fitted] = shared(gradient[fitted])
+            return step * sampled
+
         solution = lbfgs(
             Objective(
-                lambda: iter(design.split(self._block_rows)),
-                len(design),
+                DenseRows(lambda: iter(design.split(self._block_rows)), *design.shape),
                 problem.cross_moment(weights),
                 sampled,
                 ridge,
             ),
-            begin * sampled,
-            lambda gradient: shared(gradient) * sampled,
+            torch.where(sampled, begin, problem.held),
+            precondition,
             self._coupling_scale(design),
             _ROUGH_TOLERANCE,
             _ROUGH_PASSES,
-            begin_in_single=worth_single_precision(len(design), *problem.free.shape),
+            begin_in_single=tuning().worth_single_precision(len(design), *problem.free.shape),
         )
         return torch.where(solution.converged, solution.coefficients, flat)
 
@@ -398,16 +442,18 @@ class _Sample:
 
         The latter has shape (n_rows, n_basis, n_targets) before it is weighted.
         """
-        slopes = coefficients[:-1]
+        n_kept = self._problem.n_kept
+        slopes, intercepts = coefficients[:n_kept], coefficients[-1]
         for histories in self._histories.split(max(1, self._block_rows // len(weights))):
             parts = torch.einsum("tik,ij->tkj", histories.double(), slopes)
-            rates = (torch.einsum("tkj,k->tj", parts, weights) + coefficients[-1]).exp_()
+            held = self._present(histories) @ coefficients[n_kept:-1]
+            rates = (torch.einsum("tkj,k->tj", parts, weights) + held + intercepts).exp_()
             yield histories, rates, parts
 
     def _filter_derivatives(self, coefficients, weights):
         """Gradient, Hessian and natural size of the gradient of the sum over targets, given the couplings."""
         problem, n_rows = self._problem, len(self._histories)
-        slopes = coefficients[:-1]
+        slopes = coefficients[: problem.n_kept]
         gradient, hessian = torch.zeros_like(weights), torch.zeros_like(problem.gram)
         total = square = 0.0
         for _, rates, parts in self._parts(coefficients, weights):
@@ -423,7 +469,7 @@ class _Sample:
     def _filter_step(self, coefficients, weights, gradient, hessian):
         """Newton step of the filter given the couplings, shortened until the objective falls."""
         problem, design_rows = self._problem, len(self._histories)
-        slopes_square = (coefficients[:-1] ** 2).sum()
+        slopes_square = (coefficients[: problem.n_kept] ** 2).sum()
 
         def value(weights):
             total = (self._design(weights) @ coefficients).exp_().sum() / design_rows
@@ -490,7 +536,8 @@ class _Sample:
         ):
             mixed += torch.einsum("tc,tkj->kcj", rows, parts * rates[:, None])
         mixed /= len(design)
-        mixed[:, :-1] += problem.ridge * (problem.gram @ weights)[:, None, None] * coefficients[:-1]
+        slopes = coefficients[: problem.n_kept]
+        mixed[:, : problem.n_kept] += problem.ridge * (problem.gram @ weights)[:, None, None] * slopes
         mixed *= problem.free
         solved = torch.stack([by_target(of_function) for of_function in mixed])
         solve = _solver(hessian - torch.einsum("kcj,lcj->kl", mixed, solved), hessian, weights)

@@ -16,14 +16,18 @@ from circuitbias.estimators.cross_validation import (
     choose,
     relative_misfit,
 )
-from circuitbias.estimators.result import warn_not_converged
+from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
-from circuitbias.fitting.designs.counts import Design
-from circuitbias.fitting.lbfgs import Solution, lbfgs, worth_single_precision
-from circuitbias.fitting.objective import Objective, logistic
+from circuitbias.fitting.designs.counts import STEEPNESS, Design
+from circuitbias.fitting.families import LOGISTIC
+from circuitbias.fitting.lbfgs import Solution, lbfgs
+from circuitbias.fitting.limits import limits_at, unidentified
+from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import target_preconditioner
 from circuitbias.fitting.proximal_newton import minimise_with_penalty
+from circuitbias.fitting.rows import DenseRows
 from circuitbias.fitting.sample_hessians import sample_hessians
+from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import regression_bytes, require_memory
 from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
@@ -98,8 +102,10 @@ def estimate(
     ConstantNeuronWarning, CollinearNeuronsWarning
         Neurons whose couplings are not defined are NaN.
     SeparableCountsWarning
-        A neuron whose response another one's count decides where that is lowest or highest, or that fires in
-        every bin, has no finite fit: NaN. A penalty gives the former one.
+        A coefficient from a neuron whose count decides whether another one fires, off its lowest or off its
+        highest value, has no finite value: it is NaN, and all others are those in this limit (see
+        `circuitbias.fitting.limits`); a penalty makes all finite. A neuron that fires in every bin has no
+        fit: NaN.
     NotConvergedWarning
         Fits that did not reach the tolerance are NaN.
 
@@ -138,19 +144,22 @@ def estimate(
     fit = fits[chosen]
     if fit.separable.any():
         warnings.warn(
-            f"neurons {usable.kept[fit.separable.cpu()].tolist()} fire always, or whether they do is certain "
-            "where some other neuron's count is not its lowest, or not its highest: their likelihood has no "
-            "maximum and their couplings are NaN",
+            f"neurons {usable.kept[fit.separable.cpu().numpy()].tolist()} fire always, in every bin: their "
+            "likelihood has no maximum and their couplings are NaN",
             SeparableCountsWarning,
             stacklevel=3,
         )
-    failed = ~fit.converged & ~fit.separable
-    if failed.any():
-        warn_not_converged(usable.kept[failed.cpu()], fit, tolerance, max_passes, fit.passes)
-    coefficients, scaled_gradient = (
-        torch.where(fit.fitted, result, torch.nan).cpu().numpy()
-        for result in (fit.coefficients, fit.scaled_gradient)
+    warn_infinite(
+        fit.infinite[:-1].cpu().numpy(),
+        usable.kept,
+        "fire, or do not, for certain where some other neuron's count is not its lowest, or not its highest",
+        "Option l1 > 0, a penalty l1 |J_j| on the negative log-likelihood of all bins (nats), gives all of "
+        "them finite values",
     )
+    some = ~fit.separable
+    warn_not_converged(usable.kept[some.cpu().numpy()], fit.of(some), tolerance, max_passes)
+    coefficients = torch.where(fit.fitted & ~fit.infinite, fit.coefficients, torch.nan).cpu().numpy()
+    scaled_gradient = torch.where(fit.fitted, fit.scaled_gradient, torch.nan).cpu().numpy()
     return Couplings(
         usable.pairs(coefficients[:-1]),
         diagnostics={
@@ -158,7 +167,7 @@ def estimate(
             "n_counts": moments.total,
             "passes": path.passes + (validation.passes if validation else 0),
             "largest_scaled_gradient": float(np.nanmax(scaled_gradient)) if fit.fitted.any() else None,
-            "n_not_converged": int(failed.sum()),
+            "n_not_converged": int((some & ~fit.converged).sum()),
         }
         | choice,
         arrays={
@@ -173,11 +182,17 @@ class _Fit(Solution):
     """A solution, which of its neurons have none to be found, and the passes it took."""
 
     separable: torch.Tensor
+    infinite: torch.Tensor
     passes: int
 
     @property
     def fitted(self):
         return self.converged & ~self.separable
+
+    def of(self, targets):
+        """The same of some of the neurons."""
+        parts = {name: part[..., targets] for name, part in vars(self).items() if name != "passes"}
+        return _Fit(**parts, passes=self.passes)
 
 
 class _Regressions:
@@ -204,26 +219,35 @@ class _Regressions:
         self.blocks, self.n_rows, self.cross_moment, self.free = blocks, n_rows, cross_moment, free
         rates = cross_moment[-1]
         self._rates, self._spread = rates, spread
-        self._certain = (rates > 1 - 0.5 / n_rows) | (rates < 0.5 / n_rows)
-        self._at_bound = _at_bound(cross_moment, means, bounds, n_rows, free)
+        self.certain = (rates > 1 - 0.5 / n_rows) | (rates < 0.5 / n_rows)
+        self._limits = _limits(cross_moment, means, bounds, n_rows, free)
 
     def separable(self, l1):
         """Targets whose likelihood has no maximum."""
-        return self._at_bound & (l1 == 0) | self._certain
+        return self._limits.held.any(0) & (l1 == 0) | self.certain
+
+    def infinite(self, l1):
+        """Coefficients without a finite value, of targets whose others have one."""
+        return self._limits.held & (l1 == 0) & ~self.certain
 
     def variances(self, separable):
         """Of the targets, a stand-in where that is no use."""
         return torch.where(separable, 1.0, self._rates * (1 - self._rates))
 
-    def start(self, separable):
-        """Every neuron on its own."""
+    def start(self, separable, infinite=None):
+        """Every neuron on its own; with infinite coefficients in their limits."""
         start = torch.zeros_like(self.cross_moment)
-        start[-1] = torch.where(separable, 0.0, (self._rates / (1 - self._rates)).log())
+        if infinite is not None:
+            start = torch.where(infinite, self._limits.values, start)
+        start[-1] += torch.where(separable, 0.0, (self._rates / (1 - self._rates)).log())
         return start
 
-    def objective(self, separable):
+    def objective(self, separable, infinite=None):
         """The objectives; a separable target rests at zero."""
-        return Objective(self.blocks, self.n_rows, self.cross_moment, self.free & ~separable, family=logistic)
+        rows, free = DenseRows(self.blocks, self.n_rows, len(self.free)), self.free & ~separable
+        if infinite is not None:
+            free[:-1] &= ~infinite[:-1]
+        return Objective(rows, self.cross_moment, free, family=LOGISTIC)
 
     def floor(self, coefficients):
         """Bound of the diagonals of the Hessians, from all rows."""
@@ -238,7 +262,7 @@ class _Regressions:
         if l1_per_row > 0:
             return minimise_with_penalty(objective, begin, hessians_at, free, l1_per_row, scale, *limits)
         precondition, _ = target_preconditioner(hessians_at(begin), free)
-        single = worth_single_precision(self.n_rows, *scale.shape)
+        single = tuning().worth_single_precision(self.n_rows, *scale.shape)
         return lbfgs(objective, begin, precondition, scale, *limits, begin_in_single=single)
 
 
@@ -267,11 +291,13 @@ class _Path:
         _Fit
         """
         regressions = self.whole
-        separable = regressions.separable(l1)
-        objective = regressions.objective(separable)
+        separable, infinite = regressions.certain, regressions.infinite(l1)
+        objective = regressions.objective(separable, infinite)
         per_row = l1 / regressions.n_rows
-        start = regressions.start(separable)
-        rough = self.last or self._rough_fit(separable, objective.free, per_row, start)
+        start = regressions.start(separable, infinite)
+        # Where coefficients newly go to their limits, the last fit is no beginning.
+        last = self.last if self.last and torch.equal(self.last.infinite, infinite) else None
+        rough = last or self._rough_fit(separable, objective.free, per_row, start)
         begin = torch.where(rough.converged & ~separable, rough.coefficients, start)
         if self._floor is None:
             self._floor = regressions.floor(begin)
@@ -286,19 +312,30 @@ class _Path:
         limits = self.tolerance, self.max_passes, Descent(self.tolerance)
         solution = regressions.minimise(objective, separable, per_row, begin, hessians_at, *limits)
         self.passes += objective.passes
-        self.last = _Fit(**vars(solution), separable=separable, passes=objective.passes)
+        infinite = infinite | self._unidentified(objective, solution, start, l1)
+        self.last = _Fit(**vars(solution), separable=separable, infinite=infinite, passes=objective.passes)
         return self.last
+
+    def _unidentified(self, objective, solution, start, l1):
+        """Coefficients that were still on their way to infinity when their gradients got small."""
+        found, tuned = torch.zeros_like(objective.free), tuning()
+        way = ((solution.coefficients - start).abs() * objective.free).amax(0)
+        targets = ((way > tuned.steep) & solution.converged & (l1 == 0)).nonzero()[:, 0]
+        if len(targets):
+            part = objective.of(targets)
+            hessians = part.hessians(solution.coefficients[:, targets], 0 * start[:, targets])
+            found[:, targets] = unidentified(hessians, objective.rows.n_rows, part.free, tuned.identified)
+        return found
 
     def _rough_fit(self, separable, free, per_row, start):
         """On a subsample, which a small ridge keeps from what only the sample separates."""
         sample = self._sample
         sampled = Objective(
-            lambda: iter(sample.split(self._block_bins)),
-            len(sample),
+            DenseRows(lambda: iter(sample.split(self._block_bins)), *sample.shape),
             _cross_moment([sample], len(sample)),
             free,
             _ROUGH_RIDGE,
-            logistic,
+            LOGISTIC,
         )
         floor = _FLOOR * self._squares[:, None] * self.whole.variances(separable)
 
@@ -335,13 +372,16 @@ def _cross_moment(blocks, n_rows):
     return sum(rows.T @ (rows[:, :-1] > 0).to(rows) for rows in blocks) / n_rows
 
 
-def _at_bound(cross_moment, means, bounds, n_rows, free):
-    """Targets that fire only, or are silent only, where some covariate is lowest, or is highest."""
-    at_bound = torch.zeros_like(free)
-    for sums, share in (
-        (cross_moment, cross_moment[-1]),
-        (means[:, None] - cross_moment, 1 - cross_moment[-1]),
-    ):
-        distances = (sums - bounds[0][:, None] * share).minimum(bounds[1][:, None] * share - sums)
-        at_bound |= distances * n_rows < 0.5  # the sums are whole numbers
-    return (at_bound & free)[:-1].any(0)
+def _limits(cross_moment, means, bounds, n_rows, free):
+    """Coefficients of neurons that fire only, or are silent only, where some covariate is at a bound."""
+    rates = cross_moment[-1]
+    firing, silent = (
+        [
+            free & ((sums - bounds[0][:, None] * share).abs() * n_rows < 0.5),  # the sums are whole numbers
+            free & ((bounds[1][:, None] * share - sums).abs() * n_rows < 0.5),
+        ]
+        for sums, share in ((cross_moment, rates), (means[:, None] - cross_moment, 1 - rates))
+    )
+    # Off the bound the response is certain: what is left to fit are rows at the bound.
+    steepness = torch.full_like(means, STEEPNESS)
+    return limits_at([firing[0], silent[1]], [silent[0], firing[1]], bounds, steepness)

@@ -21,11 +21,13 @@ import torch
 
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NotConvergedWarning, SeparableCountsWarning
+from circuitbias.estimators.result import named_pairs
 from circuitbias.estimators.usable import usable_neurons
 from circuitbias.fitting.conjugate_gradients import conjugate_gradients
 from circuitbias.fitting.designs.counts import Design
-from circuitbias.fitting.lbfgs import lbfgs, worth_single_precision
+from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.sample_hessians import sample_hessians
+from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import regression_bytes, require_memory
 from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
@@ -123,7 +125,7 @@ def estimate(
     told = packing.gather(_told(sample)) > 0
     uncoupled = torch.cat([mean[:, None] * sd, sd[None]]) / 2
     solve = precondition(start, uncoupled)
-    single = worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
+    single = tuning().worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
     rough = lbfgs(
         _Flow(lambda: iter(sample.split(counts.block_bins)), len(sample), packing, all_flip, told),
         start,
@@ -163,7 +165,8 @@ def estimate(
     if unseen.any():
         warnings.warn(
             f"{unseen.sum()} pairs of neurons never fire together, never one of them alone, or always at "
-            "least one of them: their couplings are infinite and given as NaN",
+            f"least one of them ({named_pairs(unseen, usable.kept)}): their couplings are infinite and given "
+            "as NaN; all others are those in this limit. Leave out the neurons named, or use wider bins",
             SeparableCountsWarning,
             stacklevel=3,
         )

@@ -2,15 +2,75 @@
 
 import warnings
 
-from circuitbias.estimators.couplings import NotConvergedWarning
+import numpy as np
+
+from circuitbias.estimators.couplings import NotConvergedWarning, SeparableCountsWarning
+
+_MOST_NAMED = 8  # pairs, or neurons, that a message names
+_RIDGE = (
+    "ridge > 0, a penalty ridge / 2 |J_j|^2 on the mean negative log-likelihood of a bin (nats), "
+    "gives all of them finite values; 1 / (number of bins) is a weak one"
+)
 
 
-def warn_not_converged(neurons, solution, tolerance, max_passes, passes) -> None:
-    """Warn, for the caller of an estimator, of fits that did not reach the tolerance."""
+def warn_not_converged(kept, fit, tolerance, max_passes) -> None:
+    """Warn, for the caller of an estimator, of fits that did not reach the tolerance.
+
+    Parameters
+    ----------
+    kept : ndarray of int, shape (n_kept,)
+        Names of the targets.
+    fit : object
+        With ``converged`` and ``scaled_gradient``, shape (n_kept,), and ``passes``.
+    tolerance, max_passes
+        What was asked for.
+    """
+    failed = ~fit.converged.cpu().numpy()
+    if failed.any():
+        warnings.warn(
+            f"fits of neurons {kept[failed].tolist()} did not reach tolerance={tolerance:g} in {fit.passes} "
+            f"passes (max_passes={max_passes}, largest scaled gradient {fit.scaled_gradient.max():.1e}): "
+            "their couplings are NaN",
+            NotConvergedWarning,
+            stacklevel=4,
+        )
+
+
+def warn_infinite(infinite: np.ndarray, kept: np.ndarray, reason: str, remedy: str | None = None) -> None:
+    """Warn, for the caller of an estimator, of couplings without a finite value.
+
+    Parameters
+    ----------
+    infinite : ndarray of bool, shape (n_kept, n_kept)
+        Which [pre, post].
+    kept : ndarray of int, shape (n_kept,)
+        Names of these neurons.
+    reason : str
+        Of the targets: "never fire ...".
+    remedy : str, optional
+        By default the ridge.
+    """
+    pairs = np.argwhere(infinite)
+    if not len(pairs):
+        return
+    targets = kept[np.unique(pairs[:, 1])].tolist()
     warnings.warn(
-        f"fits of neurons {neurons.tolist()} did not reach tolerance={tolerance:g} in {passes} passes "
-        f"(max_passes={max_passes}, largest scaled gradient {solution.scaled_gradient.max():.1e}): "
-        "their couplings are NaN",
-        NotConvergedWarning,
+        f"neurons {targets} {reason}: {len(pairs)} coefficients ({named_pairs(infinite, kept)}) have no "
+        f"finite value and are NaN; all others are those in this limit. {remedy or _RIDGE}",
+        SeparableCountsWarning,
         stacklevel=4,
     )
+
+
+def named_pairs(infinite: np.ndarray, kept: np.ndarray) -> str:
+    """Name pairs of neurons; many, by the few neurons that most of them are with."""
+    pairs = np.argwhere(infinite)
+    if len(pairs) <= _MOST_NAMED:
+        return ", ".join(f"{kept[i]} -> {kept[j]}" for i, j in pairs)
+    left, named = infinite.copy(), []
+    while left.any() and len(named) < _MOST_NAMED:
+        often = left.sum(0) + left.sum(1) - left.diagonal()
+        worst = int(often.argmax())
+        named.append(f"{often[worst]} with neuron {kept[worst]}")
+        left[worst], left[:, worst] = False, False
+    return ", ".join(named + [f"{left.sum()} others"] * bool(left.any()))

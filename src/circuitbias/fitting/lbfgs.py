@@ -15,7 +15,6 @@ _HISTORY = 8  # pairs that limited-memory BFGS keeps
 _SUFFICIENT_DECREASE = 1e-4
 _ROUNDING = 1e-13  # of the objective, relative
 _LEAST_FLATTENING = 0.9  # of the slope along a step in single precision
-_WORTH_SINGLE = 1e8  # products of a pass: for fewer, results may as well not depend on its rounding
 _SINGLE_UNTIL = 3e-6  # largest scaled gradient from which on single precision tells too little
 _SINGLE_STALLED = 3  # passes in which it has not halved
 _BACKTRACK = 0.3
@@ -51,11 +50,6 @@ class Solution:
     coefficients: torch.Tensor
     scaled_gradient: torch.Tensor
     converged: torch.Tensor
-
-
-def worth_single_precision(n_rows: int, n_columns: int, n_targets: int) -> bool:
-    """Whether regressions of this size are to begin in single precision."""
-    return n_rows * n_columns * n_targets >= _WORTH_SINGLE
 
 
 def lbfgs(

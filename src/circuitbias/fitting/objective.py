@@ -10,25 +10,12 @@ products, ``X B`` and ``X' (A' - Y)``, give all gradients at once. What is left 
 the data: see `circuitbias.fitting.lbfgs`.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
-from torch.nn.functional import softplus
 
-Blocks = Callable[[], Iterator[torch.Tensor]]
-"""Goes over the data once: blocks of rows of the design matrix, whose last column is 1."""
-
-
-def poisson(parameters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """A and its derivative, the mean of the targets; may overwrite what it is given."""
-    rates = parameters.exp_()
-    return rates, rates
-
-
-def logistic(parameters: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The same for binary targets."""
-    return softplus(parameters, threshold=40), parameters.sigmoid()
+from circuitbias.fitting.families import POISSON, Family
+from circuitbias.fitting.rows import Rows
 
 
 @dataclass
@@ -37,28 +24,28 @@ class Objective:
 
     Attributes
     ----------
-    blocks : callable
-        See `Blocks`.
-    n_rows : int
-        T, number of rows of all blocks together.
+    rows : Rows
+        Of the design matrix.
     cross_moment : tensor, shape (n_columns, n_targets)
         ``X'Y / T``: all that is needed of the targets, as the objective is linear in them.
     free : tensor of bool, shape (n_columns, n_targets)
-        Coefficients that are fitted; the others are held at zero.
+        Coefficients that are fitted; the others are held where they start.
     ridge : float
-    family : callable
-        `poisson` or `logistic`.
+    family : Family
     passes : int
         Times that the data have been gone over.
     """
 
-    blocks: Blocks
-    n_rows: int
+    rows: Rows
     cross_moment: torch.Tensor
     free: torch.Tensor
     ridge: float = 0.0
-    family: Callable = poisson
+    family: Family = POISSON
     passes: int = field(default=0, init=False)
+
+    def of(self, targets: torch.Tensor) -> "Objective":
+        """The objectives of some targets, with passes of their own."""
+        return replace(self, cross_moment=self.cross_moment[:, targets], free=self.free[:, targets])
 
     def evaluate(
         self, coefficients: torch.Tensor, *, targets: torch.Tensor | None = None, single: bool = False
@@ -77,20 +64,35 @@ class Objective:
         cross_moment, free = self.cross_moment, self.free
         if targets is not None:
             cross_moment, free = cross_moment[:, targets], free[:, targets]
-        total = torch.zeros_like(coefficients[0])
-        gradient = torch.zeros_like(coefficients)
-        dtype = torch.float32 if single else torch.float64
-        # Targets in rows: in double precision these products are the faster ones.
-        given = coefficients.T.to(dtype).contiguous()
-        for design in self.blocks():
-            design = design.to(dtype)
-            partition, mean = self.family(given @ design.T)
-            total += partition.sum(1)
-            gradient += (mean @ design).T
-        slopes = coefficients[:-1]
-        value = (
-            total / self.n_rows - (cross_moment * coefficients).sum(0) + self.ridge / 2 * (slopes**2).sum(0)
-        )
-        gradient = gradient / self.n_rows - cross_moment
+        total, gradient = self.rows.sums(coefficients, self.family, single)
+        slopes, n_rows = coefficients[:-1], self.rows.n_rows
+        value = total / n_rows - (cross_moment * coefficients).sum(0) + self.ridge / 2 * (slopes**2).sum(0)
+        gradient = gradient / n_rows - cross_moment
         gradient[:-1] += self.ridge * slopes
         return value, gradient * free
+
+    def hessians(self, coefficients: torch.Tensor, least_diagonal: torch.Tensor) -> torch.Tensor:
+        """Hessians of all targets, in one pass; those that are held have rows of the unit matrix.
+
+        Parameters
+        ----------
+        coefficients, least_diagonal : tensor, shape (n_columns, n_targets)
+            The latter bounds the diagonals from below.
+
+        Returns
+        -------
+        tensor, shape (n_targets, n_columns, n_columns)
+        """
+        self.passes += 1
+        hessians = self.rows.hessians(coefficients, self.family)
+        return finished(hessians, self.free, least_diagonal, self.ridge)
+
+
+def finished(hessians, free, least_diagonal, ridge):
+    """Hessians with diagonals not below these, with the ridge, and with unit rows where nothing is free."""
+    n_columns = len(free)
+    diagonals = hessians.diagonal(dim1=1, dim2=2)
+    diagonals.copy_(diagonals.maximum(least_diagonal.T))
+    hessians += ridge * torch.diag((torch.arange(n_columns) < n_columns - 1).to(hessians))
+    both_free = free.T[:, :, None] & free.T[:, None, :]
+    return torch.where(both_free, hessians, torch.eye(n_columns).to(hessians))

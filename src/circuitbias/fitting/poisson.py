@@ -1,4 +1,4 @@
-"""Poisson regressions of all targets on one shared design: with a Hessian for each, or a few for all."""
+"""Poisson regressions of all targets on one shared design: the plan of a fit."""
 
 import math
 from dataclasses import dataclass
@@ -6,29 +6,24 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from circuitbias.fitting.clusters import cluster_preconditioner, sampled_rows, similar_targets
 from circuitbias.fitting.designs.counts import Design
-from circuitbias.fitting.lbfgs import lbfgs, worth_single_precision
+from circuitbias.fitting.lbfgs import lbfgs
+from circuitbias.fitting.limits import unidentified
+from circuitbias.fitting.newton import newton
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import (
     SpikeTriggeredMoments,
     shared_preconditioner,
     target_preconditioner,
 )
+from circuitbias.fitting.rows import DenseRows, Rows, SparseRows
 from circuitbias.fitting.sample_hessians import match_moments, sample_hessians
+from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import allows, regression_bytes, require_memory
 from circuitbias.progress import Descent
 
-_SAMPLE_ROWS_PER_COLUMN = 100  # of the subsample whose Hessians precondition the fit
-_ROUGH_TOLERANCE, _ROUGH_ENOUGH, _ROUGH_PASSES = 1e-3, 1e-2, 200
-_LED_TOLERANCE, _LED_PASSES = 1e-5, 6  # of the subsample, if tilted moments are to lead over all rows
-_ROUGH_TOLERANCE_OF_GROUPS = 3e-2  # from where on Hessians, made once, lead to the end
-_PASSES_OF_MOMENTS, _DESCENT_OF_MOMENTS = 8, 100  # with less in so many passes moments do not lead
-_PASSES_OF_CLUSTERS = 50  # most targets take fewer
-_LEAST_TARGETS = 64  # that are fitted together at first: for fewer the data would be gone over too often
 
-
-@dataclass(frozen=True)
+@dataclass
 class PoissonFit:
     """Poisson regressions of all targets on one design.
 
@@ -37,35 +32,42 @@ class PoissonFit:
     coefficients : tensor, shape (n_columns, n_targets)
     scaled_gradient : tensor, shape (n_targets,)
         Largest entry of each target's gradient, per standard deviation of the covariate and mean response.
-    fitted, failed, separable : tensor of bool, shape (n_targets,)
-        Which have converged, which have not, and whose likelihood has no maximum.
-    standard_errors : tensor, shape (n_columns - 1, n_targets), or None
-        Of the slopes, from the Hessian that led each target; NaN for those that are held at zero. None if
-        memory did not allow so many Hessians.
+    converged : tensor of bool, shape (n_targets,)
+    infinite : tensor of bool, shape (n_columns, n_targets)
+        Coefficients without a finite value; the others are those in this limit.
+    standard_errors : tensor, shape (n_columns - 1, n_targets)
+        Of the slopes, from the Hessian that preconditioned each target; NaN for those that are held at zero.
     passes : int
     """
 
     coefficients: torch.Tensor
     scaled_gradient: torch.Tensor
-    fitted: torch.Tensor
-    failed: torch.Tensor
-    separable: torch.Tensor
-    standard_errors: torch.Tensor | None
-    passes: int
+    converged: torch.Tensor
+    infinite: torch.Tensor
+    standard_errors: torch.Tensor
+    passes: int = 0
+
+    def finite(self, values: torch.Tensor) -> np.ndarray:
+        """Values, (n_columns, n_targets) or its slopes, with NaN where there is no fit or no finite one."""
+        known = self.converged & ~self.infinite[: len(values)]
+        return torch.where(known, values, torch.nan).cpu().numpy()
+
+    def intercepts(self) -> np.ndarray:
+        """Intercepts, (n_targets,), with NaN where there is no fit or no finite one."""
+        return self.of_fitted(torch.where(self.infinite[-1], torch.nan, self.coefficients[-1]))
 
     def of_fitted(self, values: torch.Tensor) -> np.ndarray:
-        """Values, (n_targets,) or (rows, n_targets), with NaN for targets that have no fit."""
-        return torch.where(self.fitted, values, torch.nan).cpu().numpy()
+        """Values, (n_targets,), with NaN for targets that have no fit."""
+        return torch.where(self.converged, values, torch.nan).cpu().numpy()
 
     def diagnostics(self, n_rows: int) -> dict:
         """What every method says of such a fit."""
+        some = self.converged.any()
         return {
             "n_bins": n_rows,
             "passes": self.passes,
-            "largest_scaled_gradient": (
-                self.scaled_gradient[self.fitted].max().item() if self.fitted.any() else None
-            ),
-            "n_not_converged": int(self.failed.sum()),
+            "largest_scaled_gradient": self.scaled_gradient[self.converged].max().item() if some else None,
+            "n_not_converged": int((~self.converged).sum()),
         }
 
 
@@ -88,7 +90,7 @@ def require_fit_memory(memory_mb: float, n_targets: int, n_columns: int, n_rows:
     """
     needed = regression_bytes(n_targets, n_columns, n_rows)
     if not allows(memory_mb, needed):
-        n_together = min(_LEAST_TARGETS, n_targets)
+        n_together = min(tuning().least_targets, n_targets)
         needed = (
             _moment_bytes(n_targets, n_columns)
             + _descent_bytes(n_together, n_columns)
@@ -112,18 +114,57 @@ def _descent_bytes(n_targets, n_columns) -> float:
 
 def _hessian_bytes(n_hessians, n_columns) -> float:
     """Hessians and their inverses, and the work on one of them."""
-    return (12 * n_hessians + 30) * n_columns**2
+    return (30 * n_hessians + 30) * n_columns**2
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What one pass over the data says of the regressions; names as in `fit` and `Objective`."""
+
+    rows: Rows
+    second_moment: torch.Tensor
+    sample: torch.Tensor | Rows
+    cross_moment: torch.Tensor
+    free: torch.Tensor
+    infinite: torch.Tensor
+    start: torch.Tensor
+    least_curvatures: torch.Tensor
+    gradient_scale: torch.Tensor
+    ridge: float
+
+    @property
+    def response_means(self):
+        return self.cross_moment[-1]
+
+    def of(self, targets: torch.Tensor) -> "_Problem":
+        """The same of some of the targets."""
+        parts = {name: getattr(self, name)[..., targets] for name in _OF_TARGETS}
+        return _Problem(**(vars(self) | parts))
+
+    def objective(self, rows=None, free=None) -> Objective:
+        """The objective on these rows, by default all of them."""
+        free = self.free if free is None else free
+        return Objective(self.rows if rows is None else rows, self.cross_moment, free, self.ridge)
+
+
+_OF_TARGETS = ("cross_moment", "free", "infinite", "start", "least_curvatures", "gradient_scale")
 
 
 def fit(
-    design: Design, *, ridge: float, tolerance: float, max_passes: int, block_rows: int, memory_mb: float
+    design: Design,
+    *,
+    ridge: float,
+    tolerance: float,
+    max_passes: int,
+    block_rows: int,
+    memory_mb: float,
 ) -> PoissonFit:
     """Fit the Poisson regressions of all targets on one design.
 
-    The descent of each target is led by its Hessian: from the moments of all rows, if those lead on a
-    subsample of the rows, else from that subsample. Where memory does not allow so many, as many targets are
-    fitted together as it allows, led by moments; those that do not get there share Hessians with targets that
-    fire together, as many as memory allows: more passes over the data, and no standard errors.
+    Order of calls: `_summarise` the data, in one pass; make batches of targets, one if memory allows; start
+    each on a sample of the rows; descend with the preconditioner that the sample shows to be good enough;
+    and give those that are left behind Hessians of all rows. Where most counts are zero, the rows are kept
+    as events, and all Hessians are those of all rows.
 
     Parameters
     ----------
@@ -131,7 +172,7 @@ def fit(
     ridge, tolerance, max_passes
         See `circuitbias.estimators.glm.estimate`; the passes are those of targets that are fitted together.
     block_rows : int
-        Most rows of the subsample that are worked on at a time.
+        Most rows of the sample that are worked on at a time.
     memory_mb : float
         Bound of the memory, in 1e6 bytes; see `require_fit_memory`.
 
@@ -145,212 +186,278 @@ def fit(
         If columns of the design are linearly dependent.
     """
     n_targets, n_columns = design.n_targets, design.n_columns
-    if allows(memory_mb, regression_bytes(n_targets, n_columns, design.n_rows)):
-        problem = _survey(design, ridge, _SAMPLE_ROWS_PER_COLUMN * n_columns)
-        return _fit_by_own_hessians(design, problem, ridge, tolerance, max_passes, block_rows)
-    left = memory_mb * 1e6 / 2 - _moment_bytes(n_targets, n_columns)
-    most_together = max(_LEAST_TARGETS, int(left / 2 / _descent_bytes(1, n_columns)))
-    n_together = math.ceil(n_targets / math.ceil(n_targets / most_together))  # groups of equal size
-    left -= _descent_bytes(n_together, n_columns) + _hessian_bytes(0, n_columns)
-    n_hessians = max(1, int(left / (_hessian_bytes(1, n_columns) - _hessian_bytes(0, n_columns))))
-    problem = _survey(design, ridge, 1)
-    return _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_together, n_hessians)
+    all_hessians = allows(memory_mb, regression_bytes(n_targets, n_columns, design.n_rows))
+    problem = _summarise(design, ridge, all_hessians, memory_mb)
+    fits = _Fits(problem, tolerance, max_passes)
+    left_memory = memory_mb * 1e6 / 2 - _moment_bytes(n_targets, n_columns)
+    n_together = n_hessians = n_targets
+    if not all_hessians:
+        most = max(tuning().least_targets, int(left_memory / 2 / _descent_bytes(1, n_columns)))
+        n_together = math.ceil(n_targets / math.ceil(n_targets / most))  # groups of equal size
+        left_memory -= _descent_bytes(n_together, n_columns) + _hessian_bytes(0, n_columns)
+        n_hessians = max(1, int(left_memory / (_hessian_bytes(1, n_columns) - _hessian_bytes(0, n_columns))))
+    if isinstance(problem.rows, SparseRows):
+        for targets in fits.left(n_hessians):
+            fits.newton_on_sample(targets)
+    elif all_hessians:
+        _lead_by_sample(design, problem, fits, block_rows)
+    else:
+        for targets in fits.left(n_together):
+            _lead_by_moments(design, fits, targets)
+        for targets in fits.left(n_hessians):
+            _lead_by_own_hessians(design, fits, targets)
+    for targets in fits.left(n_hessians):
+        fits.newton(targets)
+    fits.find_unidentified(n_hessians)
+    return fits.finished()
 
 
-@dataclass(frozen=True)
-class _Problem:
-    """What one pass over the data says of the regressions; names as in `fit` and `Objective`."""
-
-    second_moment: torch.Tensor
-    sample: torch.Tensor
-    cross_moment: torch.Tensor
-    response_means: torch.Tensor
-    free: torch.Tensor
-    separable: torch.Tensor
-    start: torch.Tensor
-    gradient_scale: torch.Tensor
-
-    def of(self, targets: torch.Tensor) -> "_Problem":
-        """The same of some of the targets."""
-        parts = {name: getattr(self, name)[..., targets] for name in _OF_TARGETS}
-        return _Problem(self.second_moment, self.sample, **parts)
-
-    def correlations(self) -> np.ndarray:
-        """Correlations of targets with columns, up to a factor: shape (n_targets, n_columns - 1)."""
-        means, spread = self.second_moment[-1, :-1, None], self.gradient_scale[:-1] / self.response_means
-        excess = self.cross_moment[:-1] / self.response_means - means
-        return (excess / spread).T.float().cpu().numpy()
-
-
-_OF_TARGETS = ("cross_moment", "response_means", "free", "separable", "start", "gradient_scale")
-
-
-def _survey(design, ridge, n_sample) -> _Problem:
-    second_moment, cross_moment, bounds, sample = design.survey(n_sample)
+def _summarise(design, ridge, with_sample, memory_mb) -> _Problem:
+    sparse = design.sparse(tuning().most_density, memory_mb)
+    n_sample = int(tuning().sample_rows_per_column * design.n_columns)
+    if sparse:
+        rows, cross_moment, bounds = sparse
+        second_moment = rows.second_moment()
+        sample = rows.sample(max(n_sample, len(rows.weights) // 8))
+    else:
+        rows = DenseRows(design.narrow_blocks, design.n_rows, design.n_columns)
+        second_moment, cross_moment, bounds, sample = design.survey(n_sample if with_sample else 1)
     means = second_moment[-1]  # of the columns; the last column is 1
     variances = second_moment.diagonal() - means**2
     response_means = cross_moment[-1]
     design.require_independent(second_moment, response_means)
     free = design.free_coefficients()
-    at_bound = design.fires_at_bounds(cross_moment, bounds, response_means) & free
-    separable = at_bound[:-1].any(0) & (ridge == 0)
-    free = free & ~separable  # such a target rests at zero
+    infinite, start = design.limits(cross_moment, bounds, response_means, free & (ridge == 0))
 
     # The gradient's natural size: one standard deviation of the covariate times the mean response.
     spread = torch.cat([variances[:-1].sqrt(), means[-1:]])
-    gradient_scale = spread[:, None] * response_means
-    start = torch.zeros_like(cross_moment)
-    start[-1] = response_means.log()
-    start = start * free
+    start[-1] += response_means.log()
     return _Problem(
-        second_moment, sample, cross_moment, response_means, free, separable, start, gradient_scale
+        rows,
+        second_moment,
+        sample,
+        cross_moment,
+        free & ~infinite | (torch.arange(len(free), device=free.device) == len(free) - 1)[:, None],
+        infinite,
+        start,
+        design.least_curvatures(cross_moment, response_means),
+        spread[:, None] * response_means,
+        ridge,
     )
 
 
-def _fit_by_own_hessians(design, problem, ridge, tolerance, max_passes, block_rows) -> PoissonFit:
-    free, single = problem.free, worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
-    begin, precondition, inverse_diagonal = _lead(design, problem, ridge, block_rows, single)
-    objective = Objective(design.narrow_blocks, design.n_rows, problem.cross_moment, free, ridge)
-    solution = lbfgs(
-        objective,
-        begin,
-        precondition,
-        problem.gradient_scale,
-        tolerance,
-        max_passes,
-        report=Descent(tolerance),
-        begin_in_single=single,
-    )
-    return PoissonFit(
-        solution.coefficients,
-        solution.scaled_gradient,
-        fitted=solution.converged & ~problem.separable,
-        failed=~solution.converged & ~problem.separable,
-        separable=problem.separable,
-        standard_errors=torch.where(free[:-1], inverse_diagonal / design.n_rows, torch.nan).sqrt(),
-        passes=objective.passes,
-    )
+class _Fits:
+    """What has been found so far of every target, and the ways to go on with some of them."""
+
+    def __init__(self, problem, tolerance, max_passes):
+        self.problem, self.tuning = problem, tuning()
+        self.tolerance, self.max_passes = tolerance, max_passes
+        self.coefficients, self.passes = problem.start.clone(), 0
+        self._spent = torch.zeros_like(problem.response_means)  # passes of each target
+        self.scaled_gradient = torch.full_like(problem.response_means, torch.inf)
+        self.converged = torch.zeros_like(self.scaled_gradient, dtype=torch.bool)
+        self.inverse_diagonal = torch.full_like(problem.start[:-1], torch.nan)
+        n_rows, n_columns = problem.rows.n_rows, problem.rows.n_columns
+        self.single = self.tuning.worth_single_precision(n_rows, n_columns, len(self.converged))
+
+    def left(self, n_together: int):
+        """Targets that have not converged, so many at a time."""
+        left = (~self.converged).nonzero()[:, 0]
+        return left.split(n_together) if len(left) else ()
+
+    def note(self, targets, solution, passes, inverse_diagonal=None):
+        """Keep what a descent of some targets has come to."""
+        self.passes += passes
+        self._spent[targets] += passes
+        self.scaled_gradient[targets] = solution.scaled_gradient
+        self.converged[targets] = solution.converged
+        # What has gone astray begins anew.
+        astray = ~solution.scaled_gradient.isfinite()
+        begin = self.problem.start[:, targets]
+        self.coefficients[:, targets] = torch.where(astray, begin, solution.coefficients)
+        if inverse_diagonal is not None:
+            self.inverse_diagonal[:, targets] = inverse_diagonal[: len(self.inverse_diagonal)]
+
+    def descend(self, targets, preconditioner, tolerance, max_passes, inverse_diagonal=None):
+        """Go on with some targets, on all rows."""
+        part = self.problem.of(targets)
+        objective = part.objective()
+        solution = lbfgs(
+            objective,
+            self.coefficients[:, targets],
+            preconditioner,
+            part.gradient_scale,
+            tolerance,
+            min(max_passes, self._allowed(targets)),
+            report=Descent(tolerance),
+            begin_in_single=self.single,
+        )
+        self.note(targets, solution, objective.passes, inverse_diagonal)
+
+    def _allowed(self, targets):
+        return self.max_passes - int(self._spent[targets].max())
+
+    def newton(self, targets):
+        """Go on with some targets with Hessians of all rows."""
+        if self._allowed(targets) < 3:
+            return
+        part, tuned = self.problem.of(targets), self.tuning
+        objective = part.objective()
+        solution, inverse_diagonal = newton(
+            objective,
+            self.coefficients[:, targets],
+            part.least_curvatures,
+            part.gradient_scale,
+            self.tolerance,
+            self._allowed(targets),
+            tuned.passes_per_hessian,
+            Descent(self.tolerance),
+        )
+        self.note(targets, solution, objective.passes, inverse_diagonal)
+
+    def newton_on_sample(self, targets):
+        """Begin with some targets on the sample, whose fits end close to those to all rows."""
+        part, tuned = self.problem.of(targets), self.tuning
+        if part.sample is part.rows:
+            return
+        solution, _ = newton(
+            part.objective(part.sample),
+            part.start,
+            part.least_curvatures,
+            part.gradient_scale,
+            tuned.rough_tolerance,
+            tuned.rough_passes,
+            tuned.passes_per_hessian,
+        )
+        # What was not in the sample may make its fit worse than none.
+        objective = part.objective()
+        values = [objective.evaluate(begin)[0] for begin in (solution.coefficients, part.start)]
+        self.passes += objective.passes
+        self.coefficients[:, targets] = torch.where(values[0] < values[1], solution.coefficients, part.start)
+
+    def find_unidentified(self, n_hessians):
+        """Find coefficients that were still on their way to infinity when their gradients got small."""
+        problem, tuned = self.problem, self.tuning
+        if problem.ridge > 0:
+            return
+        way = (self.coefficients - problem.start).abs() * problem.free
+        for targets in ((way.amax(0) > tuned.steep) & self.converged).nonzero()[:, 0].split(n_hessians):
+            if len(targets):
+                part = problem.of(targets)
+                hessians = part.objective().hessians(self.coefficients[:, targets], 0 * part.start)
+                self.passes += 1
+                problem.infinite[:, targets] |= unidentified(
+                    hessians, problem.rows.n_rows, part.free, tuned.identified
+                )
+
+    def finished(self) -> PoissonFit:
+        problem = self.problem
+        errors = (self.inverse_diagonal / problem.rows.n_rows).sqrt()
+        return PoissonFit(
+            self.coefficients,
+            self.scaled_gradient,
+            self.converged,
+            problem.infinite,
+            torch.where(problem.free[:-1], errors, torch.nan),
+            self.passes,
+        )
 
 
-def _lead(design, problem, ridge, block_rows, single):
-    """Begin on a subsample: it is cheap, ends close to the end of the fit, and shows which Hessians will do.
-
-    Returns
-    -------
-    begin : tensor, shape (n_columns, n_targets)
-    precondition : callable
-        Inverse Hessians.
-    inverse_diagonal : tensor, shape (n_columns - 1, n_targets)
-        Their diagonals, of the slopes.
-    """
+def _lead_by_sample(design, problem, fits, block_rows):
+    """Fit a sample first: it gives a starting point, and tells which preconditioner is good enough."""
     # All bins say how often pairs fire together: rare pairs need not do so in the sample. A neuron that is
     # silent in the sample is left out.
-    sample, free = problem.sample, problem.free
+    sample, free, ridge, tuned = problem.sample, problem.free, problem.ridge, fits.tuning
     sampled = free & (sample != 0).any(0)[:, None]
+    everyone = torch.arange(design.n_targets, device=free.device)
 
     def descend(rows, begin, precondition, tolerance, max_passes):
-        rows = rows.float() if single else rows
+        rows = rows.float() if fits.single else rows
+        blocks = DenseRows(lambda: iter(rows.split(block_rows)), *rows.shape)
         return lbfgs(
-            Objective(lambda: iter(rows.split(block_rows)), len(rows), problem.cross_moment, sampled, ridge),
+            problem.objective(blocks, sampled),
             begin,
             lambda gradient: precondition(gradient) * sampled,
             problem.gradient_scale,
             tolerance,
             max_passes,
-            begin_in_single=single,
+            begin_in_single=fits.single,
         )
 
     shared = shared_preconditioner(problem.second_moment, problem.response_means, free, ridge)
-    rough = descend(sample, problem.start, shared, _ROUGH_TOLERANCE, _ROUGH_PASSES)
-    begin = torch.where(rough.scaled_gradient <= _ROUGH_ENOUGH, rough.coefficients, problem.start)
+    rough = descend(sample, problem.start, shared, tuned.rough_tolerance, tuned.rough_passes)
+    begin = torch.where(rough.scaled_gradient <= tuned.rough_enough, rough.coefficients, problem.start)
     move = match_moments(sample, problem.second_moment)
-    if ridge == 0 and len(sample) < design.n_rows:  # else Hessians of the sample are exact
+    fits.coefficients = begin
+    if ridge == 0 and len(sample) < design.n_rows and not problem.infinite.any():
         # With the moments of all rows the sample has its optimum nearer to theirs, as long as it is none that
-        # rare pairs decide: then there may be no optimum.
+        # rare pairs decide: then there may be no optimum. (Hessians of a sample of all rows are exact.)
         moved = sample @ move
-        tilted = SpikeTriggeredMoments.at(
+        moments = SpikeTriggeredMoments.at(
             [moved.float()], begin, problem.second_moment, problem.cross_moment, free
         )
-        led = descend(moved, begin, tilted.solve, _LED_TOLERANCE, _LED_PASSES)
+        led = descend(moved, begin, moments.solve, tuned.led_tolerance, tuned.led_passes)
         if led.converged.all():
-            return led.coefficients, tilted.solve, tilted.inverse_diagonal()
+            fits.coefficients = led.coefficients
+            fits.descend(everyone, moments.solve, fits.tolerance, tuned.patience, moments.inverse_diagonal())
+            return
     hessians = sample_hessians(
         sample,
         lambda rows: (rows @ begin.float()).exp_(),
         free,
-        design.least_curvatures(problem.cross_moment, problem.response_means),
+        problem.least_curvatures,
         ridge,
         move,
     )
     precondition, inverse_diagonal = target_preconditioner(hessians, free)
-    return begin, precondition, inverse_diagonal[:-1]
+    fits.descend(everyone, precondition, fits.tolerance, tuned.patience, inverse_diagonal)
 
 
-def _fit_by_few_hessians(design, problem, ridge, tolerance, max_passes, n_together, n_hessians) -> PoissonFit:
-    coefficients, passes = problem.start.clone(), 0
-    scaled_gradient = torch.zeros_like(problem.response_means)
-    converged = torch.zeros_like(problem.separable)
-    single = worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
+def _sampled_blocks(design):
+    """Evenly spaced rows of the design, as many as Hessians need, block by block in single precision."""
+    stride = max(1, int(design.n_rows // (tuning().sample_rows_per_column * design.n_columns)))
+    row = 0
+    for block in design.narrow_blocks():
+        yield block[-row % stride :: stride].float()
+        row += len(block)
 
-    def descend(targets, preconditioner, tolerance, max_passes):
-        nonlocal passes
-        part, begin = problem.of(targets), coefficients[:, targets]
-        objective = Objective(design.narrow_blocks, design.n_rows, part.cross_moment, part.free, ridge)
-        solution = lbfgs(
-            objective,
-            begin,
-            preconditioner(part, begin),
-            part.gradient_scale,
-            tolerance,
-            max_passes,
-            report=Descent(tolerance),
-            begin_in_single=single,
+
+def _lead_by_moments(design, fits, targets):
+    """Fit targets of which memory does not hold the Hessians, as far as moments bring them."""
+    tuned, problem = fits.tuning, fits.problem
+    part = problem.of(targets)
+    shared = shared_preconditioner(part.second_moment, part.response_means, part.free, part.ridge)
+    fits.descend(targets, shared, tuned.group_tolerance, fits.max_passes)
+    fits.converged[targets] &= fits.tolerance >= tuned.group_tolerance
+    while problem.ridge == 0 and len(targets):
+        part, before = problem.of(targets), fits.scaled_gradient[targets]
+        moments = SpikeTriggeredMoments.at(
+            _sampled_blocks(design),
+            fits.coefficients[:, targets],
+            part.second_moment,
+            part.cross_moment,
+            part.free,
         )
-        passes += objective.passes
-        scaled_gradient[targets], converged[targets] = solution.scaled_gradient, solution.converged
-        # What has gone astray begins anew.
-        astray = ~solution.scaled_gradient.isfinite()
-        coefficients[:, targets] = torch.where(astray, part.start, solution.coefficients)
+        fits.passes += 1
+        diagonal = moments.inverse_diagonal()
+        fits.descend(targets, moments.solve, fits.tolerance, tuned.moment_passes, diagonal)
+        left = ~fits.converged[targets]
+        nearer = fits.scaled_gradient[targets] < before / tuned.moment_descent
+        targets = targets[left]
+        if not nearer[left].float().mean() > 0.5:
+            break
 
-    def constant_rates(part, begin):
-        return shared_preconditioner(part.second_moment, part.response_means, part.free, ridge)
 
-    def tilted(part, begin):
-        nonlocal passes
-        passes += 1
-        rows = sampled_rows(design)
-        return SpikeTriggeredMoments.at(rows, begin, part.second_moment, part.cross_moment, part.free).solve
-
-    def clustered(part, begin):
-        nonlocal passes
-        passes += 1
-        clusters = similar_targets(part.correlations(), n_hessians)
-        moments = part.second_moment, part.response_means, part.free
-        return cluster_preconditioner(design, begin, clusters, *moments, ridge)
-
-    # A pass over the data costs the making of its rows, and more for each target: few groups, and large.
-    for targets in torch.arange(design.n_targets).split(n_together):
-        descend(targets, constant_rates, _ROUGH_TOLERANCE_OF_GROUPS, max_passes)
-        lead = ridge == 0
-        while lead and len(targets):
-            before = scaled_gradient[targets]
-            descend(targets, tilted, tolerance, min(max_passes, _PASSES_OF_MOMENTS))
-            left = ~converged[targets]
-            nearer = scaled_gradient[targets] < before / _DESCENT_OF_MOMENTS
-            lead = nearer[left].float().mean() > 0.5
-            targets = targets[left.cpu()]
-        if len(targets):
-            descend(targets, clustered, tolerance, min(max_passes, _PASSES_OF_CLUSTERS))
-    # What is too unlike the others of its cluster gets a Hessian of its own.
-    left = (~converged & ~problem.separable).nonzero()[:, 0].cpu()
-    for targets in left.split(n_hessians) if len(left) else ():
-        descend(targets, clustered, tolerance, max_passes)
-    return PoissonFit(
-        coefficients,
-        scaled_gradient,
-        fitted=converged & ~problem.separable,
-        failed=~converged & ~problem.separable,
-        separable=problem.separable,
-        standard_errors=None,
-        passes=passes,
+def _lead_by_own_hessians(design, fits, targets):
+    """Fit some targets with their Hessians on a sample of the rows, which is read again."""
+    part, begin = fits.problem.of(targets), fits.coefficients[:, targets].float()
+    hessians = sample_hessians(
+        _sampled_blocks(design),
+        lambda rows: (rows @ begin).exp_(),
+        part.free,
+        part.least_curvatures,
+        part.ridge,
     )
+    fits.passes += 1
+    precondition, inverse_diagonal = target_preconditioner(hessians, part.free)
+    fits.descend(targets, precondition, fits.tolerance, fits.tuning.patience, inverse_diagonal)

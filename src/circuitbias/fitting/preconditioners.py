@@ -1,20 +1,65 @@
-"""Hessians of Poisson regressions from the moments of all rows, with no sum over rows for every target.
+"""Inverse Hessians that precondition descents: one for all targets, by spike-triggered moments, or their own.
 
 The Hessian of target j is ``X' diag(mu_j) X / T``: its mean response times the second moments of the
-covariates over its spikes. Their mean there is known at the optimum: it is that over the observed spikes. If
-correlations are weak, their covariances there are those over all rows but for the scale of each,
+covariates over its spikes. At the optimum the mean covariate over these equals the observed spike-triggered
+average. If correlations are weak, the covariance there is that over all rows but for the scale of each,
 
     C_j = diag(s_j) C diag(s_j),
 
-so that one inverse serves all targets. Of the cumulants of third order, by which rates change covariances,
-those of one covariate are kept and those between covariates are left out.
+so that one inverse serves all targets, with no sum over rows for each. Of the cumulants of third order, by
+which rates change covariances, those of one covariate are kept and those between covariates are left out.
 """
 
 from dataclasses import dataclass
 
 import torch
 
+_EXACTLY_HELD = 8
 _LEAST_SCALE = 0.1  # what hardly varies over the spikes in a sample may do so in all rows
+
+
+class _Inverse:
+    """Inverses, for each target, of the part of a matrix that belongs to its free columns.
+
+    The first few columns that are held are taken out exactly, which is all of them as a rule; of more, only
+    the entries of the inverse are left out, which makes it too large.
+
+    Parameters
+    ----------
+    inverse : tensor, shape (n_columns, n_columns)
+        Of the whole matrix.
+    free : tensor of bool, shape (n_columns, n_targets)
+    """
+
+    def __init__(self, inverse, free):
+        self._inverse, held = inverse, ~free
+        n_held = min(int(held.sum(0).max()), _EXACTLY_HELD)
+        there, self._held = held.to(inverse).topk(n_held, dim=0)  # (n_held, n_targets)
+        there = there.T > 0
+        among = inverse[self._held.T[:, :, None], self._held.T[:, None, :]]
+        both = there[:, :, None] & there[:, None, :]
+        self._among = torch.where(both, among, torch.eye(n_held).to(inverse))
+        self._there = there
+
+    def solve(self, right):
+        """Solve with the matrix of each target: (n_columns, n_targets); not to be used where it holds."""
+        solution = self._inverse @ right
+        if not len(self._held):
+            return solution
+        # With columns h held, the inverse is inverse - inverse[:, h] inverse[h, h]^-1 inverse[h, :].
+        of_held = torch.where(self._there, solution.gather(0, self._held).T, 0.0)
+        weights = torch.linalg.solve(self._among, of_held[:, :, None])[:, :, 0].T
+        for held, weight in zip(self._held, weights, strict=True):
+            solution -= self._inverse[:, held] * weight
+        return solution
+
+    def diagonal(self):
+        """Diagonals of the inverses, shape (n_columns, n_targets)."""
+        diagonals = self._inverse.diagonal()[:, None].repeat(1, self._held.shape[1])
+        if len(self._held):
+            rows = torch.where(self._there[:, :, None], self._inverse[self._held.T], 0.0)
+            diagonals -= (rows * torch.linalg.solve(self._among, rows)).sum(1).T
+        return diagonals
 
 
 @dataclass
@@ -29,7 +74,7 @@ class SpikeTriggeredMoments:
         Over the spikes of each target; scales are those of the standard deviations.
     response_means : tensor, shape (n_targets,)
     free : tensor of bool, shape (n_columns, n_targets)
-        At most one slope of each target may be held at zero, or all coefficients.
+        Coefficients that are fitted.
     """
 
     covariance: torch.Tensor
@@ -39,8 +84,7 @@ class SpikeTriggeredMoments:
     free: torch.Tensor
 
     def __post_init__(self):
-        self._inverse = torch.linalg.inv(self.covariance)
-        self._held, self._target = (~self.free[:-1]).nonzero(as_tuple=True)
+        self._inverse = _Inverse(torch.linalg.inv(self.covariance), self.free[:-1])
 
     @classmethod
     def at(cls, blocks, coefficients, second_moment, cross_moment, free) -> "SpikeTriggeredMoments":
@@ -78,19 +122,14 @@ class SpikeTriggeredMoments:
     def solve(self, gradient):
         """Steps of Newton's method: the inverse Hessians times the gradients, (n_columns, n_targets)."""
         centred = (gradient[:-1] - self.means * gradient[-1]) / self.scales
-        step = self._inverse @ centred
-        # The inverse without row and column k is inverse - inverse[:, k] inverse[k, :] / inverse[k, k].
-        held, target = self._held, self._target
-        step[:, target] -= self._inverse[:, held] * (step[held, target] / self._inverse[held, held])
+        step = self._inverse.solve(centred)
         step /= self.scales * self.response_means
         intercept = gradient[-1] / self.response_means - (self.means * step).sum(0)
         return torch.cat([step, intercept[None]]) * self.free
 
     def inverse_diagonal(self):
         """Diagonals of the inverse Hessians that belong to the slopes, shape (n_columns - 1, n_targets)."""
-        variances = self._inverse.diagonal()[:, None].repeat(1, self.free.shape[1])
-        held, target = self._held, self._target
-        variances[:, target] -= self._inverse[:, held] ** 2 / self._inverse[held, held]
+        variances = self._inverse.diagonal()
         return variances / (self.scales**2 * self.response_means)
 
 
@@ -104,7 +143,7 @@ def shared_preconditioner(second_moment, curvatures, free, ridge):
     curvatures : tensor, shape (n_targets,)
         Second derivatives of A: the variances that the model gives to the targets.
     free : tensor of bool, shape (n_columns, n_targets)
-        At most one column of each target may be held at zero.
+        Coefficients that are fitted.
     ridge : float
 
     Returns
@@ -115,13 +154,10 @@ def shared_preconditioner(second_moment, curvatures, free, ridge):
     inverse = torch.linalg.inv(
         second_moment + ridge / curvatures.mean() * torch.eye(len(second_moment)).to(second_moment)
     )
-    held, target = (~free).nonzero(as_tuple=True)
+    inverse = _Inverse(inverse, free)
 
     def apply(gradient):
-        step = inverse @ gradient
-        # The inverse without row and column k is inverse - inverse[:, k] inverse[k, :] / inverse[k, k].
-        step[:, target] -= inverse[:, held] * (step[held, target] / inverse[held, held])
-        return step * free / curvatures
+        return inverse.solve(gradient) * free / curvatures
 
     return apply
 
@@ -141,10 +177,24 @@ def target_preconditioner(hessians, free):
     inverse_diagonal : tensor, shape (n_columns, n_targets)
         Diagonals of the inverse Hessians.
     """
-    factors = torch.linalg.cholesky_ex(hessians)[0]
+    factors = _factors(hessians)
     inverse_diagonal = torch.cholesky_inverse(factors).diagonal(dim1=1, dim2=2).T
 
     def apply(gradient):
         return torch.cholesky_solve(gradient.T[:, :, None], factors)[:, :, 0].T * free
 
     return apply, inverse_diagonal
+
+
+def _factors(hessians):
+    """Cholesky factors; matrices without any have their diagonals raised, or are replaced by the unit one."""
+    factors, wrong = torch.linalg.cholesky_ex(hessians)
+    for raised in (1e-10, 1e-6, 1e-2):
+        if not wrong.any():
+            break
+        diagonals = torch.diag_embed(raised * hessians.diagonal(dim1=1, dim2=2).abs())
+        again, still = torch.linalg.cholesky_ex(hessians + diagonals)
+        factors = torch.where((wrong > 0)[:, None, None], again, factors)
+        wrong = torch.where(wrong > 0, still, wrong)
+    useless = (wrong > 0) | ~factors.isfinite().all(2).all(1)
+    return torch.where(useless[:, None, None], torch.eye(factors.shape[-1]).to(factors), factors)

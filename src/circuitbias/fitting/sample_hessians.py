@@ -5,6 +5,8 @@ The Hessian of target j is ``X' diag(w_j) X / T``. Single precision will do, as 
 
 import torch
 
+from circuitbias.fitting.objective import finished
+
 _ROWS_OF_PAIRS = 256  # whose products of columns are held at a time
 
 
@@ -33,12 +35,13 @@ def match_moments(rows, second_moment):
     return move
 
 
-def sample_hessians(design, weights, free, least_diagonal, ridge=0.0, move=None):
+def sample_hessians(sample, weights, free, least_diagonal, ridge=0.0, move=None):
     """Hessians ``X' diag(w_j) X / T`` of every target, on a sample of rows.
 
     Parameters
     ----------
-    design : tensor, shape (n_rows, n_columns)
+    sample : tensor, shape (n_rows, n_columns), or iterable of such
+        Rows, or blocks of them.
     weights : callable
         From some rows of the design, in single precision, to w, shape (rows, n_targets).
     free : tensor of bool, shape (n_columns, n_targets)
@@ -55,23 +58,22 @@ def sample_hessians(design, weights, free, least_diagonal, ridge=0.0, move=None)
     -------
     tensor, shape (n_targets, n_columns, n_columns)
     """
-    n_rows, n_columns = design.shape
+    n_columns, n_targets = free.shape
     move = None if move is None else move.float()
     # Each target weights the same products of columns: of each pair once.
-    pairs = torch.triu_indices(n_columns, n_columns, device=design.device)
-    moments = design.new_zeros((pairs.shape[1], free.shape[1]), dtype=torch.float32)
-    for rows in design.split(_ROWS_OF_PAIRS):
-        rows = rows.float()
-        moved = rows if move is None else rows @ move
-        moments.addmm_(_products_of_pairs(moved.T), weights(rows))
+    pairs = torch.triu_indices(n_columns, n_columns, device=free.device)
+    moments = torch.zeros((pairs.shape[1], n_targets), dtype=torch.float32, device=free.device)
+    n_rows = 0
+    for block in [sample] if isinstance(sample, torch.Tensor) else sample:
+        n_rows += len(block)
+        for rows in block.split(_ROWS_OF_PAIRS):
+            rows = rows.float()
+            moved = rows if move is None else rows @ move
+            moments.addmm_(_products_of_pairs(moved.T), weights(rows))
     moments = moments.T / n_rows
-    hessians = design.new_empty((free.shape[1], n_columns, n_columns), dtype=torch.float64)
+    hessians = torch.empty((n_targets, n_columns, n_columns), dtype=torch.float64, device=free.device)
     hessians[:, pairs[0], pairs[1]] = hessians[:, pairs[1], pairs[0]] = moments.to(hessians)
-    diagonals = hessians.diagonal(dim1=1, dim2=2)
-    diagonals.copy_(diagonals.maximum(least_diagonal.T))
-    hessians += ridge * torch.diag((torch.arange(n_columns) < n_columns - 1).to(hessians))
-    both_free = free.T[:, :, None] & free.T[:, None, :]
-    return torch.where(both_free, hessians, torch.eye(n_columns).to(hessians))
+    return finished(hessians, free, least_diagonal, ridge)
 
 
 def _square_root(covariance):

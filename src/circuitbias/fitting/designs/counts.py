@@ -3,8 +3,12 @@
 import numpy as np
 import torch
 
+from circuitbias.fitting.designs.sparse_counts import SparseCounts, sparse_counts
+from circuitbias.fitting.limits import Limits, response_limits
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import Moments, dependent_counts, products_of_columns
+
+STEEPNESS = 40.0  # of a coefficient in its limit: a spike leaves 4e-18 of the rate
 
 
 def _second_moment(moments: Moments) -> torch.Tensor:
@@ -39,6 +43,7 @@ class Design:
     ):
         self._counts, self.kept, self._lags, self._device = counts, kept, lags, device
         self._known = _second_moment(moments.of(kept)) if lags == [0] else None
+        self._mean = moments.mean[kept]
         self._same_bin = lags[0] == 0  # the first columns are the targets themselves
         self._some_dropped = len(kept) < counts.n_neurons
         self.n_targets = len(kept)
@@ -64,27 +69,40 @@ class Design:
         """Bound from below of ``mean(mu x^2)`` where all gradients are zero, ``mean(mu x) = mean(y x)``."""
         return cross_moment  # as x are whole numbers
 
-    def fires_at_bounds(self, cross_moment, bounds, response_means) -> torch.Tensor:
-        """Whether a target fires only where a covariate is lowest, or is highest: (n_columns, n_targets).
+    def limits(self, cross_moment, bounds, response_means, free) -> Limits:
+        """Coefficients without a finite value: of targets that respond only where a covariate is at a bound.
 
         Parameters
         ----------
         cross_moment, bounds : tensor
             From `survey`.
         response_means : tensor, shape (n_targets,)
+        free : tensor of bool, shape (n_columns, n_targets)
+            Coefficients in question.
         """
-        # Over the spikes of the target, the covariate's distance from its lowest and from its highest count.
-        distances = (cross_moment - bounds[0][:, None] * response_means).minimum(
-            bounds[1][:, None] * response_means - cross_moment
+        # Over the spikes of the target, the covariate's distance from its lowest and from its highest count:
+        # the sums are whole numbers.
+        low, high = bounds[:, :, None] * response_means
+        at_lowest, at_highest = (
+            free & (distance * self.n_rows < 0.5) for distance in (cross_moment - low, high - cross_moment)
         )
-        return distances * self.n_rows < 0.5  # the sums are whole numbers
+        return response_limits(at_lowest, at_highest, bounds, torch.full_like(bounds[0], STEEPNESS))
 
-    def separable_message(self, neurons: list[int]) -> str:
-        """Say of which targets the likelihood has no maximum, and why."""
-        return (
-            f"neurons {neurons} never fire in the bins (at lags {self._lags}) of some other neuron, or only "
-            "in those where it fires most: their likelihood has no maximum and their couplings are NaN"
-        )
+    def sparse(self, most_density: float, memory_mb: float) -> SparseCounts | None:
+        """Keep the counts that are not zero, if these are few enough.
+
+        Parameters
+        ----------
+        most_density : float
+            Largest share of them.
+        memory_mb : float
+            A quarter of it is for them, in 1e6 bytes.
+        """
+        density = np.minimum(self._mean, 1).mean()
+        needed = self.n_rows * (40 + 12 * density * (self.n_columns - 1))
+        if density > most_density or needed > memory_mb * 1e6 / 4 or self._device.type != "cpu":
+            return None
+        return sparse_counts(self._counts, self.kept, self._lags)
 
     def require_independent(self, second_moment: torch.Tensor, response_means: torch.Tensor) -> None:
         """Raise unless the counts at all lags are linearly independent and every neuron responds.

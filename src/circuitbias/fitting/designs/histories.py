@@ -12,10 +12,12 @@ import torch
 from numba import njit
 
 from circuitbias.fitting.designs.counts import Design
+from circuitbias.fitting.limits import response_limits
 from circuitbias.spikes.events import Events
 from circuitbias.spikes.moments import dependent_counts
 
 _AT_BOUND = 1e-9  # distance of the histories from a bound, of their range: rounding leaves less
+_STEEPNESS = 1e6  # of a coefficient in its limit, times that range: what is above 4e-5 of it counts
 
 
 @njit(nogil=True, cache=True)
@@ -61,20 +63,24 @@ class HistoryDesign(Design):
         """Bound from below of ``mean(mu x^2)`` where all gradients are zero: of Cauchy and Schwarz."""
         return cross_moment**2 / response_means
 
-    def fires_at_bounds(self, cross_moment, bounds, response_means):
-        """Whether a target fires only where a history is lowest, or is highest: (n_columns, n_targets)."""
-        low, high = (cross_moment - bounds[0][:, None] * response_means), bounds[1][:, None] * response_means
-        width = (bounds[1] - bounds[0])[:, None] * response_means
-        at_bound = low.minimum(high - cross_moment) <= _AT_BOUND * width
-        at_bound[-1] = False  # of the constant
-        return at_bound
+    def limits(self, cross_moment, bounds, response_means, free):
+        """Coefficients without a finite value: of targets that fire only where a history is at a bound."""
+        at_lowest, at_highest = self.fires_at_bounds(cross_moment, bounds, response_means)
+        steepness = _STEEPNESS / (bounds[1] - bounds[0]).clamp_min(1e-300)
+        return response_limits(at_lowest & free, at_highest & free, bounds, steepness)
 
-    def separable_message(self, neurons):
-        """Say of which targets the likelihood has no maximum, and why."""
-        return (
-            f"neurons {neurons} fire only where the history of some neuron is empty, or only where it is "
-            "largest: their likelihood has no maximum and their couplings are NaN"
-        )
+    def fires_at_bounds(self, cross_moment, bounds, response_means):
+        """Whether a target fires only where a history is lowest, and where it is highest."""
+        low, high = bounds[:, :, None] * response_means
+        width = (bounds[1] - bounds[0])[:, None] * response_means
+        at_bounds = [distance <= _AT_BOUND * width for distance in (cross_moment - low, high - cross_moment)]
+        for at_bound in at_bounds:
+            at_bound[-1] = False  # of the constant
+        return at_bounds
+
+    def sparse(self, most_density, memory_mb):
+        """Histories are hardly ever zero."""
+        return None
 
     def require_independent(self, second_moment, response_means):
         """Raise unless the histories are linearly independent and every neuron responds."""

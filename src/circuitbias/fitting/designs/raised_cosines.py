@@ -44,6 +44,19 @@ def add_by_lag(by_lag, values, steps, columns, bin_steps):
             lag += bin_steps
 
 
+@njit(nogil=True, cache=True)
+def _mark(design, marks, steps, columns, longest, bin_steps):
+    """Write 1 where a neuron has a spike in its history, into the column that it has in ``marks``, if any."""
+    for event in range(steps.shape[0]):
+        column = marks[columns[event]]
+        if column < 0:
+            continue
+        row = max(steps[event] // bin_steps + 1, 0)
+        while row * bin_steps - steps[event] <= longest and row < design.shape[0]:
+            design[row, column] = 1
+            row += 1
+
+
 def raised_cosines(n_steps: int, n_basis: int) -> np.ndarray:
     """Smooth bumps over the past, narrow where it is recent and wider further back.
 
@@ -88,14 +101,15 @@ class BasisSurvey(NamedTuple):
     ----------
     cross : tensor, shape (n_kept * n_basis + 1, n_kept)
         Mean products of histories and responses; those of the constant are last.
-    at_bound : tensor of bool, shape (n_kept + 1, n_kept)
+    at_lowest, at_highest : tensor of bool, shape (n_kept + 1, n_kept)
         See `HistoryDesign.fires_at_bounds`; with the sum of all functions as filter.
     sample : tensor of float32, shape (n_sampled, n_kept, n_basis)
         Histories through each function at evenly spaced bins.
     """
 
     cross: torch.Tensor
-    at_bound: torch.Tensor
+    at_lowest: torch.Tensor
+    at_highest: torch.Tensor
     sample: torch.Tensor
 
 
@@ -115,17 +129,24 @@ class BasisDesign(HistoryDesign):
         super().__init__(events, kept, device)
         self._basis = basis
 
-    def rows(self, weights: torch.Tensor):
+    def rows(self, weights: torch.Tensor, present: np.ndarray):
         """Yield rows of the design at some weights (n_basis,), and a function: the transpose of making them.
+
+        Between the histories and the constant are columns that say whether the neurons ``present``, places
+        among the kept ones, have spikes in their histories.
 
         The function takes values at the rows' histories, (n_rows, n_kept), and gives the sum over all of
         these of the value times the history through each basis function: (n_basis,).
         """
         filters = self._basis @ weights.cpu().numpy()
+        column = np.full(self.n_targets, -1)
+        column[present] = self.n_targets + np.arange(len(present))
         for block in self.events.blocks():
-            design = np.ones((block.n_bins, self.n_columns))
-            design[:, :-1] = 0
-            self._filter(design[:, :-1, None], block, filters[:, None])
+            design = np.zeros((block.n_bins, self.n_columns + len(present)))
+            design[:, -1] = 1
+            self._filter(design[:, : self.n_targets, None], block, filters[:, None])
+            if len(present):
+                _mark(design, column, block.steps, block.columns, len(self._basis), self.events.bin_steps)
             yield torch.from_numpy(design).to(self._device), partial(self._by_function, block)
 
     def _filter(self, histories, block, filters):
@@ -173,5 +194,5 @@ class BasisDesign(HistoryDesign):
         second, cross = second / self.n_rows, cross / self.n_rows
         self.require_independent(second, cross[-1])
         of_sum = torch.cat([cross[:-1].unflatten(0, (n_kept, n_basis)).sum(1), cross[-1:]])
-        at_bound = self.fires_at_bounds(of_sum, torch.stack([low, high]), cross[-1])
-        return BasisSurvey(cross, at_bound, torch.cat(sampled))
+        at_bounds = self.fires_at_bounds(of_sum, torch.stack([low, high]), cross[-1])
+        return BasisSurvey(cross, *at_bounds, torch.cat(sampled))

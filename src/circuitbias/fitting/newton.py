@@ -1,0 +1,61 @@
+"""Descents with Hessians of all rows: for fits that were left behind, and where rows are sparse."""
+
+import torch
+
+from circuitbias.fitting.lbfgs import Solution, lbfgs
+from circuitbias.fitting.objective import Objective
+from circuitbias.fitting.preconditioners import target_preconditioner
+
+
+def newton(
+    objective: Objective,
+    start: torch.Tensor,
+    least_diagonal: torch.Tensor,
+    gradient_scale: torch.Tensor,
+    tolerance: float,
+    max_passes: int,
+    passes_per_hessian: int,
+    report=lambda passes, worst, left: None,
+) -> tuple[Solution, torch.Tensor]:
+    """Minimise all objectives with Hessians of all rows, made again for those that are not at the end yet.
+
+    The first step with a Hessian is Newton's; those that follow correct it by what the gradients show. Each
+    target has its own step length.
+
+    Parameters
+    ----------
+    objective : Objective
+    start, gradient_scale, tolerance, max_passes, report
+        As in `circuitbias.fitting.lbfgs.lbfgs`.
+    least_diagonal : tensor, shape (n_columns, n_targets)
+        Lower bound of the Hessians' diagonals.
+    passes_per_hessian : int
+
+    Returns
+    -------
+    solution : Solution
+    inverse_diagonal : tensor, shape (n_columns, n_targets)
+        Diagonals of the inverses of the last Hessians.
+    """
+    coefficients = start.clone()
+    inverse_diagonal = torch.full_like(start, torch.nan)
+    scaled_gradient = torch.full_like(start[0], torch.inf)
+    converged = torch.zeros_like(scaled_gradient, dtype=torch.bool)
+    left = torch.arange(start.shape[1], device=start.device)
+    passes = 0
+    while len(left) and passes + 3 <= max_passes:  # a Hessian, where it is, and a step
+        part, begin = objective.of(left), coefficients[:, left]
+        precondition, inverse_diagonal[:, left] = target_preconditioner(
+            part.hessians(begin, least_diagonal[:, left]), part.free
+        )
+        allowed = min(passes_per_hessian, max_passes - passes - part.passes)
+        solution = lbfgs(
+            part, begin, precondition, gradient_scale[:, left], tolerance, allowed, report=report
+        )
+        passes += part.passes
+        coefficients[:, left] = solution.coefficients
+        scaled_gradient[left], converged[left] = solution.scaled_gradient, solution.converged
+        moved = (solution.coefficients != begin).any(0)  # else rounding leaves no better point
+        left = left[~solution.converged & moved]
+    objective.passes += passes
+    return Solution(coefficients, scaled_gradient, converged), inverse_diagonal

@@ -1,0 +1,137 @@
+"""Sparse rows against dense ones, and against numpy on the whole design matrix."""
+
+import numpy as np
+import pytest
+import torch
+
+from circuitbias.estimators import estimate
+from circuitbias.fitting.designs.sparse_counts import sparse_counts
+from circuitbias.fitting.families import LOGISTIC, POISSON
+from circuitbias.fitting.rows import DenseRows, SparseRows
+from circuitbias.spikes.binning import BinnedCounts
+
+pytestmark = [
+    pytest.mark.filterwarnings("error::RuntimeWarning"),
+    pytest.mark.filterwarnings("error::circuitbias.estimators.couplings.EstimationWarning"),
+]
+LAGS = [0, 1, 3]
+KEPT = [0, 2, 3, 4]
+
+
+def bursty_counts(n_bins, n=5, seed=0):
+    """Mostly empty bins, some with many spikes; the second neuron always fires at least once."""
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(0.02 * rng.choice([1, 15], size=(n_bins, 1), p=[0.95, 0.05]), (n_bins, n))
+    counts[:, 1] += 1
+    return np.minimum(counts, 10)
+
+
+@pytest.fixture(scope="module")
+def trials():
+    return [bursty_counts(n_bins, seed=seed) for seed, n_bins in enumerate((1500, 2, 400, 3))]
+
+
+@pytest.fixture(scope="module")
+def matrix(trials):
+    """The whole design matrix, and the responses, by slices of the trials that are long enough."""
+    parts = []
+    for counts in (trial[:, KEPT] for trial in trials if len(trial) > 3):
+        past = [counts[3 - lag : len(counts) - lag] for lag in LAGS]
+        parts.append((np.hstack([*past, np.ones((len(counts) - 3, 1))]), counts[3:]))
+    return tuple(np.vstack(part).astype(float) for part in zip(*parts, strict=True))
+
+
+@pytest.fixture(scope="module")
+def sparse(trials, record_of):
+    return sparse_counts(BinnedCounts(record_of(trials, segment_steps=777), 10), np.array(KEPT), LAGS)
+
+
+@pytest.fixture(scope="module")
+def coefficients(matrix):
+    x, y = matrix
+    generator = torch.Generator().manual_seed(1)
+    return 0.3 * torch.randn((x.shape[1], y.shape[1]), generator=generator, dtype=torch.float64)
+
+
+def test_moments_and_bounds_equal_those_of_the_matrix(sparse, matrix):
+    x, y = matrix
+    rows, cross_moment, bounds = sparse
+    assert rows.n_rows == len(x) == rows.weights.sum()
+    assert len(rows.weights) == len(np.unique(x, axis=0))  # equal rows are kept once
+    np.testing.assert_allclose(rows.second_moment(), x.T @ x / len(x), rtol=1e-13)
+    np.testing.assert_allclose(cross_moment, x.T @ y / len(x), rtol=1e-13)
+    np.testing.assert_array_equal(bounds, [x.min(axis=0), x.max(axis=0)])
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("family", [POISSON, LOGISTIC], ids=["poisson", "logistic"])
+def test_sums_and_hessians_equal_numpy(sparse, matrix, coefficients, family, threads, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
+    x, _ = matrix
+    drive = x @ coefficients.numpy()
+    if family is POISSON:
+        partition = mean = curvature = np.exp(drive)
+    else:
+        partition, mean = np.log1p(np.exp(drive)), 1 / (1 + np.exp(-drive))
+        curvature = mean * (1 - mean)
+    dense = DenseRows(lambda: iter(torch.from_numpy(x).float().split(100)), *x.shape)
+    for rows in (sparse.rows, dense):
+        total, gradient = rows.sums(coefficients, family)
+        np.testing.assert_allclose(total, partition.sum(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(gradient, x.T @ mean, rtol=1e-12)
+        expected = np.einsum("tk,tj,tl->jkl", x, curvature, x) / len(x)
+        np.testing.assert_allclose(rows.hessians(coefficients, family), expected, rtol=1e-4, atol=1e-7)
+
+
+def test_a_bin_with_a_constant_neuron_is_not_empty(trials, record_of):
+    """Its lowest count is 1; trials count one by one."""
+    rows, _, bounds = sparse_counts(BinnedCounts(record_of(trials), 10), np.array([1, 2]), [1])
+    assert bounds[0].tolist() == [1, 0, 1]
+    assert rows.n_rows == 1499 + 1 + 399 + 2
+
+
+def test_a_sample_is_weighted(sparse, coefficients):
+    """Its sums are about those of all rows; it has the rows that are certain, and as many as asked for."""
+    rows, family = sparse.rows, POISSON
+    total, gradient = rows.sums(coefficients, family)
+    assert rows.sample(len(rows.weights)) is rows
+    sample = rows.sample(60)
+    assert isinstance(sample, SparseRows)
+    assert len(sample.weights) == pytest.approx(60, abs=2)
+    assert sample.n_rows == rows.n_rows
+    assert sample.weights.max() == rows.weights.max()  # empty bins are one row, drawn for certain
+    of_sample = sample.sums(coefficients, family)
+    np.testing.assert_allclose(of_sample[0], total, rtol=0.05)
+    np.testing.assert_allclose(of_sample[1][:-1].sum(), gradient[:-1].sum(), rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"lags": [1, 2]}, {"lags": [0, 1], "ridge": 1e-3}, {"binarise": True}]
+)
+def test_couplings_are_the_same_either_way(record_of, tune, options):
+    rng = np.random.default_rng(5)
+    counts = rng.poisson(0.04 * rng.choice([0.5, 4], size=(30_000, 1), p=[0.9, 0.1]), (30_000, 5))
+    record = record_of([counts[:20_000], counts[20_000:]])
+    fits = []
+    for most_density in (0, 1):
+        tune(most_density=most_density)
+        fits.append(estimate("glm", record, bin_steps=10, **options))
+    assert all(fit.diagnostics["largest_scaled_gradient"] <= 1e-8 for fit in fits)
+    dense, sparse = fits
+    np.testing.assert_allclose(dense.values, sparse.values, atol=1e-6)
+    np.testing.assert_allclose(dense.arrays["intercepts"], sparse.arrays["intercepts"], atol=1e-6)
+    np.testing.assert_allclose(dense.arrays["standard_errors"], sparse.arrays["standard_errors"], rtol=0.35)
+
+
+def test_many_bins_with_few_spikes_are_sparse(record_of, monkeypatch):
+    """By the rule in use; with many spikes they are not."""
+    made = []
+    monkeypatch.setattr(
+        "circuitbias.fitting.designs.counts.sparse_counts",
+        lambda *given: made.append(given) or sparse_counts(*given),
+    )
+    counts = np.random.default_rng(0).poisson(0.03, (20_000, 4))
+    estimate("glm", record_of(counts), bin_steps=10)
+    assert len(made) == 1
+    estimate("glm", record_of(counts + np.random.default_rng(1).poisson(0.2, counts.shape)), bin_steps=10)
+    assert len(made) == 1
