@@ -271,3 +271,28 @@ def test_version_as_a_module():
     command = [sys.executable, "-m", "circuitbias", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == circuitbias.__version__
+
+
+def test_a_threshold_for_a_rate(tmp_path, capsys):
+    step("network", "--options", '{"family": "ring", "n_neurons": 20}', "--output", tmp_path / "ring.npz")
+    searched = ("threshold", "--network", tmp_path / "ring.npz", "--rate-hz", "30", "--output")
+    step(*searched, tmp_path / "theta.json", "--parameters", '{"r": 0.01}')
+    common = ("simulate", "--network", tmp_path / "ring.npz", "--seed", "5", "--n-spikes", "30000")
+    recorded = (*common, "--threshold", tmp_path / "theta.json", "--output", tmp_path / "spikes.h5")
+    step(*recorded, "--parameters", '{"r": 0.01}')
+    spikes = SpikeFile(tmp_path / "spikes.h5")
+    duration_s = spikes.trial_steps.sum() * 1e-4
+    # A Poisson process of 3e4 spikes scatters by 0.6 %; the search adds up to 0.5 %.
+    assert spikes.n_spikes / 20 / duration_s == pytest.approx(30, rel=0.03)
+    theta = json.loads((tmp_path / "theta.json").read_text())["theta"]
+    assert spikes.metadata["parameters"]["model"]["theta"] == theta
+
+    for words, complaint in [
+        ((*searched, tmp_path / "x", "--parameters", '{"r": 1, "theta": 2}'), "theta = 2, which is what is"),
+        ((*recorded, "--parameters", '{"r": 0.01, "theta": 0.001}'), "theta is given twice"),
+    ]:
+        assert main([str(word) for word in words]) == 1
+        assert complaint in capsys.readouterr().err
+    (tmp_path / "theta.json").write_text("{}")
+    assert main([str(word) for word in (*recorded, "--parameters", '{"r": 0.01}')]) == 1
+    assert "theta.json" in capsys.readouterr().err

@@ -164,6 +164,9 @@ def test_thresholds():
     assert list(resolve_thresholds(ring)) == [0.025, 0.0005]
     pinned = load_config({"strengths": [0.025], "network": {"pinned": True}})
     assert resolve_thresholds(pinned) == {0.025: 0.00074}
+    rate = load_config({"strengths": [0.3, 0.1], "thresholds": {"rate_hz": "6e1"}})
+    assert rate["thresholds"] == {"rate_hz": 60.0}
+    assert resolve_thresholds(rate) == {0.3: None, 0.1: None}  # to be found
 
 
 # --- what is wrong: (config, key = value, what is allowed) --------------------------------------
@@ -220,6 +223,8 @@ MISTAKES = [
     ({"thresholds": [1, 2]}, "thresholds = [1.0, 2.0]", "must have 1"),
     ({"thresholds": [-1]}, "thresholds[0] = -1.0", "> 0"),
     ({"thresholds": "paper"}, "thresholds = 'paper'", "`published` or a list"),
+    ({"thresholds": {"rate_hz": 0}}, "thresholds.rate_hz = 0.0", "> 0"),
+    ({"thresholds": {"rate": 5}}, "thresholds = {'rate': 5}", "a mapping with the keys rate_hz"),
     (
         {"thresholds": "published", "strengths": [0.0125, 0.011]},
         "[0.011]",

@@ -205,6 +205,15 @@ def test_the_configs_that_come_with_it_can_be_planned(tmp_path, name):
     assert sum(planned.values()) < 400
 
 
+def test_thresholds_for_a_rate_are_found_before_the_simulations(tmp_path):
+    checkout = Checkout(tmp_path)
+    checkout.configure(thresholds={"rate_hz": 20})
+    planned = checkout.planned()
+    assert planned["threshold"] == planned["simulate"] == 2
+    checkout.configure()
+    assert "threshold" not in checkout.planned()
+
+
 def test_each_experiment_is_a_target_of_its_own(tmp_path):
     checkout = Checkout(tmp_path)
     shutil.copy(ROOT / "config" / "config.yaml", checkout.folder / "config.yaml")

@@ -92,13 +92,14 @@ def load_config(source) -> dict:
     return config
 
 
-def resolve_thresholds(config) -> dict[float, float]:
+def resolve_thresholds(config) -> dict[float, float | None]:
     """Threshold theta of every strength r of a complete config.
 
     Returns
     -------
     dict of float to float
-        In the order of ``strengths``; the paper's values if ``thresholds: published``.
+        In the order of ``strengths``; the paper's values if ``thresholds: published``, None where they are
+        to be found for a rate.
 
     Raises
     ------
@@ -106,6 +107,8 @@ def resolve_thresholds(config) -> dict[float, float]:
         If the paper has no threshold for this network or for one of the strengths.
     """
     strengths, thresholds, network = (config[k] for k in ("strengths", "thresholds", "network"))
+    if isinstance(thresholds, dict):
+        return dict.fromkeys(strengths)
     if thresholds != "published":
         return dict(zip(strengths, thresholds, strict=True))
     if network["family"] != "ring" or network["n_neurons"] != 100:
@@ -238,7 +241,7 @@ def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:
                 yield path, problem(config, path, f"must be among {key} = {known}")
     if sound(strengths, thresholds, ("network",)):
         given, n = config["thresholds"], len(config["strengths"])
-        if given != "published" and len(given) != n:
+        if isinstance(given, list) and len(given) != n:
             rule = f"has {len(given)} entries; must have {n}, one for each of strengths"
             yield thresholds, problem(config, thresholds, rule)
         else:

@@ -19,6 +19,7 @@ RESULTS = f"results/{config['name']}"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 NETWORK = f"{RESULTS}/network.npz"
+THRESHOLD = f"{RESULTS}/thresholds/r{{r}}.json"
 EXPERIMENTS = f"{RESULTS}/experiments"
 
 # The rules call `circuitbias`: it lies beside the interpreter that runs Snakemake, on the PATH or not. A prefix
@@ -37,6 +38,13 @@ wildcard_constraints:
     seed="[0-9]+",
     estimator="[a-z][a-z0-9_]*",
     experiment="|".join(config["experiments"]) or "none",
+
+
+def model_parameters(wildcards):
+    """Parameters of the model as JSON; without theta where that is to be found."""
+    theta = THETA[wildcards.r]
+    known = {} if theta is None else {"theta": theta}
+    return json.dumps({"r": float(wildcards.r), **known, **config["model"]})
 
 
 def every_run(path):

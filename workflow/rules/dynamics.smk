@@ -1,6 +1,30 @@
+if isinstance(config["thresholds"], dict):
+
+    rule threshold:
+        input:
+            network=NETWORK,
+        output:
+            THRESHOLD,
+        log:
+            f"{LOGS}/threshold/r{{r}}.log",
+        conda:
+            "../envs/circuitbias.yml"
+        resources:
+            mem_mb=memory("simulate"),
+            runtime=minutes("simulate"),
+        params:
+            parameters=model_parameters,
+            rate=config["thresholds"]["rate_hz"],
+            code=step_code("threshold"),
+        shell:
+            "circuitbias threshold --network {input.network:q} --parameters {params.parameters:q}"
+            " --rate-hz {params.rate} --output {output:q} 2>&1 | tee {log:q}"
+
+
 rule simulate:
     input:
         network=NETWORK,
+        threshold=[] if None not in THETA.values() else THRESHOLD,
     output:
         f"{RESULTS}/spikes/r{{r}}_seed{{seed}}.h5",
     log:
@@ -16,9 +40,9 @@ rule simulate:
         mem_mb=memory("simulate"),
         runtime=minutes("simulate"),
     params:
-        parameters=lambda wildcards: json.dumps(
-            {"r": float(wildcards.r), "theta": THETA[wildcards.r], **config["model"]}
-        ),
+        parameters=model_parameters,
+        threshold=lambda wildcards, input: f"--threshold {shlex.quote(input.threshold)}"
+        * bool(input.threshold),
         recording=" ".join(
             f"--{key.replace('_', '-')} {value}"
             for key, value in config["simulation"].items()
@@ -27,7 +51,7 @@ rule simulate:
         code=step_code("simulate"),
     shell:
         "circuitbias simulate --network {input.network:q} --parameters {params.parameters:q}"
-        " --seed {wildcards.seed} {params.recording} --threads {threads} --device {params.device}"
+        " {params.threshold} --seed {wildcards.seed} {params.recording} --threads {threads} --device {params.device}"
         " --output {output:q} 2>&1 | tee {log:q}"
 
 

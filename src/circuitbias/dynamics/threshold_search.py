@@ -132,8 +132,8 @@ def _root(rates, rate_hz, precision, start, width, resolution):
     if misfit(theta):
         below, above = (rates(theta + shift).mean() for shift in (-2 * resolution, 2 * resolution))
         raise NoThresholdError(
-            f"no threshold gives {rate_hz:g} Hz: the rate jumps from {below:.4g} Hz below theta = {theta:.6g} "
-            f"to {above:.4g} Hz above it"
+            f"no threshold gives {rate_hz:g} Hz: the rate jumps from {below:.4g} Hz below "
+            f"theta = {theta:.6g} to {above:.4g} Hz above it"
         )
     return theta
 

@@ -7,6 +7,7 @@ import json
 
 STEPS = (
     "network",
+    "threshold",
     "simulate",
     "activity",
     "estimate",

@@ -9,12 +9,16 @@ from circuitbias.progress import Countdown
 from circuitbias.provenance import describe
 from circuitbias.spikes.storage import write_spikes
 from circuitbias.steps import json_object
+from circuitbias.steps.threshold import read_threshold
 
 
 def add_arguments(parser):
     """Declare the arguments of the step."""
     parser.add_argument("--network", required=True, help="network file")
     parser.add_argument("--parameters", required=True, help='JSON, e.g. {"r": 0.01, "theta": 0.001033}')
+    parser.add_argument(
+        "--threshold", help="threshold file that theta is read from (see circuitbias threshold)"
+    )
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--n-spikes", type=int, required=True, help="spikes to record, of all neurons")
     parser.add_argument("--trials", type=int, default=1, help="independent runs the spikes are divided over")
@@ -33,7 +37,12 @@ def add_arguments(parser):
 def run(arguments):
     """Do the step."""
     network = Network.load(arguments.network)
-    parameters = ThresholdParameters.from_dict(json_object("--parameters", arguments.parameters))
+    given = json_object("--parameters", arguments.parameters)
+    if arguments.threshold:
+        if "theta" in given:
+            raise ValueError("theta is given twice: in --parameters and by --threshold")
+        given["theta"] = read_threshold(arguments.threshold)
+    parameters = ThresholdParameters.from_dict(given)
     recording = {name: getattr(arguments, name) for name in ("seed", "n_spikes", "trials", "burn_in")}
     options = recording | {"max_silent_steps": arguments.max_silent_steps, "threads": arguments.threads}
     metadata = describe(network=network.provenance, model=parameters.to_dict(), **recording)
