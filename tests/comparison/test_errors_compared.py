@@ -1,4 +1,4 @@
-"""Published numbers beside ours: what is compared, and when it counts as the same."""
+"""Plumbing: published numbers fed in as ours come out as they should; what is compared, what is left out."""
 
 import json
 
@@ -64,7 +64,7 @@ def test_the_volume_is_that_of_the_binned_values():
     assert (comparison.n_spikes == 20_000_000).all()
 
 
-def test_published_values_agree_with_themselves():
+def test_plumbing_published_values_fed_in_as_ours_agree():
     errors = errors_as_published()
     comparison = compare_errors(errors, "ring")
     assert comparison.columns.tolist() == COLUMNS
@@ -78,7 +78,7 @@ def test_published_values_agree_with_themselves():
     assert "differ" not in summary(comparison).replace("expected", "")
 
 
-def test_fewer_spikes_are_allowed_for():
+def test_plumbing_predicted_values_fed_in_as_ours_agree_with_fewer_spikes():
     comparison = compare_errors(errors_as_published(n_spikes=10_000_000), "ring")
     comparison = comparison[~comparison.quantity.str.endswith("_l1")]
     assert (comparison.verdict == "agrees").all()

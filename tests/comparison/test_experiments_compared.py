@@ -1,4 +1,4 @@
-"""Published results of the experiments agree with themselves, and a deviation from them is seen."""
+"""Plumbing: published results of the experiments fed in as ours agree, and a deviation from them is seen."""
 
 import json
 
@@ -33,7 +33,7 @@ def bin_width_table(**changes):
     return table.assign(**changes)
 
 
-def test_bin_widths_agree_with_themselves():
+def test_plumbing_published_bin_widths_fed_in_as_ours_agree():
     comparison = compare_bin_widths(bin_width_table())
     assert len(comparison) == 27
     assert (comparison.verdict == "agrees").all()

@@ -9,6 +9,7 @@ import pytest
 
 from circuitbias import published
 from circuitbias.comparison.errors import compare_errors
+from circuitbias.comparison.expectation import pinned_power
 from circuitbias.comparison.experiments import (
     BIN_WIDTH_COUNTS,
     compare_bin_widths,
@@ -72,19 +73,21 @@ def test_rows_of_the_demand_of_data():
 
 
 @pytest.mark.parametrize("r", [0.0005, 0.005, 0.015])
-def test_the_error_of_the_demand_is_that_of_the_curve_divided_by_its_slope(r):
-    """Against the published curve itself: its slope at .577 between its points, and its scatter there."""
-    found = demand(r=r).standard_error.item()
-    curve = published.error_against_volume().query("r == @r").sort_values("log10_spikes")
-    volume, total = curve.log10_spikes.to_numpy(), curve.total.to_numpy()
-    at = int(np.flatnonzero(total > 0.577)[-1])
-    at = min(at, len(total) - 2)
-    slope = (total[at] - total[at + 1]) / (volume[at + 1] - volume[at])
-    inverse = 1 / (1 - 0.577**2)
-    floor = min(1 / (1 - total[-1] ** 2) - 1, inverse - 1.01)
-    noise = inverse - 1 - floor if r > 0.01 else inverse - 1 - 0.012 * (r == 0.005)
-    there = expected_errors(ErrorPower(inverse - 1 - noise, noise), 99).total_se
-    assert found == pytest.approx(math.sqrt(2) * there / slope, rel=0.25)
+def test_the_error_of_the_demand_is_that_of_the_error_divided_by_its_slope(r):
+    """By differences: volumes at which the model of the published curve is a little above and below .577."""
+    power = pinned_power(r)
+
+    def log10_volume(total):
+        noise = 1 / (1 - total**2) - 1 - power.bias
+        return 8 + math.log10(power.noise / noise)
+
+    level = 0.577 + np.array([-1e-6, 1e-6])
+    noise = power.noise * 10 ** (8 - log10_volume(0.577))
+    scatter = expected_errors(ErrorPower(power.bias, noise), 99).total_se
+    slope = (log10_volume(level[0]) - log10_volume(level[1])) / 2e-6
+    assert demand(r=r).standard_error.item() == pytest.approx(math.sqrt(2) * scatter * slope, rel=1e-4)
+    curve = published.error_against_volume().query("r == @r").sort_values("total")
+    assert abs(log10_volume(0.577) - np.interp(0.577, curve.total, curve.log10_spikes)) < 0.12
 
 
 def test_a_level_below_what_all_data_leave_has_no_error_of_its_demand():

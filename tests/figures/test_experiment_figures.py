@@ -476,7 +476,7 @@ def test_errors_without_noise_are_dotted(observed):
     np.testing.assert_allclose(series(numbers, "c", "glm, r = 0.01, without noise").y, 2 * rows.variance)
     assert series(numbers, "a", "glm, r = 0.01, without noise").empty
     assert (series(numbers, "d", "glm, r = 0.01, bias").y == 0.04).all()
-    assert "bias without noise" in words(figure)
+    assert "without sampling noise" in words(figure)
 
 
 def test_subsets_over_fewer_pairs_are_crossed_out(observed):

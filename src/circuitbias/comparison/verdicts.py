@@ -75,8 +75,6 @@ def with_verdicts(rows: list[dict]) -> pd.DataFrame:
         so many more), "no value" (ours could not be had).
     """
     table = pd.DataFrame(rows, columns=COLUMNS)
-    if table.empty:
-        return table
     for text in ("condition", "expected_from", "error_from", "note"):
         table[text] = table[text].astype(object).fillna("")
     drifting = table.error_from.str.startswith("model") & (table.r >= strength_of_bumps() - 1e-9)

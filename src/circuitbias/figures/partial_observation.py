@@ -123,6 +123,6 @@ def _legend(figure, colors, with_half, without_noise, more):
     thin = {"color": style.INK, "linewidth": 0.9}
     handles.append(Line2D([], [], linestyle="--", label="merged estimate", **thin))
     if with_half or without_noise:
-        handles.append(Line2D([], [], linestyle=":", label="bias without noise", **thin))
+        handles.append(Line2D([], [], linestyle=":", label="without sampling noise", **thin))
     handles += more
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), _IN_A_ROW))
