@@ -14,7 +14,7 @@ from circuitbias.errors.decomposition import (
     offset_profile,
     total_error,
 )
-from circuitbias.errors.detection import detection_scores
+from circuitbias.errors.detection import connected_pairs, detection_scores
 from circuitbias.errors.repeated import block_errors, seed_errors
 from circuitbias.errors.sampling import (
     ErrorPower,
@@ -32,6 +32,7 @@ __all__ = [
     "block_errors",
     "blocks_corrected",
     "circulant_errors",
+    "connected_pairs",
     "detection_scores",
     "expected_errors",
     "fit_profile_scale",

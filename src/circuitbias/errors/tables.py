@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -16,10 +17,15 @@ from circuitbias.errors.decomposition import (
     offset_profile,
     total_error,
 )
-from circuitbias.errors.detection import detection_scores
+from circuitbias.errors.detection import connected_pairs, detection_scores
 from circuitbias.errors.repeated import block_errors, seed_errors
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.networks.network import Network
+
+
+class InvertedCouplingsWarning(UserWarning):
+    """Couplings have the signs of the true weights the wrong way round."""
+
 
 CONDITION = ["estimator", "method", "options", "r", "theta", "n_spikes"]
 """Columns that tell runs apart which are not repetitions of each other."""
@@ -57,14 +63,17 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row a run: `run_of`, `errors_of`, ``roc_auc``, ``average_precision``, ``n_counts`` (sum of the
+        A row a run: `run_of`, `errors_of`, the scores of `detection_scores`, ``n_counts`` (sum of the
         binned values that the method saw: fewer than spikes if binarised).
     """
+    runs = list(runs)
+    for run in runs:
+        warn_if_inverted(network, run)
     return pd.DataFrame(
         [
             run_of(run)
             | errors_of(network, run)
-            | detection_scores(network.dense_weights(), run.values)
+            | detection_of(network, run)
             | {"n_counts": sum_of_counts(run, run_of(run)["n_spikes"])}
             for run in runs
         ]
@@ -82,7 +91,8 @@ def errors_of(network: Network, couplings: Couplings) -> dict:
     -------
     dict
         The fields of `ErrorDecomposition`; ``scale_l1``, ``total_l1``, ``bias_l1``, ``variance_l1`` with the
-        scale of `fit_profile_scale`, of circulant weights; ``n_pairs``; ``split_by``: what bias and variance
+        scale of `fit_profile_scale`, of circulant weights; ``n_pairs``; ``inverted``: whether the scale of a
+        method that tells excitation from inhibition is negative; ``split_by``: what bias and variance
         are split by, "rows", "blocks" or "nothing", and then they are NaN; and the fields of
         `CorrectedErrors` as `corrected_columns`.
     """
@@ -105,9 +115,39 @@ def errors_of(network: Network, couplings: Couplings) -> dict:
     return (
         vars(errors)
         | {f"{name}_l1": getattr(older, name) for name in ("scale", "total", "bias", "variance")}
-        | {"n_pairs": int(np.isfinite(values).sum()), "split_by": split_by}
+        | {
+            "n_pairs": int(np.isfinite(values).sum()),
+            "inverted": is_signed(couplings) and errors.scale < 0,
+            "split_by": split_by,
+        }
         | corrected_columns(corrected)
     )
+
+
+def is_signed(couplings: Couplings) -> bool:
+    """Whether the method tells excitation from inhibition; one that does not say is taken to."""
+    return couplings.diagnostics.get("traits", {}).get("signed", True)
+
+
+def detection_of(network: Network, couplings: Couplings) -> dict:
+    """Scores of `detection_scores`, by what is known of the network's wiring and of the method."""
+    weights = network.dense_weights()
+    connected = connected_pairs(weights, network.wiring_known)
+    return detection_scores(weights, couplings.values, connected, is_signed(couplings))
+
+
+def warn_if_inverted(network: Network, couplings: Couplings) -> None:
+    """Warn of couplings that only a negative scale brings to the true weights."""
+    scale = fit_scale(network.dense_weights(), couplings.values)
+    if is_signed(couplings) and scale < 0:
+        run = run_of(couplings)
+        warnings.warn(
+            f"{run['estimator']} at r = {run['r']:g}, seed {run['seed']}: only a negative scale "
+            f"({scale:.3g}) brings the couplings to the true weights. They take excitation for inhibition; "
+            "their errors do not show it, as the scale is fitted against the truth",
+            InvertedCouplingsWarning,
+            stacklevel=2,
+        )
 
 
 def corrected_columns(corrected: CorrectedErrors) -> dict:

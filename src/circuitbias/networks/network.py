@@ -93,6 +93,20 @@ class Network:
             self.circulant and np.ptp(self.drive_scale) == 0 and bool(np.ptp(own) <= 1e-9 * np.abs(own).max())
         )
 
+    @property
+    def wiring_known(self) -> bool:
+        """Whether a weight of 0 says that there is no synapse, and any other that there is one.
+
+        So it is if any weight is 0, the diagonal aside. A ring connects all with all, ever more weakly: its
+        smallest weights may be rounded to 0.
+        """
+        if self.provenance.get("family") == "ring":
+            return False
+        n = self.n_neurons
+        entries = scipy.sparse.coo_array(self.weights)
+        nonzero = (entries.data != 0) & (entries.row != entries.col)
+        return int(nonzero.sum()) < n * (n - 1)
+
     def dense_weights(self) -> np.ndarray:
         """Return W0 as an ordinary matrix, for what compares all pairs of neurons.
 
