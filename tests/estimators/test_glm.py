@@ -115,6 +115,47 @@ def test_the_certificate_is_the_gradient(record_of, ridge):
     assert (coefficients.diagonal() == 0).all()
 
 
+@pytest.mark.parametrize("own_past", [False, True])
+@pytest.mark.parametrize("rate", [0.02, 0.6])  # rows as events, and dense
+def test_own_past_is_a_covariate_or_not(record_of, own_past, rate):
+    """Held to statsmodels both ways; neurons that follow themselves make the others' couplings differ."""
+    rng = np.random.default_rng(2)
+    counts = np.minimum(rng.poisson(rate, (20_000, 3)), 10)
+    counts[1:] = np.where(rng.random((19_999, 3)) < 0.2, counts[:-1], counts[1:])
+    couplings = estimate("glm", record_of(counts), bin_steps=10, lags=[1, 3], own_past=own_past)
+    past = [counts[2:-1], counts[:-3]]
+    for j in range(3):
+        columns = [(lag, i) for lag in (0, 1) for i in range(3) if own_past or i != j]
+        design = sm.add_constant(np.column_stack([past[lag][:, i] for lag, i in columns]))
+        fit = sm.GLM(counts[3:, j], design, family=sm.families.Poisson()).fit(tol=1e-14)
+        ours, errors = couplings.arrays["coefficients"][:, :, j], couplings.arrays["standard_errors"][:, :, j]
+        np.testing.assert_allclose([ours[column] for column in columns], fit.params[1:], atol=1e-5)
+        np.testing.assert_allclose([errors[column] for column in columns], fit.bse[1:], rtol=0.15)
+        assert couplings.arrays["intercepts"][j] == pytest.approx(fit.params[0], abs=1e-5)
+        if not own_past:
+            assert (ours[:, j] == 0).all()
+            assert np.isnan(errors[:, j]).all()
+
+
+def test_what_is_no_covariate_takes_no_bins_along(record_of):
+    """A neuron that never fires twice in a row: nothing of its own past is infinite if it is left out."""
+    counts = (np.random.default_rng(3).random((3000, 3)) < 0.3).astype(int)
+    counts[1:, 0] *= 1 - counts[:-1, 0]
+    counts[1:, 0] *= 1 - counts[:-1, 0]
+    counts[1:, 0] = np.where(counts[:-1, 0] > 0, 0, counts[1:, 0])
+    assert not (counts[1:, 0] * counts[:-1, 0]).any()
+    couplings = estimate("glm", record_of(counts), bin_steps=10, lags=[1], own_past=False)
+    slopes, intercept = sklearn_fit(counts[:-1, 1:], counts[1:, 0])
+    np.testing.assert_allclose(couplings.values[1:, 0], slopes, atol=1e-4)
+    assert couplings.arrays["intercepts"][0] == pytest.approx(intercept, abs=1e-4)
+    with pytest.warns(SeparableCountsWarning, match=r"neurons \[0\] .*\(0 -> 0\)"):
+        couplings = estimate("glm", record_of(counts), bin_steps=10, lags=[1])
+    slopes, intercept = sklearn_fit(
+        counts[:-1][counts[:-1, 0] == 0][:, 1:], counts[1:][counts[:-1, 0] == 0][:, 0]
+    )
+    np.testing.assert_allclose(couplings.values[1:, 0], slopes, atol=1e-4)
+
+
 # --- data that do not allow everything ----------------------------------------------------------
 
 
@@ -257,6 +298,34 @@ def test_neuron_that_hardly_ever_fires(record_of):
     couplings = estimate("glm", record_of(counts), bin_steps=10)
     assert couplings.diagnostics["passes"] < 40
     assert_equals_sklearn(couplings, counts)
+
+
+def test_neuron_that_is_silent_in_the_sample(record_of):
+    """The sample, every 42nd bin, knows nothing of it: it costs no other neuron anything."""
+    counts = correlated_counts(30_000)
+    counts[:, 2] = 0
+    counts[21 + 42 * np.arange(0, 700, 10), 2] = 1
+    couplings = estimate("glm", record_of(counts), bin_steps=10)
+    assert couplings.diagnostics["n_not_converged"] == 0
+    assert_equals_sklearn(couplings, counts)
+
+
+def test_a_bin_that_overthrows_what_the_sample_says(record_of):
+    """One bin, which the sample lacks, has 200 spikes of a neuron that excites another, silent one."""
+    rng = np.random.default_rng(6)
+    counts = rng.poisson(0.3, (30_000, 4))
+    counts[:, 1] = rng.poisson(np.exp(-2.0 + 2.0 * (counts[:, 0] > 0) + counts[:, 0]).clip(max=9))
+    counts[22] = [200, 0, 0, 0]
+    couplings = estimate("glm", record_of(counts, bin_steps=250), bin_steps=250)
+    assert_equals_sklearn(couplings, counts)
+
+
+@pytest.mark.parametrize("rate", [0.03, 0.8])
+def test_as_many_bins_as_coefficients_are_too_few(record_of, rate):
+    counts = np.random.default_rng(1).poisson(rate, (10, 4))
+    counts[[0, 1, 2, 3], [0, 1, 2, 3]] += 1
+    with pytest.raises(ValueError, match="9 bins are too few for 9 coefficients"):
+        estimate("glm", record_of(counts), bin_steps=10, lags=[0, 1])
 
 
 def test_too_few_passes(record_of):

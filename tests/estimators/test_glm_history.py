@@ -82,24 +82,32 @@ def test_blocks_and_segments_change_nothing(block_bins):
     assert (whole[3000 // BIN, :-1] == 0).all()  # a trial starts empty
 
 
+@pytest.mark.parametrize("own_past", [True, False])
 @pytest.mark.parametrize("filter_ms", [0.5, 3.0])
-def test_equals_statsmodels(filter_ms):
+def test_equals_statsmodels(filter_ms, own_past):
     rasters = [raster_with_delays(n_steps, seed) for seed, n_steps in enumerate((9000, 4003))]
     couplings = estimate(
-        "glm_history", record(rasters, 777), bin_steps=BIN, filter_ms=filter_ms, tolerance=1e-10
+        "glm_history",
+        record(rasters, 777),
+        bin_steps=BIN,
+        filter_ms=filter_ms,
+        own_past=own_past,
+        tolerance=1e-10,
     )
     histories, counts = (
         np.vstack(parts) for parts in zip(*(explicit_design(r, filter_ms / DT) for r in rasters), strict=True)
     )
     assert couplings.diagnostics["n_bins"] == len(counts)
     for j in range(N):
-        model = sm.GLM(counts[:, j], sm.add_constant(histories), family=sm.families.Poisson())
-        fit = model.fit(tol=1e-14)
-        np.testing.assert_allclose(couplings.arrays["coefficients"][np.arange(N) != j, j],
-                                   np.delete(fit.params[1:], j), atol=1e-6)  # fmt: skip
+        covariates = np.arange(N) if own_past else np.delete(np.arange(N), j)
+        design = sm.add_constant(histories[:, covariates])
+        fit = sm.GLM(counts[:, j], design, family=sm.families.Poisson()).fit(tol=1e-14)
+        ours = couplings.arrays["coefficients"][:, j]
+        np.testing.assert_allclose(ours[covariates], fit.params[1:], atol=1e-6)
+        assert own_past or ours[j] == 0
         assert couplings.arrays["intercepts"][j] == pytest.approx(fit.params[0], abs=1e-6)
         errors = couplings.arrays["standard_errors"][:, j]
-        np.testing.assert_allclose(errors, fit.bse[1:], rtol=0.2)  # on a subsample
+        np.testing.assert_allclose(errors[covariates], fit.bse[1:], rtol=0.2)  # on a subsample
     assert couplings.values[0, 2] > 0.1 > couplings.values[2, 0]  # from the first to the third
     assert couplings.values[1, 3] < couplings.values[3, 1] - 0.1  # the second silences the fourth
 

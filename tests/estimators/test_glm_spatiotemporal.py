@@ -176,9 +176,10 @@ def test_equals_scipys_joint_minimum(rasters, ridge):
     assert couplings.diagnostics["n_alternations"] >= 1
 
 
-@pytest.mark.parametrize("n_basis", [1, 6])
-def test_couplings_given_the_filter_equal_statsmodels(rasters, n_basis):
-    couplings = estimate("glm_spatiotemporal", record(rasters), n_basis=n_basis, tolerance=1e-10, **OPTIONS)
+@pytest.mark.parametrize(("n_basis", "own_past"), [(1, True), (6, True), (6, False)])
+def test_couplings_given_the_filter_equal_statsmodels(rasters, n_basis, own_past):
+    options = OPTIONS | {"n_basis": n_basis, "own_past": own_past}
+    couplings = estimate("glm_spatiotemporal", record(rasters), tolerance=1e-10, **options)
     curve = couplings.arrays["temporal_filter"]
     np.testing.assert_allclose(couplings.arrays["filter_ms"], LAG / 10)
     np.testing.assert_allclose(
@@ -189,11 +190,19 @@ def test_couplings_given_the_filter_equal_statsmodels(rasters, n_basis):
     histories = np.concatenate([histories_of(raster, curve[:, None])[:, :, 0] for raster in rasters])
     counts = np.concatenate([counts_of(raster) for raster in rasters])
     for j in range(N):
-        model = sm.GLM(counts[:, j], sm.add_constant(histories), family=sm.families.Poisson())
+        covariates = np.arange(N) if own_past else np.delete(np.arange(N), j)
+        model = sm.GLM(counts[:, j], sm.add_constant(histories[:, covariates]), family=sm.families.Poisson())
         fit = model.fit(tol=1e-14)
-        np.testing.assert_allclose(couplings.arrays["coefficients"][:, j], fit.params[1:], atol=1e-6)
+        coefficients, errors = (
+            couplings.arrays["coefficients"][:, j],
+            couplings.arrays["standard_errors"][:, j],
+        )
+        np.testing.assert_allclose(coefficients[covariates], fit.params[1:], atol=1e-6)
         assert couplings.arrays["intercepts"][j] == pytest.approx(fit.params[0], abs=1e-6)
-        np.testing.assert_allclose(couplings.arrays["standard_errors"][:, j], fit.bse[1:], rtol=0.05)
+        np.testing.assert_allclose(errors[covariates], fit.bse[1:], rtol=0.05)
+        if not own_past:
+            assert coefficients[j] == 0
+            assert np.isnan(errors[j])
 
 
 def test_recovers_filter_and_couplings(long_raster):

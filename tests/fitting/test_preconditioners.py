@@ -6,7 +6,11 @@ import torch
 
 from circuitbias.estimators import estimate
 from circuitbias.fitting import poisson
-from circuitbias.fitting.preconditioners import SpikeTriggeredMoments, target_preconditioner
+from circuitbias.fitting.preconditioners import (
+    SpikeTriggeredMoments,
+    shared_preconditioner,
+    target_preconditioner,
+)
 from circuitbias.fitting.sample_hessians import match_moments
 
 pytestmark = pytest.mark.filterwarnings("error::circuitbias.estimators.couplings.EstimationWarning")
@@ -38,6 +42,80 @@ def test_independent_covariates(independent_covariates):
     np.testing.assert_allclose(tilted.solve(gradient), solve(gradient), rtol=1e-10, atol=1e-12)
     slopes = free[:-1]
     np.testing.assert_allclose(tilted.inverse_diagonal()[slopes], inverse_diagonal[:-1][slopes], rtol=1e-10)
+
+
+@pytest.fixture
+def some_held():
+    """Which of six coefficients are free for five targets: all, but one, two, four, but the constant."""
+    free = torch.ones((6, 5), dtype=torch.bool)
+    free[1, 1] = free[0, 2] = free[3, 2] = free[5, 4] = False
+    free[:4, 3] = False
+    return free
+
+
+def restricted(matrix, free):
+    """Inverse of the part that belongs to the free columns, with zeros elsewhere."""
+    inverse = np.zeros(matrix.shape)
+    inverse[np.ix_(free, free)] = np.linalg.inv(matrix[np.ix_(free, free)])
+    return inverse
+
+
+def test_shared_inverse_with_columns_held(some_held):
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(50, 6)) @ generator.normal(size=(6, 6))
+    second_moment, curvatures, ridge = rows.T @ rows / 50, np.array([0.5, 1.0, 2.0, 0.1, 3.0]), 0.3
+    gradient = generator.normal(size=(6, 5)) * some_held.numpy()
+    given = (torch.from_numpy(value) for value in (second_moment, curvatures))
+    step = shared_preconditioner(*given, some_held, ridge)(torch.from_numpy(gradient))
+    matrix = second_moment + ridge / curvatures.mean() * np.eye(6)
+    for j in range(5):
+        expected = restricted(matrix, some_held[:, j].numpy()) @ gradient[:, j] / curvatures[j]
+        np.testing.assert_allclose(step[:, j], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_moments_of_correlated_covariates_with_columns_held(some_held):
+    """Steps and diagonals are those of the Hessian that the moments make up."""
+    free = some_held[:, :4]
+    generator = np.random.default_rng(1)
+    covariance = np.cov(generator.normal(size=(5, 40)).T @ generator.normal(size=(5, 5)), rowvar=False)
+    means, scales = generator.normal(size=(5, 4)), generator.uniform(0.5, 2, size=(5, 4))
+    responses, gradient = np.array([0.1, 0.5, 1.0, 2.0]), generator.normal(size=(6, 4)) * free.numpy()
+    given = (torch.from_numpy(value) for value in (covariance, means, scales, responses))
+    moments = SpikeTriggeredMoments(*given, free)
+    step, diagonal = moments.solve(torch.from_numpy(gradient)), moments.inverse_diagonal()
+    for j in range(4):
+        second = np.outer(*[np.append(means[:, j], 1)] * 2)
+        second[:-1, :-1] += covariance * np.outer(scales[:, j], scales[:, j])
+        inverse = restricted(responses[j] * second, free[:, j].numpy())
+        np.testing.assert_allclose(step[:, j], inverse @ gradient[:, j], rtol=1e-8, atol=1e-10)
+        slopes = free[:-1, j].numpy()
+        np.testing.assert_allclose(diagonal[slopes, j], np.diag(inverse)[:-1][slopes], rtol=1e-8)
+
+
+def test_what_does_not_vary_over_the_spikes_of_a_sample_may_vary_elsewhere():
+    """Its scale is a tenth of that over all rows, not zero."""
+    rows = torch.tensor([[0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0]]).double()
+    coefficients = torch.tensor([[-80.0], [0.0], [0.0]]).double()  # no spikes where the first one is 1
+    second_moment = rows.T @ rows / 4
+    cross_moment = torch.tensor([[1e-3], [0.5], [1.0]]).double()
+    free = torch.ones((3, 1), dtype=torch.bool)
+    moments = SpikeTriggeredMoments.at([rows], coefficients, second_moment, cross_moment, free)
+    np.testing.assert_allclose(moments.scales[:, 0], [0.1, 1.0], rtol=1e-9)
+
+
+def test_matrices_without_factors_are_mended():
+    """One by its diagonal, one that is not finite by the unit matrix; the others are left alone."""
+    good = torch.tensor([[2.0, 1.0], [1.0, 2.0]]).double()
+    singular = torch.tensor([[1.0, 1.0], [1.0, 1.0 - 1e-9]]).double()
+    hessians = torch.stack([good, singular, good * torch.nan])
+    solve, inverse_diagonal = target_preconditioner(hessians, torch.ones((2, 3), dtype=torch.bool))
+    gradient = torch.tensor([[1.0, 1.0, 3.0], [2.0, 1.0, 4.0]]).double()
+    step = solve(gradient)
+    np.testing.assert_allclose(step[:, 0], [0, 1], atol=1e-12)
+    assert (step[:, 1] > 0).any()
+    assert step.isfinite().all()
+    np.testing.assert_array_equal(step[:, 2], [3, 4])
+    np.testing.assert_allclose(inverse_diagonal[:, 0], 2 / 3)
 
 
 def test_a_target_that_rests(independent_covariates):

@@ -20,6 +20,7 @@ def estimate(
     *,
     bin_steps: int = 10,
     filter_ms: float | None = None,
+    own_past: bool = True,
     ridge: float = 0.0,
     tolerance: float = 1e-8,
     max_passes: int = 200,
@@ -32,7 +33,8 @@ def estimate(
 
         f_i(t) = sum over spikes of i at steps k < t of exp(-(t - k) dt / filter_ms),
 
-    which is empty at the start of a trial. A neuron's own past is a covariate too, but no coupling. A variant
+    which is empty at the start of a trial. A neuron's own past is a covariate too, unless
+    ``own_past`` is false, but no coupling. A variant
     in the code of Das & Fiete (2020) has bins of one step and a filter of 100 steps, cut after 1000.
 
     Parameters
@@ -42,6 +44,8 @@ def estimate(
         Steps in a bin of the response; the past is filtered step by step.
     filter_ms : float, optional
         Time constant of the filter. Default: the synaptic one of the model that made the recording, or 10 ms.
+    own_past : bool, optional
+        Whether a neuron's own history is a covariate of its regression.
     ridge : float, optional
         Penalty ``ridge / 2 |J_j|^2`` on the mean negative log-likelihood of a bin.
     tolerance : float, optional
@@ -89,7 +93,7 @@ def estimate(
     usable = usable_neurons(moments)
     events = Events(source, bin_steps, usable.kept, counts.block_bins, look_back=0)
     del counts  # the histories are made from the events
-    design = ExponentialDesign(events, usable.kept, filter_ms / source.dt_ms, device)
+    design = ExponentialDesign(events, usable.kept, filter_ms / source.dt_ms, device, own_past)
     fitted = fit(
         design,
         ridge=ridge,

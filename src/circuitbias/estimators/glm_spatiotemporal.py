@@ -47,6 +47,7 @@ def estimate(
     bin_steps: int = 10,
     history_ms: float = 20.0,
     n_basis: int = 10,
+    own_past: bool = True,
     ridge: float = 0.0,
     tolerance: float = 1e-8,
     max_passes: int = 200,
@@ -60,8 +61,9 @@ def estimate(
         f_i(t) = sum over spikes of i at steps t - q, q = 1 ... history, of h(q),    h = sum_k a_k phi_k.
 
     The largest absolute value of h is 1 and its sum is positive: the couplings W carry the size. A neuron's
-    own past is a covariate too, but no coupling. This is the spatio-temporal variant in the code of
-    Das & Fiete (2020); the functions phi are the log-spaced bumps of Pillow et al. (2008), made narrower: see
+    own past is a covariate too, unless ``own_past`` is false, but no coupling. This is the spatio-temporal
+    variant in the code of Das & Fiete (2020); the functions phi are the log-spaced bumps of Pillow et al.
+    (2008), made narrower: see
     `circuitbias.fitting.designs.raised_cosines.raised_cosines`. The likelihood may have several maxima: the
     fit is that which is reached from a constant filter.
 
@@ -74,6 +76,8 @@ def estimate(
         How far back the filter reaches.
     n_basis : int, optional
         Number of raised cosines that make up the filter.
+    own_past : bool, optional
+        Whether a neuron's own history is a covariate of its regression.
     ridge : float, optional
         Penalty ``ridge / 2 sum_ijq (W[i, j] h(q))^2`` on the mean negative log-likelihood of a bin, summed
         over neurons. It does not depend on how the size is shared between W and h.
@@ -128,19 +132,24 @@ def estimate(
     block_bins, n_kept = counts.block_bins, len(usable.kept)
     del counts  # the histories are made from the events
     events = partial(Events, source, bin_steps, usable.kept, look_back=longest)
-    design = BasisDesign(events(block_bins=block_bins), usable.kept, basis, device)
+    design = BasisDesign(events(block_bins=block_bins), usable.kept, basis, device, own_past)
     # A block of all basis functions holds as much as one of a single filter.
     survey = design.survey_basis(
         events(block_bins=max(1, 4 * block_bins // (4 + n_basis))),
         _sample_rows(design.n_columns, int(memory_mb * 1e6 / 4 / (4 * n_basis * n_kept))),
     )
-    at_lowest, at_highest = survey.at_lowest[:-1] & (ridge == 0), survey.at_highest[:-1] & (ridge == 0)
+    pairs = design.free_coefficients()[:-1]
+    at_lowest, at_highest = (
+        at & pairs & (ridge == 0) for at in (survey.at_lowest[:-1], survey.at_highest[:-1])
+    )
     warn_infinite(
         (at_lowest | at_highest).cpu().numpy(),
         usable.kept,
         "fire only where the history of some neuron is empty, or only where it is largest",
     )
-    problem = _Problem(survey.cross, torch.from_numpy(basis).to(device), at_lowest, at_highest, ridge)
+    problem = _Problem(
+        survey.cross, torch.from_numpy(basis).to(device), at_lowest, ~pairs | at_highest, ridge
+    )
     free = problem.free
     sample = _Sample(problem, survey.sample, block_bins)
     coefficients, weights, n_alternations = sample.alternate()
@@ -191,7 +200,8 @@ def estimate(
         return np.where(fitted.cpu().numpy(), values, np.nan)
 
     some = free[:n_kept].cpu().numpy()
-    values = usable.pairs(of_fitted(np.where(some, coefficients[:n_kept], np.nan) * size))
+    infinite = (at_lowest | at_highest).cpu().numpy()
+    values = usable.pairs(of_fitted(np.where(infinite, np.nan, coefficients[:n_kept]) * size))
     errors = (inverse_diagonal[:n_kept] / design.n_rows).sqrt().cpu().numpy()
     return Couplings(
         values,
@@ -253,7 +263,7 @@ class _Problem:
     at_lowest : tensor of bool, shape (n_kept, n_kept)
         Pairs of which the second never fires with spikes of the first in its history: what has some says
         nothing more of it.
-    at_highest : tensor of bool, shape (n_kept, n_kept)
+    left_out : tensor of bool, shape (n_kept, n_kept)
         Pairs whose coupling is left out.
     ridge : float
 
@@ -265,14 +275,14 @@ class _Problem:
         The others: zero, or where the rate is zero in their limit.
     """
 
-    def __init__(self, cross, basis, at_lowest, at_highest, ridge):
+    def __init__(self, cross, basis, at_lowest, left_out, ridge):
         self.ridge = ridge
         self.means = cross[-1]
         self.n_kept, self.present = len(at_lowest), at_lowest.any(1).nonzero()[:, 0]
         gone = at_lowest[self.present]
         none = torch.zeros_like(at_lowest)
         self.held = -STEEPNESS * torch.cat([none, gone, none[:1]]).double()
-        self.free = torch.cat([~(at_lowest | at_highest), torch.zeros_like(gone), ~none[:1]])
+        self.free = torch.cat([~(at_lowest | left_out), torch.zeros_like(gone), ~none[:1]])
         self.cross_by_function = cross[:-1].unflatten(0, (-1, basis.shape[1]))  # pre, function, post
         self.gram = basis.T @ basis
 

@@ -6,6 +6,8 @@ from circuitbias.fitting.lbfgs import Solution, lbfgs
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import target_preconditioner
 
+_LINE_SEARCH = 20  # passes in which a line search ends
+
 
 def newton(
     objective: Objective,
@@ -16,7 +18,7 @@ def newton(
     max_passes: int,
     passes_per_hessian: int,
     report=lambda passes, worst, left: None,
-) -> tuple[Solution, torch.Tensor]:
+) -> Solution:
     """Minimise all objectives with Hessians of all rows, made again for those that are not at the end yet.
 
     The first step with a Hessian is Newton's; those that follow correct it by what the gradients show. Each
@@ -33,29 +35,29 @@ def newton(
 
     Returns
     -------
-    solution : Solution
-    inverse_diagonal : tensor, shape (n_columns, n_targets)
-        Diagonals of the inverses of the last Hessians.
+    Solution
     """
     coefficients = start.clone()
-    inverse_diagonal = torch.full_like(start, torch.nan)
     scaled_gradient = torch.full_like(start[0], torch.inf)
     converged = torch.zeros_like(scaled_gradient, dtype=torch.bool)
     left = torch.arange(start.shape[1], device=start.device)
+    searching = torch.zeros_like(converged)  # for a step that is short enough
     passes = 0
     while len(left) and passes + 3 <= max_passes:  # a Hessian, where it is, and a step
         part, begin = objective.of(left), coefficients[:, left]
-        precondition, inverse_diagonal[:, left] = target_preconditioner(
-            part.hessians(begin, least_diagonal[:, left]), part.free
-        )
-        allowed = min(passes_per_hessian, max_passes - passes - part.passes)
+        precondition, _ = target_preconditioner(part.hessians(begin, least_diagonal[:, left]), part.free)
+        enough = _LINE_SEARCH if searching[left].any() else passes_per_hessian
+        allowed = min(enough, max_passes - passes - part.passes)
         solution = lbfgs(
             part, begin, precondition, gradient_scale[:, left], tolerance, allowed, report=report
         )
         passes += part.passes
         coefficients[:, left] = solution.coefficients
         scaled_gradient[left], converged[left] = solution.scaled_gradient, solution.converged
-        moved = (solution.coefficients != begin).any(0)  # else rounding leaves no better point
-        left = left[~solution.converged & moved]
+        # What has not moved searches on; if no step is short enough, rounding leaves no better point.
+        still = (solution.coefficients == begin).all(0)
+        stuck = still & searching[left]
+        searching[left] = still
+        left = left[~solution.converged & ~stuck]
     objective.passes += passes
-    return Solution(coefficients, scaled_gradient, converged), inverse_diagonal
+    return Solution(coefficients, scaled_gradient, converged)

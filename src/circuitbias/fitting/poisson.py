@@ -271,9 +271,11 @@ class _Fits:
         self._spent[targets] += passes
         self.scaled_gradient[targets] = solution.scaled_gradient
         self.converged[targets] = solution.converged
-        # What has gone astray begins anew.
-        astray = ~solution.scaled_gradient.isfinite()
-        begin = self.problem.start[:, targets]
+        # What has gone astray, further than constant rates are, begins anew.
+        begin, part = self.problem.start[:, targets], self.problem.of(targets)
+        at_rest = part.cross_moment - part.second_moment[-1, :, None] * part.response_means
+        furthest = ((at_rest * part.free).abs() / part.gradient_scale).amax(0).clamp_min(1)
+        astray = ~(solution.scaled_gradient <= self.tuning.astray * furthest)
         self.coefficients[:, targets] = torch.where(astray, begin, solution.coefficients)
         if inverse_diagonal is not None:
             self.inverse_diagonal[:, targets] = inverse_diagonal[: len(self.inverse_diagonal)]
@@ -299,20 +301,22 @@ class _Fits:
 
     def newton(self, targets):
         """Go on with some targets with Hessians of all rows."""
-        if self._allowed(targets) < 3:
+        if self._allowed(targets) < 4:
             return
         part, tuned = self.problem.of(targets), self.tuning
         objective = part.objective()
-        solution, inverse_diagonal = newton(
+        solution = newton(
             objective,
             self.coefficients[:, targets],
             part.least_curvatures,
             part.gradient_scale,
             self.tolerance,
-            self._allowed(targets),
+            self._allowed(targets) - 1,
             tuned.passes_per_hessian,
             Descent(self.tolerance),
         )
+        hessians = objective.hessians(solution.coefficients, part.least_curvatures)
+        inverse_diagonal = target_preconditioner(hessians, part.free)[1]
         self.note(targets, solution, objective.passes, inverse_diagonal)
 
     def newton_on_sample(self, targets):
@@ -320,7 +324,7 @@ class _Fits:
         part, tuned = self.problem.of(targets), self.tuning
         if part.sample is part.rows:
             return
-        solution, _ = newton(
+        solution = newton(
             part.objective(part.sample),
             part.start,
             part.least_curvatures,

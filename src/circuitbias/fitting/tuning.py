@@ -28,6 +28,8 @@ class Tuning:
         all rows.
     passes_per_hessian : int
         Passes for which a Hessian of all rows is used, before it is made again.
+    astray : float
+        Times that a gradient may be as large as with constant rates, before a fit begins anew.
     least_targets : int
         Targets that are fitted together at least: with fewer, the data would be gone over too often.
     single_from : float
@@ -52,6 +54,7 @@ class Tuning:
     moment_descent: float = 100
     patience: int = 40
     passes_per_hessian: int = 8
+    astray: float = 10
     least_targets: int = 64
     single_from: float = 1e8
     identified: float = 1e-3

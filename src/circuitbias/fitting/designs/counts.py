@@ -31,6 +31,8 @@ class Design:
     device : torch.device
     moments : Moments
         Of the counts of all neurons.
+    own_past : bool, optional
+        Whether a target's own counts at lags above 0 are covariates.
     """
 
     def __init__(
@@ -40,7 +42,9 @@ class Design:
         lags: list[int],
         device: torch.device,
         moments: Moments,
+        own_past: bool = True,
     ):
+        self._own_past = own_past
         self._counts, self.kept, self._lags, self._device = counts, kept, lags, device
         self._known = _second_moment(moments.of(kept)) if lags == [0] else None
         self._mean = moments.mean[kept]
@@ -59,10 +63,11 @@ class Design:
             )
 
     def free_coefficients(self) -> torch.Tensor:
-        """All coefficients but that of a neuron's own count in the same bin."""
+        """All coefficients but that of a neuron's own count in the same bin, or of its past if not wanted."""
         free = torch.ones((self.n_columns, self.n_targets), dtype=torch.bool, device=self._device)
-        if self._same_bin:
-            free[: self.n_targets].fill_diagonal_(False)
+        for index, of_lag in enumerate(free[:-1].split(self.n_targets)):
+            if not self._own_past or (self._same_bin and index == 0):
+                of_lag.fill_diagonal_(False)
         return free
 
     def least_curvatures(self, cross_moment: torch.Tensor, response_means: torch.Tensor) -> torch.Tensor:

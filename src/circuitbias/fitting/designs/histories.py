@@ -17,6 +17,9 @@ from circuitbias.spikes.events import Events
 from circuitbias.spikes.moments import dependent_counts
 
 _AT_BOUND = 1e-9  # distance of the histories from a bound, of their range: rounding leaves less
+_NOTHING = (
+    1e-30  # of a spike: less is as good as none, and slow once it is denormal (1e-38 in single precision)
+)
 _STEEPNESS = 1e6  # of a coefficient in its limit, times that range: what is above 4e-5 of it counts
 
 
@@ -32,6 +35,8 @@ def _decaying(history, state, steps, columns, decays):
         for column in range(state.shape[0]):
             history[row, column] = state[column]
             state[column] *= decays[bin_steps]
+            if state[column] < _NOTHING:
+                state[column] = 0.0
         end = (row + 1) * bin_steps
         while event < steps.shape[0] and steps[event] < end:
             state[columns[event]] += decays[end - steps[event]]
@@ -46,12 +51,14 @@ class HistoryDesign(Design):
     events : Events
     kept : ndarray of int, shape (n_kept,)
     device : torch.device
+    own_past : bool, optional
+        Whether a target's own history is a covariate.
     """
 
     _same_bin, _known = False, None
 
-    def __init__(self, events: Events, kept: np.ndarray, device: torch.device):
-        self.events, self.kept, self._device = events, kept, device
+    def __init__(self, events: Events, kept: np.ndarray, device: torch.device, own_past: bool = True):
+        self.events, self.kept, self._device, self._own_past = events, kept, device, own_past
         self.n_targets, self.n_columns = len(kept), len(kept) + 1
         self.n_rows = int(events.trial_bins.sum())
         self._require_rows()
@@ -106,10 +113,19 @@ class ExponentialDesign(HistoryDesign):
     filter_steps : float
         Time constant, in steps.
     device : torch.device
+    own_past : bool, optional
+        Whether a target's own history is a covariate.
     """
 
-    def __init__(self, events: Events, kept: np.ndarray, filter_steps: float, device: torch.device):
-        super().__init__(events, kept, device)
+    def __init__(
+        self,
+        events: Events,
+        kept: np.ndarray,
+        filter_steps: float,
+        device: torch.device,
+        own_past: bool = True,
+    ):
+        super().__init__(events, kept, device, own_past)
         self._decays = np.exp(-np.arange(events.bin_steps + 1) / filter_steps)
 
     def _blocks_and_counts(self):

@@ -125,8 +125,15 @@ class BasisDesign(HistoryDesign):
     device : torch.device
     """
 
-    def __init__(self, events: Events, kept: np.ndarray, basis: np.ndarray, device: torch.device):
-        super().__init__(events, kept, device)
+    def __init__(
+        self,
+        events: Events,
+        kept: np.ndarray,
+        basis: np.ndarray,
+        device: torch.device,
+        own_past: bool = True,
+    ):
+        super().__init__(events, kept, device, own_past)
         self._basis = basis
 
     def rows(self, weights: torch.Tensor, present: np.ndarray):
