@@ -1,7 +1,44 @@
-"""How wrong is a circuit when it is inferred from its activity?"""
+"""How wrong is a circuit when it is inferred from its activity?
 
-from circuitbias.places import settle_kernels
+The package in five lines; what each does is said by its own docstring:
+
+    import circuitbias as cb
+
+    ring = cb.network("ring")
+    spikes = cb.simulate(ring, r=0.0125, rate_hz=62.5, n_spikes=300_000, seed=1)
+    couplings = cb.infer(spikes, "glm")
+    print(cb.compare(ring, couplings))
+    cb.plot(ring, couplings).savefig("couplings.png")
+"""
+
+import importlib
 
 __version__ = "0.1.0"
 
-settle_kernels()  # before anything of ours imports numba
+# Imported when they are first asked for: torch and numba take a second to load.
+_WHERE = {
+    "network": "api",
+    "simulate": "api",
+    "infer": "api",
+    "compare": "api",
+    "plot": "api",
+    "Couplings": "estimators.couplings",
+    "Network": "networks.network",
+    "SpikeRecord": "spikes.segments",
+    "ThresholdParameters": "dynamics.parameters",
+    "ThresholdSAM": "dynamics.threshold_sam",
+}
+
+__all__ = ["__version__", *_WHERE]
+
+
+def __getattr__(name):
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(_WHERE)}")
+    value = getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted([*globals(), *_WHERE])

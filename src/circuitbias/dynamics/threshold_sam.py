@@ -31,8 +31,8 @@ here is theirs divided by dt (`ThresholdSAM.from_parameters` converts). Their in
 - both discard 100 steps by default; the authors record from the first spike of any neuron. While
   these run, its stimulus is asked for step -1 each time; here for -100, ..., -1.
 - it stores spikes as integers, by default of four bytes; here they are booleans.
-- it takes edge lists of one network; here W0 is a dense or sparse matrix, or a batch of them, and
-  `b` may differ between neurons (0 pins a neuron of the ring).
+- it takes edge lists of one network; here W0 is a dense or sparse matrix, a batch of them, or an edge
+  list as there (`ThresholdSAM.simulate`), and `b` may differ between neurons (0 pins a neuron of the ring).
 """
 
 import numpy as np
@@ -221,13 +221,16 @@ class ThresholdSAM(torch.nn.Module):
         initial_activation=None,
         uniforms=None,
         verbose=False,
+        edge_index=None,
+        n_neurons=None,
     ):
         """Simulate a network, or a batch of independent ones.
 
         Parameters
         ----------
         W0 : array or tensor of shape (n_neurons, n_neurons) or (n_networks, n_neurons, n_neurons)
-            Weights [pre, post]; a single matrix may be sparse (COO or CSR).
+            Weights [pre, post]; a single matrix may be sparse (COO or CSR). With `edge_index`: one weight
+            per edge, shape (n_edges,).
         n_steps : int
             Steps recorded.
         equilibration_steps : int
@@ -243,6 +246,10 @@ class ThresholdSAM(torch.nn.Module):
             of (n_neurons,) are shared by all networks of a batch.
         verbose : bool
             Report progress.
+        edge_index : array or tensor of int, shape (2, n_edges), optional
+            Presynaptic and postsynaptic neuron of each edge. Weights of an edge that is there twice add up.
+        n_neurons : int, optional
+            With `edge_index`; by default one more than the largest number in it.
 
         Returns
         -------
@@ -256,6 +263,8 @@ class ThresholdSAM(torch.nn.Module):
         """
         require(n_steps >= 0, "n_steps", n_steps, ">= 0")
         require(equilibration_steps >= 0, "equilibration_steps", equilibration_steps, ">= 0")
+        if edge_index is not None:
+            W0 = self._weights_of_edges(edge_index, W0, n_neurons)
         W0 = self._weights(W0)
         shape = W0.shape[:-1]
         uniforms_of = _rows(uniforms, equilibration_steps + n_steps)
@@ -293,6 +302,20 @@ class ThresholdSAM(torch.nn.Module):
         if not (W0.values() if sparse else W0).isfinite().all():
             raise ValueError("W0 holds NaN or infinite weights; all must be finite")
         return W0
+
+    def _weights_of_edges(self, edge_index, W0, n_neurons):
+        """Return the sparse matrix of an edge list."""
+        edges, W0 = torch.as_tensor(edge_index), self._tensor(W0)
+        if edges.is_floating_point() or edges.dtype is torch.bool or edges.shape != (2, *W0.shape):
+            raise ValueError(
+                f"edge_index has shape {tuple(edges.shape)} and type {edges.dtype}; it must hold whole "
+                f"numbers, (2, n_edges), with as many edges as W0 of shape {tuple(W0.shape)} has weights"
+            )
+        least, most = (int(edges.min()), int(edges.max())) if edges.numel() else (0, -1)
+        size = most + 1 if n_neurons is None else n_neurons
+        if least < 0 or most >= size or size < 1:
+            raise ValueError(f"edge_index names the neurons {least} ... {most}; allowed are 0 ... {size - 1}")
+        return torch.sparse_coo_tensor(edges.long().to(self.device), W0, (size, size), check_invariants=True)
 
     def _expand(self, name, value, shape):
         """Return a value broadcast to a shape, in the model's dtype and device."""

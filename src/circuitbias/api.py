@@ -1,0 +1,170 @@
+"""The package in five functions: a network, its spikes, an estimate, its errors, a picture."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.dynamics.simulate import simulate as segments_of
+from circuitbias.dynamics.threshold_search import threshold_for_rate
+from circuitbias.errors.decomposition import fit_scale
+from circuitbias.errors.detection import detection_scores
+from circuitbias.errors.tables import errors_of
+from circuitbias.estimators import Couplings, estimate, estimate_with_blocks
+from circuitbias.figures import style
+from circuitbias.networks import Network, build_network, is_circulant
+from circuitbias.spikes.segments import SpikeRecord, SpikeSource
+
+
+def network(family: str | np.ndarray = "ring", **options) -> Network:
+    """Make a network.
+
+    Parameters
+    ----------
+    family : str or (n, n) array_like
+        A family of networks (``ring``, ``sparse``, ``file``), or weights of your own, [pre, post].
+    **options
+        Of the family: the keys of ``network`` in a config.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    ValueError
+        If the family or an option is unknown, missing or out of its range.
+    """
+    if isinstance(family, str):
+        return build_network({"family": family} | options)
+    if options:
+        raise ValueError(f"options {sorted(options)} are of families of networks, not of weights given")
+    weights = family if hasattr(family, "shape") else np.asarray(family)
+    n = weights.shape[0] if weights.ndim else 0
+    made = Network(weights, np.arange(n), np.ones(n), "own", False, {"family": "array"})
+    return replace(made, circulant=is_circulant(made.weights))
+
+
+def simulate(
+    network: Network,
+    *,
+    r: float,
+    theta: float | None = None,
+    rate_hz: float | None = None,
+    n_spikes: int,
+    seed: int = 0,
+    trials: int = 1,
+    device: str = "cpu",
+    **model,
+) -> SpikeRecord:
+    """Simulate the threshold model on a network, and keep the spikes in memory.
+
+    Parameters
+    ----------
+    network : Network
+    r : float
+        Weight strength.
+    theta, rate_hz : float
+        Give one: the threshold, or the mean rate for which it is to be found
+        (`circuitbias.dynamics.threshold_search.threshold_for_rate`).
+    n_spikes : int
+        Spikes to record, of all neurons together.
+    seed, trials, device
+        As for `circuitbias.dynamics.simulate.simulate`.
+    **model
+        Other fields of `ThresholdParameters`: ``b``, ``sigma``, ``rho``, ``tau_ms``, ``dt_ms``.
+
+    Returns
+    -------
+    SpikeRecord
+
+    Raises
+    ------
+    ValueError, SilentNetworkError
+        As the functions named above do.
+    """
+    if (theta is None) == (rate_hz is None):
+        raise ValueError(f"give one of theta and rate_hz, got theta = {theta} and rate_hz = {rate_hz}")
+    parameters = ThresholdParameters.from_dict({"r": r, "theta": 0.0 if theta is None else theta} | model)
+    if theta is None:
+        found = threshold_for_rate(network, parameters, rate_hz)
+        parameters = ThresholdParameters.from_dict(parameters.to_dict() | {"theta": found.theta})
+    segments = segments_of(network, parameters, seed=seed, n_spikes=n_spikes, trials=trials, device=device)
+    return SpikeRecord(network.n_neurons, parameters.dt_ms, list(segments))
+
+
+def infer(spikes: SpikeSource, method: str = "glm", *, blocks: bool = False, **options) -> Couplings:
+    """Infer couplings from spikes.
+
+    Parameters
+    ----------
+    spikes : SpikeSource
+        A `SpikeRecord`, or a `circuitbias.spikes.storage.SpikeFile`.
+    method : str
+        One of `circuitbias.estimators.METHODS`.
+    blocks : bool, optional
+        Whether to infer couplings from parts of the recording, too: by these `compare` tells bias from
+        variance where positions in the network are not equivalent.
+    **options
+        Of the method: its keys in a config.
+
+    Returns
+    -------
+    Couplings
+
+    Raises
+    ------
+    ValueError
+        If the method or an option is unknown or not allowed, or the data do not allow an estimate.
+    """
+    return (estimate_with_blocks if blocks else estimate)(method, spikes, **options)
+
+
+def compare(network: Network, couplings: Couplings) -> pd.Series:
+    """Compare couplings with the true weights.
+
+    Parameters
+    ----------
+    network : Network
+    couplings : Couplings
+
+    Returns
+    -------
+    Series
+        What `circuitbias.errors.tables.errors_of` and `circuitbias.errors.detection.detection_scores` give,
+        by name.
+    """
+    scores = detection_scores(network.dense_weights(), couplings.values)
+    return pd.Series(errors_of(network, couplings) | scores, name=couplings.diagnostics.get("method"))
+
+
+@style.styled
+def plot(network: Network, couplings: Couplings) -> Figure:
+    """Draw true weights, scaled couplings, and one against the other.
+
+    Parameters
+    ----------
+    network : Network
+    couplings : Couplings
+
+    Returns
+    -------
+    Figure
+        Of matplotlib; ``savefig`` writes it.
+    """
+    weights = network.dense_weights().astype(float)
+    np.fill_diagonal(weights, np.nan)
+    scaled = fit_scale(weights, couplings.values) * couplings.values
+    figure = Figure(figsize=(7.2, 2.4), layout="constrained")
+    true, inferred, scatter = figure.subplots(1, 3)
+    limit = float(np.nanmax(np.abs([weights, scaled]), initial=0.0)) or 1.0
+    for axes, matrix, title in ((true, weights, "true weights"), (inferred, scaled, "couplings, scaled")):
+        image = axes.imshow(matrix, cmap=style.WEIGHTS_MAP, vmin=-limit, vmax=limit)
+        axes.set(title=title, xlabel="to neuron", ylabel="from neuron")
+    figure.colorbar(image, ax=inferred)
+    scatter.plot(weights.ravel(), scaled.ravel(), ".", markersize=2, color=style.INK)
+    scatter.axline((0, 0), slope=1, color=style.GUIDE, linewidth=0.8)
+    scatter.set(xlabel="true weight", ylabel="coupling, scaled")
+    return figure

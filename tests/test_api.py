@@ -1,0 +1,88 @@
+"""The package in five lines, as the README shows them, and what it brings at its top."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import circuitbias as cb
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_the_lines_of_the_readme_run(tmp_path, monkeypatch, capsys):
+    (lines,) = re.findall(
+        r"```python\n(import circuitbias as cb.*?)```", (ROOT / "README.md").read_text(), re.S
+    )
+    shown = re.search(r"    import circuitbias as cb.*savefig\(.*?\)\n", cb.__doc__, re.S)[0]
+    assert [line.partition("  #")[0].strip() for line in lines.splitlines()] == [
+        line.strip() for line in shown.splitlines()
+    ]
+    monkeypatch.chdir(tmp_path)
+    found = {}
+    exec(lines, found)
+    assert (tmp_path / "couplings.png").stat().st_size > 10_000
+    assert "total" in capsys.readouterr().out
+    # The error to expect of 3e5 spikes, worked out from the published one: mostly noise.
+    assert 0.2 < cb.compare(found["ring"], found["couplings"]).total < 0.7
+    with pytest.raises(ValueError, match="give one of theta and rate_hz"):
+        cb.simulate(found["ring"], r=0.01, n_spikes=10)
+
+
+def test_importing_the_package_brings_none_of_the_slow_libraries():
+    slow = "{'torch', 'numba', 'pandas', 'matplotlib', 'sklearn', 'scipy'}"
+    code = f"import sys, circuitbias; print({slow} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_all_that_is_promised_is_there():
+    assert all(getattr(cb, name) for name in cb.__all__) and set(cb.__all__) <= set(dir(cb))
+    with pytest.raises(AttributeError, match="no attribute 'infr'; it has network, simulate, infer"):
+        cb.infr  # noqa: B018
+
+
+def test_weights_of_ones_own_from_one_neuron_to_another():
+    # 0 inhibits 1, and nobody else anybody: 1 fires less, and the coupling from 0 to it alone is negative.
+    weights = np.zeros((3, 3))
+    weights[0, 1] = -2e-3
+    network = cb.network(weights)
+    spikes = cb.simulate(network, r=0.05, theta=1.2e-3, n_spikes=20_000, seed=3)
+    rates = np.bincount(np.concatenate([piece.neurons for piece in spikes.pieces]))
+    assert rates[1] < 0.8 * rates[0]
+    couplings = cb.infer(spikes, "glm", lags=[1], blocks=True)
+    assert couplings.values[0, 1] < -0.1 and abs(couplings.values[1, 0]) < 0.1
+    assert cb.compare(network, couplings).split_by == "blocks"
+    assert cb.network(weights.tolist()).weights.tolist() == weights.tolist()
+    for bad in (np.zeros(3), np.zeros((2, 3)), 5, [[0, "a"], [1, 0]], [[0, np.nan], [1, 0]]):
+        with pytest.raises(ValueError, match="weights"):
+            cb.network(bad)
+    with pytest.raises(ValueError, match="of families of networks"):
+        cb.network(weights, n_neurons=3)
+
+
+def test_an_edge_list_is_the_matrix_that_it_stands_for():
+    edges, weights = torch.tensor([[0, 2, 2], [1, 0, 0]]), torch.tensor([-0.5, 2.0, 1.0])
+    matrix = np.array([[0, -0.5, 0, 0], [0, 0, 0, 0], [3.0, 0, 0, 0], [0, 0, 0, 0]])
+
+    def simulated(W0, **how):
+        rng = torch.Generator().manual_seed(5)
+        model = cb.ThresholdSAM(0.1, 1e-3, 10.0, 0.1, 0.3, 0.07, 1e-3, rng)
+        return model.simulate(W0, 300, **how)
+
+    expected = simulated(matrix)
+    assert expected.any() and not expected.all()
+    assert torch.equal(simulated(weights, edge_index=edges, n_neurons=4), expected)
+    assert simulated(weights, edge_index=edges).shape == (3, 300)
+    for bad, complaint in [
+        ({"edge_index": edges.float()}, "whole numbers"),
+        ({"edge_index": edges[:, :2]}, "as many edges"),
+        ({"edge_index": edges - 1}, r"neurons -1 ... 1; allowed are 0 ... 1"),
+        ({"edge_index": edges, "n_neurons": 2}, r"0 ... 2; allowed are 0 ... 1"),
+    ]:
+        with pytest.raises(ValueError, match=complaint):
+            simulated(weights, **bad)
