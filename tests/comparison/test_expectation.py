@@ -16,7 +16,8 @@ from circuitbias.comparison.expectation import (
     of_total,
     pinned_power,
 )
-from circuitbias.errors import circulant_errors
+from circuitbias.errors import circulant_errors, fit_profile_scale
+from circuitbias.errors.sampling import ErrorPower, expected_errors
 
 
 class Estimates:
@@ -35,10 +36,14 @@ class Estimates:
     def _circulant(profile):
         return np.array([np.roll(profile, i) for i in range(len(profile))])
 
+    def one(self, xi2):
+        """An estimate."""
+        noise = np.triu(self.random.normal(size=(self.n, self.n)), 1) * math.sqrt(xi2 / self.n / (self.n - 1))
+        return self.truth + self.wrong + noise + noise.T
+
     def errors(self, xi2, scale=None):
         """Errors of an estimate, with the least-squares scale or another one."""
-        noise = np.triu(self.random.normal(size=(self.n, self.n)), 1) * math.sqrt(xi2 / self.n / (self.n - 1))
-        return circulant_errors(self.truth, self.truth + self.wrong + noise + noise.T, scale)
+        return circulant_errors(self.truth, self.one(xi2), scale)
 
     def many(self, xi2, count=300):
         found = [self.errors(xi2) for _ in range(count)]
@@ -173,4 +178,46 @@ def test_errors_with_the_scale_of_the_mean_profile_are_those_of_simulated_estima
     there = errors(xi2 / less, 400)
     for q in there:
         assert getattr(predicted, q) == pytest.approx(there[q].mean(), rel=0.02), q
-        assert getattr(predicted, f"{q}_se") == pytest.approx(there[q].std(), rel=0.5), q
+        assert getattr(predicted, f"{q}_se") == pytest.approx(there[q].std(), rel=0.3), q
+
+
+def test_the_scatter_of_the_older_scale_is_that_of_the_scales_of_simulated_estimates():
+    """What the prediction adds for it to the error of least squares, against `fit_profile_scale` itself."""
+    estimates, xi2 = Estimates(beta=1e-9), 0.3
+    scales = [fit_profile_scale(estimates.truth, estimates.one(xi2)) for _ in range(1000)]
+    least_squares = expected_errors(ErrorPower(0.0, xi2), 40)
+    kappa = 1.0  # on which the variance error is xi
+    paper = SimpleNamespace(
+        n_spikes=1e8,
+        bias=least_squares.bias,
+        variance=least_squares.variance,
+        bias_l1=math.sqrt(xi2 / 40),
+        variance_l1=kappa * math.sqrt(xi2),
+    )
+    predicted = _predict_with_older_scale(paper, 1e8, 40)
+    added = math.sqrt(predicted.variance_se**2 - least_squares.variance_se**2) / predicted.variance
+    assert added == pytest.approx(np.std(scales) / np.mean(scales), rel=0.08)
+    # The published volume itself: the published errors; and no bias of the scale at kappa = 1.
+    assert (predicted.bias, predicted.variance) == pytest.approx((paper.bias_l1, paper.variance_l1))
+    assert predicted.total == pytest.approx(math.sqrt(paper.bias_l1**2 + 39 / 40 * xi2))
+    assert predicted.bias_se == pytest.approx(least_squares.bias_se)
+    half = _predict_with_older_scale(paper, 5e7, 40)
+    assert half.variance == pytest.approx(math.sqrt(2 * xi2))
+    assert half.bias == pytest.approx(math.sqrt(2 * xi2 / 40))
+    by_hand = math.hypot(half.bias * half.bias_se, half.variance * half.variance_se) / half.total
+    assert half.total_se == pytest.approx(by_hand)
+
+
+def test_a_scale_that_is_off_adds_its_part_to_the_error_of_the_bias():
+    """bias² = (1 - kappa)² + ...: a relative slip d of kappa adds about d |1 - kappa| / bias."""
+    xi2 = 0.3
+    least_squares = expected_errors(ErrorPower(0.0, xi2), 40)
+    pair = {"bias": least_squares.bias, "variance": least_squares.variance, "n_spikes": 1e8}
+    for kappa in (0.8, 1.25):
+        bias = math.hypot(1 - kappa, kappa * math.sqrt(xi2 / 40))
+        paper = SimpleNamespace(**pair, bias_l1=bias, variance_l1=kappa * math.sqrt(xi2))
+        predicted = _predict_with_older_scale(paper, 1e8, 40)
+        added = math.sqrt(predicted.bias_se**2 - least_squares.bias_se**2)
+        slip = math.sqrt(math.pi * xi2 / (40 * 39))
+        assert added == pytest.approx(slip * abs(1 - kappa) / bias)
+        assert predicted.bias == pytest.approx(bias)

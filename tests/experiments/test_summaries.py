@@ -45,7 +45,9 @@ def test_a_neuron_silent_at_one_strength_takes_nothing_from_it_or_from_the_other
 def test_an_estimator_with_an_undefined_pair_stays_beside_one_without():
     rows = windows() + windows(estimator="mpf", n_pairs=9898)
     rows += windows(estimator="mpf", options='{"all_flip": true}', n_pairs=9700)  # other options, same name
-    assert summed(rows).n_pairs.tolist() == [9900, 9898, 9700]
+    summary = summed(rows)
+    assert summary.n_pairs.tolist() == [9900, 9898, 9700]
+    assert (summary.n_left_out == 0).all() and (summary.n_volumes == 4).all()
 
 
 def test_the_fit_finds_the_law_that_made_the_errors():
