@@ -420,6 +420,16 @@ def test_one_window_of_one_strength_is_enough(volumes):
     assert data_volume.draw(table[:0], summary[:0])[1].empty
 
 
+def test_volumes_without_any_error_say_why(volumes):
+    table, summary = volumes
+    nothing = dict.fromkeys(("total", "bias", "variance", "slope", "log10_demand"), np.nan)
+    figure, numbers = data_volume.draw(
+        table.assign(total=np.nan), summary.assign(**nothing, note="bins are too few", demand_from="unknown")
+    )
+    assert numbers.empty
+    assert "No window of the recordings has an error.\nbins are too few" in words(figure)
+
+
 def test_no_more_rows_than_fit_on_a_page_but_the_demand_of_all(volumes):
     table, summary = volumes
     many = [f"m{k}" for k in range(6)]
@@ -503,6 +513,9 @@ def test_without_a_half_or_without_bias(observed):
     _, numbers = partial_observation.draw(table.assign(bias=np.nan), summary.assign(**unknown))
     assert sorted(numbers.panel.unique()) == list("abcd")
     assert partial_observation.draw(table[:0], summary[:0])[1].empty
+    nothing = summary.assign(total=np.nan, note="2 pairs are too few")
+    figure, numbers = partial_observation.draw(table.assign(total=np.nan), nothing)
+    assert numbers.empty and "No choice of neurons has an error.\n2 pairs are too few" in words(figure)
 
 
 def test_a_size_that_nothing_could_be_estimated_at(observed):

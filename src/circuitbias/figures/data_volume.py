@@ -40,9 +40,9 @@ def draw(
     numbers : DataFrame
         Columns panel, series, x, y, low, high, value.
     """
-    if summary.empty:
+    if table.total.isna().all():
         figure = style.new_figure(30)
-        shared.say(figure.subplots(), "No window of the recordings has an estimate.")
+        shared.say_why(figure.subplots(), "No window of the recordings has an error.", summary)
         return figure, style.Numbers().table()
     styles = style.estimator_styles(summary.estimator.unique())
     shown, known = list(styles)[:MOST_ESTIMATORS], with_noise(table[table.total.notna()])

@@ -38,9 +38,9 @@ def draw(
     numbers : DataFrame
         Columns panel, series, x, y, low, high, value.
     """
-    if summary.empty:
+    if summary.total.isna().all():
         figure = style.new_figure(30)
-        shared.say(figure.subplots(), "No choice of neurons has an estimate.")
+        shared.say_why(figure.subplots(), "No choice of neurons has an error.", summary)
         return figure, style.Numbers().table()
     shown = list(style.estimator_styles(summary.estimator.unique()))[:MOST_ESTIMATORS]
     quantities = [quantity for quantity in _TITLES if summary[quantity].notna().any()]

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, FuncFormatter, MaxNLocator, NullFormatter
 
+from circuitbias.experiments.sweep import most_common
 from circuitbias.figures.style import INK, OPEN, TRUTH, Numbers, counts_text
 
 FEWER = {"color": INK, "marker": "x", "linestyle": "", "markersize": 4.5, "markeredgewidth": 0.9}
@@ -187,6 +188,12 @@ def mark_fewer(axes, numbers: Numbers, panel: str, name: str, rows: pd.DataFrame
 def fewer_handles(table: pd.DataFrame) -> list[Line2D]:
     """Legend of what `mark_fewer` draws; none if there is nothing of it."""
     return [Line2D([], [], label="over fewer pairs", **FEWER)] if over_fewer_pairs(table).any() else []
+
+
+def say_why(axes, text: str, table: pd.DataFrame) -> None:
+    """Write in the place of a panel that there is none, and the note most often given in a table."""
+    reason = most_common(table.note) if "note" in table else ""
+    say(axes, "\n".join([text, *wrap(reason, 100)]))
 
 
 def say(axes, text: str) -> None:
