@@ -42,7 +42,7 @@ test-gpu: $(VENV)/.ok-gpu  ## the tests that need a CUDA device
 fuzz: $(VENV)/.fuzz      ## the readers of files and configs, fed with 120 000 broken ones
 	OMP_NUM_THREADS=1 $(BIN)/python tests/hostile/fuzz.py
 
-mutate: $(VENV)/.ok      ## how many small edits of the code the tests notice, by room (hours): results/mutation.csv
+mutate: $(VENV)/.ok      ## how many small edits of the code the tests notice, by room (hours): docs/data/mutation.csv
 	$(BENCH) $(BIN)/python tests/mutation/run.py
 
 test-slurm: $(VENV)/.ok  ## the workflow on a SLURM cluster of one node, made for it (needs root and apt-get, else skips)

@@ -56,6 +56,7 @@ LEFT_OUT = {
 }
 KEYWORDS = {"axis", "ddof", "correction", "side", "initial", "minlength", "where", "keepdims", "default"}
 SAID = {"warnings.warn", "print", "progress.add", "report"}  # calls whose arguments are words, or for the eye
+SAFEGUARDS = ("stacklevel", "strict")  # arguments that change no result
 MODULES = {"np", "math", "torch"}
 UNTOUCHED = (ast.Raise, ast.Assert, ast.JoinedStr, ast.Import, ast.ImportFrom)  # words, and what names them
 
@@ -105,7 +106,7 @@ def _edits(node):
         if field in ("annotation", "returns", "decorator_list", "type_comment"):
             continue
         for child in value if isinstance(value, list) else [value]:
-            if isinstance(child, ast.AST) and getattr(child, "arg", None) != "stacklevel":
+            if isinstance(child, ast.AST) and getattr(child, "arg", None) not in SAFEGUARDS:
                 yield from _edits(child)
 
 

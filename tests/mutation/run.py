@@ -1,7 +1,8 @@
 """Score of the tests: the share of small edits of the code that some test notices (`make mutate`).
 
 A seeded sample of each room's mutations is tried on a copy of the tree, one process a mutation: first the
-tests of the module, then those of its room. An edit that `equivalent.txt` names changes no result.
+tests of the module, then those of its room. An edit that `equivalent.txt` names changes no result. What the
+table already knows is kept, and only what survived is tried again.
 """
 
 import argparse
@@ -160,20 +161,44 @@ class Trial:
         return self._seconds[key]
 
 
-def sample(room: str, within: str, size: int, seed: int) -> list[tuple[Path, Mutation]]:
-    """Some mutations of a room, of modules whose path holds a text: all are as likely."""
-    modules = [path for path in sorted((ROOT / PACKAGE / room).rglob("*.py")) if within in str(path)]
-    pool = [
-        (path.relative_to(ROOT / PACKAGE), edit) for path in modules for edit in mutations(path.read_text())
-    ]
-    return random.Random(seed).sample(pool, min(size, len(pool)))
+def edits_of(room: str, within: str = "") -> dict[tuple, tuple[Path, Mutation]]:
+    """All mutations of a room, of modules whose path holds a text, by the first columns of the table."""
+    found = {}
+    for path in sorted((ROOT / PACKAGE / room).rglob("*.py")):
+        if within in str(path):
+            module = path.relative_to(ROOT / PACKAGE)
+            for edit in mutations(path.read_text()):
+                texts = (" ".join(text.split()) for text in (edit.before, edit.after))
+                found[room, str(module), str(edit.line), *texts] = module, edit
+    return found
 
 
-def summary(rows) -> str:
-    """Score by room, as a table."""
+def read_table(path: Path) -> dict[tuple, list[str]]:
+    """What is known of edits that can still be made: result and seconds, by the first columns."""
+    if not path.exists():
+        return {}
+    with path.open(newline="") as file:
+        _, *rows = csv.reader(file)
+    possible = {key for room in ROOMS for key in edits_of(room)}
+    return {key: row[5:] for row in rows if (key := tuple(row[:5])) in possible}
+
+
+def write_table(path: Path, table: dict[tuple, list]) -> None:
+    """Write it in order of rooms, modules and lines."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        writer.writerows(
+            [*key, *table[key]] for key in sorted(table, key=lambda key: (*key[:2], int(key[2])))
+        )
+
+
+def summary(table: dict[tuple, list]) -> str:
+    """Score by room, in Markdown."""
     lines = ["| room | tried | change nothing | noticed | score |", "|---|---|---|---|---|"]
-    for room in dict.fromkeys(row["room"] for row in rows):
-        results = [row["result"] for row in rows if row["room"] == room]
+    for room in dict.fromkeys(key[0] for key in table):
+        results = [values[0] for key, values in table.items() if key[0] == room]
         equivalent, survived = results.count("equivalent"), results.count("survived")
         asked = len(results) - equivalent
         score = f"{(asked - survived) / asked:.0%}" if asked else ""
@@ -181,42 +206,37 @@ def summary(rows) -> str:
     return "\n".join(lines)
 
 
-def _short(text):
-    return " ".join(text.split())
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rooms", nargs="+", choices=ROOMS, default=list(ROOMS))
     parser.add_argument("--modules", default="", help="only paths below the package that hold this")
-    parser.add_argument("--sample", type=int, default=60, help="mutations of a room")
+    parser.add_argument("--sample", type=int, default=60, help="mutations of a room; 0: what survived alone")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--nearest", action="store_true", help="try the tests of the module alone")
     parser.add_argument("--minutes", type=float, default=1e9, help="begin no further one after this")
-    parser.add_argument("--output", type=Path, default=ROOT / "results" / "mutation.csv")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs" / "data" / "mutation.csv")
     options = parser.parse_args()
     for library in LIBRARIES:
         __import__(library)  # once, for all processes
-    known = {tuple(line.split(" | ")[:3]) for line in (Path(__file__).parent / "equivalent.txt").open()}
-    end, rows = time.monotonic() + 60 * options.minutes, []
+    with (Path(__file__).parent / "equivalent.txt").open() as file:
+        changing_nothing = {tuple(line.split(" | ")[:3]) for line in file}
+    end, table = time.monotonic() + 60 * options.minutes, read_table(options.output)
     with tempfile.TemporaryDirectory() as folder:
         trial = Trial(Path(folder), 1 if options.nearest else 2)
         for room in options.rooms:
-            for module, edit in sample(room, options.modules, options.sample, options.seed):
-                if time.monotonic() > end:
-                    break
-                begin, text = time.monotonic(), (str(module), _short(edit.before), _short(edit.after))
-                result = "equivalent" if text in known else trial(module, edit)
-                seconds = round(time.monotonic() - begin, 1)
-                row = (room, module, edit.line, *text[1:], result, seconds)
-                rows.append(dict(zip(COLUMNS, row, strict=True)))
-                print(*row, sep=" | ", flush=True)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    with options.output.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    print(summary(rows))
+            possible = edits_of(room, options.modules)
+            chosen = random.Random(options.seed).sample(list(possible), min(options.sample, len(possible)))
+            again = [key for key in possible if table.get(key, [""])[0] == "survived"]
+            for key in dict.fromkeys(again + chosen):
+                if time.monotonic() > end or (key in table and key not in again):
+                    continue
+                begin = time.monotonic()
+                equivalent = (key[1], *key[3:]) in changing_nothing
+                result = "equivalent" if equivalent else trial(*possible[key])
+                table[key] = [result, round(time.monotonic() - begin, 1)]
+                print(*key, *table[key], sep=" | ", flush=True)
+                write_table(options.output, table)
+    print(summary(table))
 
 
 if __name__ == "__main__":

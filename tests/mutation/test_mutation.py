@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from mutants import mutations
-from run import PACKAGE, ROOMS, ROOT, outcome, rounds_of, summary
+from run import PACKAGE, ROOMS, ROOT, edits_of, outcome, read_table, rounds_of, summary, write_table
 
 SOURCE = '''"""A module: 1 < 2."""
 import math
@@ -103,5 +103,13 @@ def test_tests_of_every_module_exist():
 
 def test_the_score_leaves_out_what_changes_nothing():
     results = {"one": ["killed"] * 6 + ["too long", "survived", "equivalent"], "other": ["equivalent"]}
-    rows = [{"room": room, "result": result} for room, of_room in results.items() for result in of_room]
-    assert summary(rows).splitlines()[2:] == ["| one | 9 | 1 | 7 | 88% |", "| other | 1 | 1 | 0 |  |"]
+    table = {(room, k): [result] for room, of_room in results.items() for k, result in enumerate(of_room)}
+    assert summary(table).splitlines()[2:] == ["| one | 9 | 1 | 7 | 88% |", "| other | 1 | 1 | 0 |  |"]
+
+
+def test_the_table_keeps_what_can_still_be_edited(tmp_path):
+    keys = list(edits_of("errors"))[:3]
+    table = {key: ["killed", "1.5"] for key in keys}
+    write_table(tmp_path / "table.csv", table | {("errors", "gone.py", "3", "a", "b"): ["survived", "2.0"]})
+    assert read_table(tmp_path / "table.csv") == table
+    assert read_table(tmp_path / "none.csv") == {}
