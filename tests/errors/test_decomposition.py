@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuitbias.errors import circulant_errors, fit_scale, offset_profile, seed_errors, total_error
+from circuitbias.errors import (
+    circulant_errors,
+    fit_profile_scale,
+    fit_scale,
+    offset_profile,
+    seed_errors,
+    total_error,
+)
 
 NAN = math.nan
 # W[i, i+1] = 1, W[i, i+2] = 2: the two offsets differ, so orientation matters
@@ -32,6 +39,20 @@ def test_fit_scale_by_hand():
     # pairs but (1, 0): <W, J> = 2 + 4 + 1 + 2 + 8 = 17, <J, J> = 4 + 4 + 1 + 4 + 16 = 29
     assert fit_scale(RING3, couplings) == pytest.approx(17 / 29)
     assert fit_scale(RING3, -2 * RING3) == -0.5
+
+
+def test_the_older_scale_by_hand():
+    # W = 1, 2, 3 at offsets 1, 2, 3; mean couplings 4, 1, -1, so ratios 1/4, 2 and -3 of sizes 4, 1 and 1:
+    # half of 6 is reached at 1/4, between -3 (1) and 2 (6)
+    weights = circulant([0.0, 1, 2, 3])
+    couplings = circulant([0.0, 4, 1, -1])
+    couplings[0, 1], couplings[1, 2] = 3, 5  # the mean stays
+    couplings[2, 0] = NAN  # of the three others the mean is 1, too
+    assert fit_profile_scale(weights, couplings) == pytest.approx(0.25)
+    assert fit_profile_scale(weights, 2 * weights) == 0.5
+    couplings[:, :] = circulant([0.0, 0, 1, -1])  # no ratio at offset 1; of two alike, the lower one is taken
+    assert fit_profile_scale(weights, couplings) == -3
+    assert math.isnan(fit_profile_scale(weights, np.zeros((4, 4))))
 
 
 def test_offset_profile_is_from_row_to_column():

@@ -11,6 +11,7 @@ from circuitbias.errors import (
     connected_pairs,
     detection_scores,
     fit_scale,
+    rows_corrected,
     seed_errors,
     total_error,
 )
@@ -140,6 +141,33 @@ def test_repetitions_are_runs_that_differ_in_the_seed_alone(asymmetric):
     assert table.iloc[0].variance == expected.variance > 0
     assert table.iloc[0].bias == expected.bias
     assert json.loads(table.iloc[0].options) == {"bin_steps": 100, "ridge": 0.0}
+
+
+def test_seeds_of_a_ring_are_averaged(small_ring):
+    """Means of squares; their standard errors are those of a mean of independent numbers."""
+    runs = [run(small_ring, seed, noise=0.3) for seed in (1, 2, 3)]
+    runs[1].values[3, 5] = np.nan
+    (row,) = repetition_table(small_ring, runs).to_dict("records")
+    singles = [rows_corrected(small_ring.weights, couplings.values) for couplings in runs]
+
+    def of(name):
+        return np.array([getattr(single, name) for single in singles])
+
+    def se_of_mean(values):
+        return np.sqrt(np.square(values).sum()) / 3
+
+    upper = (of("variance") + of("variance_se")) ** 2 - of("variance") ** 2  # a standard error upwards
+    variance2 = np.mean(of("variance") ** 2)
+    assert row["corrected_by"] == "rows"
+    assert row["n_pairs"] == row["n_pairs_corrected"] == 379
+    assert row["bias2_corrected"] == pytest.approx(of("bias2").mean())
+    assert row["bias2_corrected_se"] == pytest.approx(se_of_mean(of("bias2_se")))
+    assert row["scale_corrected"] == pytest.approx(of("scale").mean())
+    assert row["scale_corrected_se"] == pytest.approx(se_of_mean(of("scale_se")))
+    assert row["variance_corrected"] == pytest.approx(np.sqrt(variance2))
+    assert (row["variance_corrected"] + row["variance_corrected_se"]) ** 2 == pytest.approx(
+        variance2 + se_of_mean(upper)
+    )
 
 
 def test_no_repetitions(asymmetric):
