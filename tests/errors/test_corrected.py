@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from circuitbias.errors import blocks_corrected, rows_corrected, seed_errors, seeds_corrected
+from circuitbias.errors.corrected import CorrectedErrors
 from circuitbias.errors.repeated import block_errors
 
 N = 60
@@ -120,6 +121,20 @@ def test_seeds_find_the_bias_that_stays(beta2, xi2, n_seeds):
     assert np.median(published) > 1.1 * math.sqrt(beta2 / (1 + beta2))  # which shrinkage is still in
 
 
+def test_noise_that_both_directions_share_makes_errors_larger_by_the_root_of_two():
+    weights, bias = sparse(13)
+    rng = np.random.default_rng(14)
+    found = {
+        symmetric: [
+            seeds_corrected(weights, [weights + bias + noise(rng, 1.0, symmetric) for _ in range(2)])
+            for _ in range(5)
+        ]
+        for symmetric in (False, True)
+    }
+    plain, shared = (np.mean([run.bias2_se for run in runs]) for runs in found.values())
+    assert shared / plain == pytest.approx(math.sqrt(2), rel=0.1)
+
+
 def test_blocks_by_hand():
     """Cross-products written out, over the pairs that two blocks have."""
     rng = np.random.default_rng(9)
@@ -156,6 +171,20 @@ def test_blocks_by_hand():
     assert corrected.scale == pytest.approx((w @ w) / (w @ j) / ratio)
 
 
+def test_errors_of_squares_reach_a_standard_error_upwards():
+    """Squares 0.09 +- 0.07 and 0.16 +- 0.09: roots .3 and .4, and .4 and .5 a standard error up."""
+    found = CorrectedErrors.of_squares(2.0, 0.1, (0.09, 0.07), (0.16, 0.09), 30)
+    expected = {"scale": 2.0, "scale_se": 0.1, "bias2": 0.09, "bias2_se": 0.07, "n_pairs": 30}
+    expected |= {"bias": 0.3, "bias_se": 0.1, "variance": 0.4, "variance_se": 0.1}
+    expected |= {"bias_proportion": math.atan(3 / 4) / (math.pi / 2)}
+    assert vars(found) == pytest.approx(expected)
+    below = CorrectedErrors.of_squares(2.0, 0.1, (-0.01, 0.04), (-0.02, 0.09), 30)
+    assert (below.bias, below.variance, below.bias2) == (0, 0, -0.01)
+    assert (below.bias_se, below.variance_se) == (pytest.approx(0.2), pytest.approx(0.3))
+    assert math.isnan(below.bias_proportion)
+    assert CorrectedErrors.of_squares(2.0, 0.1, (0.01, 0.0), (-0.02, 0.0), 30).bias_proportion == 1
+
+
 def test_missing_rows_and_pairs_change_little():
     rng = np.random.default_rng(10)
     couplings = RING + 0.5 * RING_BIAS + noise(rng, 0.2)
@@ -188,6 +217,7 @@ def test_where_there_is_nothing_to_correct_all_is_nan(weights, couplings):
     ]
     for corrected in found:
         assert all(math.isnan(value) for name, value in vars(corrected).items() if name != "n_pairs")
+        assert corrected.n_pairs == 0
 
 
 @pytest.mark.filterwarnings("error")

@@ -172,8 +172,9 @@ def test_wrong_input_is_refused():
         fit_scale(RING3, np.ones((2, 2)))
     with pytest.raises(ValueError, match="square"):
         offset_profile(np.ones((2, 3)))
-    with pytest.raises(ValueError, match="S >= 2"):
-        seed_errors(RING3, RING3[None])
+    for wrong in (RING3[None], RING3, np.ones((2, 3, 4))):
+        with pytest.raises(ValueError, match=r"stack must have shape \(S >= 2, n, n\)"):
+            seed_errors(RING3, wrong)
 
 
 def test_seed_errors_by_hand():

@@ -139,6 +139,9 @@ def test_standard_errors_in_simple_limits():
     ("arguments", "message"),
     [
         ((0.5, 1.0, N, 1, 1), "below 1"),
+        ((1.0, 0.0, N, 1, 1), "total error of 1; it must be below 1"),
+        ((0.3, math.inf, N, 1, 1), "finite"),
+        ((0.3, -0.1, N, 1, 1), ">= 0"),
         ((0.0, 0.3, N, 1, 1), "at least the squared total error"),
         ((math.nan, 0.3, N, 1, 1), "finite"),
         ((-0.1, 0.3, N, 1, 1), ">= 0"),
@@ -150,3 +153,9 @@ def test_standard_errors_in_simple_limits():
 def test_wrong_input_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         predict_errors(*arguments)
+
+
+def test_errors_at_the_limits_of_what_can_be():
+    """The least bias that a scale can leave: 1/16 + 3/4 of 1/4 is 1/4, so k = 3/4 and all of it is noise."""
+    assert noise_and_bias_power(0.25, 0.5, 4) == (0, pytest.approx(1 / 3))
+    assert noise_and_bias_power(0.0, 0.0, 3) == (0, 0)
