@@ -12,7 +12,7 @@ BENCH  := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 export UV_FIND_LINKS ?= $(or $(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 # Jobs are many and short: compile the libraries once, also for those whose Python writes no bytecode.
 export UV_COMPILE_BYTECODE := 1
-# Rules call `python -m circuitbias`: let them find the environment's own python.
+# What a recipe calls by its bare name is the environment's own. (Snakemake's rules see to that themselves.)
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: run paper pinned reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu report clean

@@ -258,6 +258,32 @@ def test_networks_on_the_command_line(files, capsys, options, message):
     assert message in refused(capsys, "network", "--options", options, "--output", files / "no.npz")
 
 
+def test_whole_numbers_on_the_command_line(files, tmp_path, capsys):
+    words = ["simulate", "--network", files / "network.npz", "--parameters", '{"r": 0.01, "theta": 0.0013}']
+    for seed, n_spikes, name in (("1", "1000", "a.h5"), ("1e0", "1e3", "b.h5")):
+        made = [*words, "--seed", seed, "--n-spikes", n_spikes, "--output", tmp_path / name]
+        assert main([str(word) for word in made]) == 0
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+    for n_spikes in ("1.5", "nan", "inf", "many", "", "True"):
+        made = [*words, "--seed", "1", "--n-spikes", n_spikes, "--output", tmp_path / "c.h5"]
+        with pytest.raises(SystemExit):
+            main([str(word) for word in made])
+        assert f"--n-spikes: invalid whole_number value: '{n_spikes}'" in capsys.readouterr().err
+    made = [*words, "--seed", "-1", "--n-spikes", "10", "--output", tmp_path / "c.h5"]
+    assert "seed = -1: must be a whole number >= 0" in refused(capsys, *made)
+
+
+def test_a_network_that_was_changed_into_none_is_not_written(tmp_path):
+    network = ring_network(20, 1.4, 1.41)
+    network.weights[3, 5] = math.nan
+    with pytest.raises(ValueError, match="1 entries are not finite"):
+        network.save(tmp_path / "network.npz")
+    network.weights[3, 5] = 7  # circulant no longer
+    with pytest.raises(ValueError, match="circulant: True, but"):
+        network.save(tmp_path / "network.npz")
+    assert list(tmp_path.iterdir()) == []
+
+
 # --- networks, models, simulations --------------------------------------------------------------
 
 

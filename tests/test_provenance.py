@@ -1,11 +1,14 @@
 """The hash of a module's code changes with what the module uses, and with nothing else."""
 
 import json
+import shutil
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from circuitbias import provenance
 from circuitbias.provenance import code_files, code_hash, describe
 
 FILES = {
@@ -25,6 +28,7 @@ FILES = {
     "cellar/wine.py": "from .. import deep",
     "deep.py": "",
 }
+EDITS = {".py": "\nedited = 1", ".csv": "\n1,2", ".yaml": "23"}
 USED = set(FILES) - {"unused.yaml", "stranger.py", "room/window.py"}
 
 
@@ -46,8 +50,105 @@ def test_imports_are_followed_wherever_they_stand(root):
 def test_the_hash_changes_with_what_is_used_only(root, name):
     before = code_hash("pack.start", root=root)
     path = root / name
-    path.write_text(path.read_text() + "\n# edited")
+    path.write_text(path.read_text() + EDITS[path.suffix])
     assert (code_hash("pack.start", root=root) != before) == (name in USED)
+
+
+def hash_of(root, **files):
+    """Hash of a package with these files."""
+    folder = root / "small"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    for name, text in files.items():
+        (folder / name.replace("_", ".")).write_text(text)
+    return code_hash("small.a", root=folder)
+
+
+SOURCE = "import numpy\n\n\ndef f(x: int):\n    return numpy.sin(x) + 1\n"
+SAME = {
+    "a comment": "# why\n" + SOURCE,
+    "a comment in a line": SOURCE.replace("+ 1", "+ 1  # why"),
+    "a docstring": '"""What."""\n' + SOURCE.replace("int):", 'int):\n    """What."""'),
+    "a text behind an attribute": SOURCE.replace("\n\n\n", '\n"""What."""\n'),
+    "layout": SOURCE.replace("\n\n\n", "\n").replace("numpy.sin(x) + 1", "(\n        numpy.sin( x )+1 )"),
+}
+OTHER = {
+    "a number": SOURCE.replace("+ 1", "+ 2"),
+    "its kind": SOURCE.replace("+ 1", "+ 1.0"),
+    "a sign": SOURCE.replace("+ 1", "- 1"),
+    "a name": SOURCE.replace("sin", "cos"),
+    "an order": SOURCE.replace("numpy.sin(x) + 1", "1 + numpy.sin(x)"),
+    "a text that is returned": SOURCE + "\n\ndef g():\n    return 'text'\n",
+    "a statement": SOURCE + "f(1)\n",
+    "a default": SOURCE.replace("x: int", "x: int = 0"),
+    "the import": SOURCE.replace("import numpy", "import scipy as numpy"),
+}
+
+
+@pytest.mark.parametrize("change", SAME)
+def test_code_that_does_the_same_has_the_same_hash(tmp_path, change):
+    assert SAME[change] != SOURCE
+    assert hash_of(tmp_path, a_py=SAME[change]) == hash_of(tmp_path, a_py=SOURCE)
+
+
+@pytest.mark.parametrize("change", OTHER)
+def test_code_that_does_something_else_has_another_hash(tmp_path, change):
+    assert hash_of(tmp_path, a_py=OTHER[change]) != hash_of(tmp_path, a_py=SOURCE)
+
+
+def test_names_and_lengths_are_part_of_the_hash(tmp_path):
+    code = "import small.b\nx = 'a.csv b.csv'"
+    variants = [
+        {"a_py": code, "b_py": "y = 1", "a_csv": "1\n2"},
+        {"a_py": code, "b_py": "y = 1", "b_csv": "1\n2"},  # another name
+        {"a_py": code, "b_py": "y = 1", "a_csv": "1\n", "b_csv": "2"},  # cut elsewhere
+        {"a_py": code, "b_py": "y = 1", "a_csv": "1", "b_csv": "\n2"},
+        {"a_py": code + "\ny = 1", "b_py": "", "a_csv": "1\n2"},  # moved from one file to the other
+    ]
+    assert len({hash_of(tmp_path, **files) for files in variants}) == len(variants)
+
+
+def test_comments_of_data_are_not_part_of_the_hash(tmp_path):
+    def of(csv, yaml):
+        return hash_of(tmp_path, a_py="x = 'b.csv c.yaml'", b_csv=csv, c_yaml=yaml)
+
+    first = of("# source\nr,x\n1,2\n", "a: 1\nb: [1, 2]\n")
+    assert of("# another\nr,x\n1,2\n", "# why\na: 1\nb:\n- 1\n- 2\n") == first
+    assert of("# source\nr,x\n1,3\n", "a: 1\nb: [1, 2]\n") != first
+    assert of("# source\nr,x\n1,2\n", "a: 1\nb: [2, 1]\n") != first
+
+
+def test_every_kind_of_data_that_comes_with_the_package_counts():
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    kinds = project["tool"]["setuptools"]["package-data"]["*"]
+    assert sorted(kinds) == sorted(f"*{suffix}" for suffix in provenance._DATA)
+
+
+def test_the_version_of_a_library_counts_where_it_is_used(tmp_path, monkeypatch):
+    sources = {name: f"import {name}.part" for name in ("numpy", "sklearn", "json", "jsonschema")}
+    sources["none"] = "x = 1"
+    before = {name: hash_of(tmp_path, a_py=text) for name, text in sources.items()}
+    monkeypatch.setattr(provenance, "version", lambda name: f"1 of {name}")
+    after = {name: hash_of(tmp_path, a_py=text) for name, text in sources.items()}
+    assert [name for name in sources if after[name] != before[name]] == ["numpy", "sklearn"]
+    monkeypatch.setattr(provenance, "version", lambda name: f"2 of {name}")
+    assert hash_of(tmp_path, a_py=sources["sklearn"]) != after["sklearn"]
+
+
+@pytest.mark.parametrize(
+    ("module", "libraries"),
+    [
+        ("circuitbias.steps.simulate", {"numpy", "numba", "h5py", "scipy"}),
+        ("circuitbias.estimators.glm", {"numpy", "torch", "numba"}),
+        ("circuitbias.steps.errors", {"pandas", "scikit-learn"}),
+        ("circuitbias.figures.figure1", {"matplotlib"}),
+    ],
+)
+def test_the_libraries_of_the_steps(monkeypatch, module, libraries):
+    asked = set()
+    monkeypatch.setattr(provenance, "version", lambda name: asked.add(name) or "1")
+    code_hash(module)
+    assert libraries <= asked
 
 
 def test_a_new_import_counts(root):

@@ -92,8 +92,58 @@ def test_a_changed_key_reruns_what_depends_on_it(checkout, change, again):
 )
 def test_an_edited_module_reruns_what_depends_on_it(checkout, module, again):
     path = checkout.package / module
-    path.write_text(path.read_text() + "# edited\n")
+    path.write_text("# edited\n" + path.read_text())
+    assert checkout.planned() == {}
+    path.write_text(path.read_text() + "EDITED = 1\n")
     assert checkout.planned() == again
+
+
+OF_SPIKES = {"activity": 1, "estimate": 2, "experiment": 2, "gather": 2, "summarise": 1, "figure1": 1}
+OF_SPIKES |= {"data_volume": 1, "patterns": 1} | ERRORS
+REPLACED = {
+    "spikes/r0.01_seed1.h5": OF_SPIKES,
+    "couplings/glm/r0.01_seed1.npz": ERRORS,
+    "errors.csv": {"figure2": 1, "methods": 1},
+    "experiments/data_volume/r0.01_seed1.csv": {"gather": 1, "summarise": 1, "data_volume": 1},
+}
+
+
+@pytest.mark.parametrize("name", REPLACED)
+def test_a_result_replaced_by_an_older_file_reruns_what_was_made_from_it(checkout, name):
+    """Restored from a backup, copied with its time, or written while the clock was behind."""
+    path = checkout.results / name
+    content, times = path.read_bytes(), path.stat()
+    dependents = {other: other.stat() for other in checkout.results.rglob("*.*") if other.is_file()}
+    try:
+        path.write_bytes(content + b"\n")
+        os.utime(path, (times.st_atime - 3e8, times.st_mtime - 3e8))
+        assert checkout.planned() == REPLACED[name]
+    finally:
+        path.write_bytes(content)
+        for other, was in dependents.items():
+            os.utime(other, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
+def test_a_file_of_weights_is_known_by_content_whatever_its_time(tmp_path):
+    checkout = Checkout(tmp_path)
+    path = tmp_path / "mine.csv"
+    checkout.configure(network={"family": "file", "path": "mine.csv"})
+    network = f"results/{CONFIG['name']}/network.npz"
+
+    def write(seed, times=None):
+        np.savetxt(path, -0.002 * np.random.default_rng(seed).random((20, 20)), delimiter=",")
+        os.utime(path, times)
+
+    times = (time.time() + 1e9,) * 2  # thirty years ahead: of a clock that was wrong
+    write(1, times)
+    checkout.snakemake(network)
+    assert "Nothing to be done" in checkout.snakemake(network)
+    write(1)  # the same, and newer
+    assert "Nothing to be done" in checkout.snakemake(network)
+    write(2, times)  # another one, of the same time
+    checkout.snakemake(network)
+    with np.load(tmp_path / network) as made:
+        assert made["weights"][0, 0] == np.loadtxt(path, delimiter=",")[0, 0]
 
 
 def test_a_bad_config_stops_before_the_first_job(checkout):
@@ -179,7 +229,7 @@ def test_a_killed_run_is_resumed_with_the_same_results(checkout):
     log = checkout.results / "logs" / "estimate" / "glm" / "r0.01_seed1.log"
     log.unlink()
     running = subprocess.Popen(start_new_session=True, stderr=subprocess.DEVNULL, **checkout.command())
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not log.exists():
         assert running.poll() is None and time.monotonic() < deadline, "the job has not begun"
         time.sleep(0.1)

@@ -10,7 +10,8 @@ from numbers import Real
 
 import numpy as np
 
-_MOST = 2**62
+MOST_WHOLE = 2**62
+"""Largest whole number where nothing else bounds it."""
 
 
 def require(condition, name, value, allowed):
@@ -37,7 +38,7 @@ def number(name: str, value, *, least: float = -math.inf, above: float = -math.i
     return converted
 
 
-def whole(name: str, value, *, least: int = 0, most: int = _MOST) -> int:
+def whole(name: str, value, *, least: int = 0, most: int = MOST_WHOLE) -> int:
     """Check a whole number within limits, and return it as an int.
 
     Raises
@@ -46,7 +47,7 @@ def whole(name: str, value, *, least: int = 0, most: int = _MOST) -> int:
         Naming the argument, its value and what is allowed.
     """
     exact = _as_float(value).is_integer()  # of an int always
-    limit = f">= {least}" if most == _MOST else f">= {least} and <= {most}"
+    limit = f">= {least}" if most == MOST_WHOLE else f">= {least} and <= {most}"
     require(exact and least <= int(value) <= most, name, value, f"a whole number {limit}")
     return int(value)
 
@@ -89,8 +90,8 @@ def whole_numbers(name: str, values, remedy: str = "") -> np.ndarray:
             f"{name} = [{shown}{', ...' * (array.size > 3)}] of dtype {array.dtype}: must be whole "
             f"numbers, of an integer dtype{remedy}"
         )
-    if array.dtype.kind == "u" and array.max() > _MOST:
-        raise ValueError(f"{name}: {array.max()} is too large; must be <= {_MOST}")
+    if array.dtype.kind == "u" and array.max() > MOST_WHOLE:
+        raise ValueError(f"{name}: {array.max()} is too large; must be <= {MOST_WHOLE}")
     return array.astype(np.int64, copy=False)
 
 

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 from circuitbias import __version__
+from circuitbias.made_from import recorded
 from circuitbias.places import NO_PLACE_FOR_KERNELS
 from circuitbias.progress import set_label
 from circuitbias.reading import expanded
@@ -36,7 +37,8 @@ def main(argv: list[str] | None = None) -> int:
         set_label(f"{arguments.step} {Path(work).stem}")
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            arguments.run(arguments)
+            with recorded(vars(arguments)):
+                arguments.run(arguments)
     except (ValueError, OSError, RuntimeError, MemoryError) as error:
         print(f"circuitbias {chosen}: error: {_words(error)}", file=sys.stderr)
         return 1

@@ -13,6 +13,9 @@ import numpy as np
 
 from circuitbias.reading import HDF5_SIGNATURE, expanded, opened, read_npz
 
+WRITTEN: list[str] = []
+"""Paths that this process has written, in order."""
+
 _LONG_SILENT_S = 24 * 3600
 _HEAD_BYTES = 2**16  # of a file, in which it says what it is
 
@@ -69,6 +72,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())  # the contents reach the disk before the name does
         os.replace(temporary, path)
+        WRITTEN.append(os.fspath(path))
     except BaseException as error:  # an interrupt must not leave litter either
         _remove(temporary)
         system = isinstance(error, OSError) and error.errno

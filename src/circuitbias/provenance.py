@@ -10,12 +10,18 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+import yaml
+
 from circuitbias import __version__
 
 NUMERICAL = ("numba", "numpy", "scipy", "torch")
 """The libraries whose version decides over numbers."""
 
-_DATA = (".csv", ".yaml")
+_LIBRARIES = {name: name for name in ("h5py", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch")}
+_LIBRARIES |= {"sklearn": "scikit-learn"}
+"""By the name of the import, the libraries whose version may decide over a result's bytes."""
+
+_DATA = (".csv", ".json", ".mplstyle", ".yaml")
 
 _REFUSE_ONLY = ("checks", "config_schema")
 """Modules that decide which options are allowed, and over no number: their edits make no result stale."""
@@ -24,8 +30,8 @@ _REFUSE_ONLY = ("checks", "config_schema")
 def code_hash(*modules: str, root: Path | None = None) -> str:
     """Hash the code of some modules and of everything in the package that they import.
 
-    A workflow rule that takes this hash as a parameter is run again when, and only when, code that
-    it uses was edited.
+    A workflow rule that takes this hash as a parameter is run again when, and only when, code that it uses
+    has changed in what it does: not by comments, docstrings or layout.
 
     Parameters
     ----------
@@ -37,7 +43,8 @@ def code_hash(*modules: str, root: Path | None = None) -> str:
     Returns
     -------
     str
-        First 12 hexadecimal digits of a SHA-256 over `code_files`, names and contents.
+        First 12 hexadecimal digits of a SHA-256 over `code_files`, names and contents, and the versions of
+        the libraries that these import and that may decide over a result.
 
     Raises
     ------
@@ -46,19 +53,46 @@ def code_hash(*modules: str, root: Path | None = None) -> str:
     """
     root = Path(root or Path(__file__).parent)
     digest = hashlib.sha256()
+    libraries = set()
     for path in code_files(*modules, root=root):
-        content = path.read_bytes()
+        content = _meaning(path)
         digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode() + content)
+        if path.suffix == ".py":
+            found = _imports(path.read_text(encoding="utf-8"), root.name, True)
+            libraries |= {name.partition(".")[0] for name in found} & _LIBRARIES.keys()
+    for name in sorted(libraries):
+        digest.update(f"{name}\0{version(_LIBRARIES[name])}\0".encode())
     return digest.hexdigest()[:12]
+
+
+def _meaning(path: Path) -> bytes:
+    """What a file says: code without comments, docstrings and layout, data without comments."""
+    if path.suffix == ".py":
+        tree = ast.parse(path.read_bytes())
+        for node in ast.walk(tree):
+            for name in ("body", "orelse", "finalbody"):
+                statements = getattr(node, name, None)
+                if isinstance(statements, list):
+                    setattr(node, name, [part for part in statements if not _is_text(part)])
+        return ast.dump(tree).encode()
+    if path.suffix == ".yaml":
+        return json.dumps(yaml.safe_load(path.read_bytes()), default=str).encode()
+    lines = path.read_bytes().splitlines()
+    return b"\n".join(line for line in lines if not line.startswith(b"#"))
+
+
+def _is_text(statement) -> bool:
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def code_files(*modules: str, root: Path) -> list[Path]:
     """Sorted source and data files which some modules depend on, found without importing them.
 
     Import statements are followed wherever they stand, also inside functions; modules imported by a
-    computed name stay unseen, and so do those that only refuse options (`_REFUSE_ONLY`). A data file (.csv,
-    .yaml) counts if it lies in a package that is reached; in the topmost package, which everything reaches,
-    only if a reached source names it.
+    computed name stay unseen, and so do those that only refuse options (`_REFUSE_ONLY`). A data file
+    (`_DATA`) counts if it lies in a package that is reached; in the topmost package, which everything
+    reaches, only if a reached source names it.
     """
     sources, waiting = {}, []
     for name in modules:

@@ -13,6 +13,7 @@ from circuitbias.config import (
 from circuitbias.estimators.registry import module_of
 from circuitbias.experiments import SUMMARISED
 from circuitbias.job_sizes import job_memory_mb, job_minutes
+from circuitbias.made_from import FOLDER_VARIABLE, age, hashes, stale_results
 from circuitbias.provenance import code_hash
 
 RESULTS = f"results/{config['name']}"
@@ -22,10 +23,13 @@ NETWORK = f"{RESULTS}/network.npz"
 THRESHOLD = f"{RESULTS}/thresholds/r{{r}}.json"
 EXPERIMENTS = f"{RESULTS}/experiments"
 
+RECORDS = f"{RESULTS}/.made_from"
+
 # The rules call `circuitbias`: it lies beside the interpreter that runs Snakemake, on the PATH or not. A prefix
 # takes the place of Snakemake's own, so it must ask for what that does: a step that fails in a pipe has failed.
 shell.prefix(
-    f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH; "
+    f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH"
+    f" {FOLDER_VARIABLE}={shlex.quote(RECORDS)}; "
 )
 
 THETA = {strength_label(r): theta for r, theta in resolve_thresholds(config).items()}
@@ -182,4 +186,15 @@ def print_outcome():
     print(f"Figures: {RESULTS}/figures/   errors: {RESULTS}/errors.csv   logs: {LOGS}/")
 
 
+def make_stale_results_older():
+    """Let Snakemake see by time what has changed by content: see `circuitbias.made_from`."""
+    if stale := stale_results(RECORDS):
+        age(stale)
+        names = ", ".join(stale[:5]) + ", ..." * (len(stale) > 5)
+        print(f"Made from files that have changed since: {names}", file=sys.stderr)
+
+
 FIGURE_TABLES = figure_tables()
+
+if workflow.is_main_process:
+    make_stale_results_older()

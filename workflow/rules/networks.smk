@@ -1,6 +1,4 @@
 rule network:
-    input:
-        network_files(config),
     output:
         NETWORK,
     log:
@@ -11,6 +9,8 @@ rule network:
     params:
         # A function: what looks like a wildcard in a name of the user's is none.
         options=lambda wildcards: json.dumps(config["network"]),
+        # What is in a file of the user's, whatever its time says.
+        content=" ".join(hashes(network_files(config)).values()),
         code=step_code("network"),
     shell:
         "circuitbias network --options {params.options:q} --output {output:q} 2>&1 | tee {log:q}"

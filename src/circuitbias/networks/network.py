@@ -2,7 +2,7 @@
 
 import json
 import os
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import scipy.sparse
@@ -133,7 +133,14 @@ class Network:
         return {f"weights_{name}": getattr(self.weights, name) for name in _COMPRESSED}
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the network to `path` in .npz format, aside and then renamed."""
+        """Write the network to `path` in .npz format, aside and then renamed.
+
+        Raises
+        ------
+        ValueError
+            If its arrays have been changed into what makes no network, and could not be read again.
+        """
+        replace(self)  # looks at all parts again
         parts = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "weights"}
         parts |= self.weight_arrays() | {"provenance": json.dumps(self.provenance)}
         with atomic_path(path) as temporary, open(temporary, "wb") as file:

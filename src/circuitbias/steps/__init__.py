@@ -5,6 +5,8 @@ A module here has a docstring that says what it does, ``add_arguments(parser)`` 
 
 import json
 
+from circuitbias.checks import MOST_WHOLE, whole
+
 STEPS = (
     "network",
     "threshold",
@@ -20,6 +22,20 @@ STEPS = (
     "reproduction",
     "check",
 )
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number from the command line: ``1e7`` is one, as in a config.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    try:
+        return int(text)
+    except ValueError:
+        return whole("a number", float(text), least=-MOST_WHOLE)
 
 
 def json_object(argument: str, text: str) -> dict:

@@ -8,7 +8,7 @@ from circuitbias.networks.network import Network
 from circuitbias.progress import Countdown
 from circuitbias.provenance import describe
 from circuitbias.spikes.storage import write_spikes
-from circuitbias.steps import json_object
+from circuitbias.steps import json_object, whole_number
 from circuitbias.steps.threshold import read_threshold
 
 
@@ -19,17 +19,21 @@ def add_arguments(parser):
     parser.add_argument(
         "--threshold", help="threshold file that theta is read from (see circuitbias threshold)"
     )
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--n-spikes", type=int, required=True, help="spikes to record, of all neurons")
-    parser.add_argument("--trials", type=int, default=1, help="independent runs the spikes are divided over")
+    parser.add_argument("--seed", type=whole_number, required=True)
+    parser.add_argument(
+        "--n-spikes", type=whole_number, required=True, help="spikes to record, of all neurons"
+    )
+    parser.add_argument(
+        "--trials", type=whole_number, default=1, help="independent runs the spikes are divided over"
+    )
     parser.add_argument(
         "--burn-in",
         default=FIRST_SPIKE,
-        type=lambda text: text if text == FIRST_SPIKE else int(text),
+        type=lambda text: text if text == FIRST_SPIKE else whole_number(text),
         help="first_spike, or a number of steps",
     )
-    parser.add_argument("--max-silent-steps", type=int, default=1_000_000)
-    parser.add_argument("--threads", type=int, default=1, help="trials that run side by side")
+    parser.add_argument("--max-silent-steps", type=whole_number, default=1_000_000)
+    parser.add_argument("--threads", type=whole_number, default=1, help="trials that run side by side")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda; auto: cuda for many trials")
     parser.add_argument("--output", required=True, help="spike file (.h5)")
 

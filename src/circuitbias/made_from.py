@@ -1,0 +1,120 @@
+"""Records of what results were made from, by content: times of files can be kept, set back or wrong.
+
+Snakemake makes a result anew if an input is newer, or a parameter is another one. That leaves unseen an input
+which was replaced by a file that is no newer: copied with its time, moved, restored from a backup, written
+while the clock was behind. So each step, where it is asked to, records the SHA-256 of the files it was given
+and of those it wrote, and the workflow compares these with the files before it plans.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+from circuitbias.files import WRITTEN, atomic_path
+
+FOLDER_VARIABLE = "CIRCUITBIAS_RECORDS"
+"""Environment variable: the folder that steps leave their records in; without it they leave none."""
+
+_NO_FILES = (
+    "step",
+    "method",
+    "name",
+    "device",
+    "options",
+    "parameters",
+    "estimators",
+    "experiment",
+    "figure",
+)
+"""Arguments of steps that hold other words; a file might bear such a name by chance."""
+
+_LONG_AGO_S = 1.0  # since 1970; 0 means "unknown" to Snakemake
+
+
+def content_hash(path: str | os.PathLike) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hashes(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
+    """Content hashes of those paths that are regular files, by their paths."""
+    return {os.fspath(path): content_hash(path) for path in paths if os.path.isfile(path)}
+
+
+@contextmanager
+def recorded(arguments: dict) -> Iterator[None]:
+    """Record what is written inside, and the files that a step was given; nothing if it fails.
+
+    Parameters
+    ----------
+    arguments : dict
+        Of the step. Those that name files that are there are its inputs, unless it writes them itself.
+    """
+    if not (folder := os.environ.get(FOLDER_VARIABLE)):
+        yield
+        return
+    given = [value for name, value in arguments.items() if name not in _NO_FILES]
+    words = [word for value in given for word in (value if isinstance(value, list) else [value])]
+    before, n_before = hashes(word for word in words if isinstance(word, str)), len(WRITTEN)
+    yield
+    if outputs := hashes(WRITTEN[n_before:]):
+        write_record(folder, {path: was for path, was in before.items() if path not in outputs}, outputs)
+
+
+def write_record(folder: str | os.PathLike, inputs: dict[str, str], outputs: dict[str, str]) -> None:
+    """Record that some files were made from others; replaces what was recorded of the same files.
+
+    Parameters
+    ----------
+    folder : path-like
+    inputs, outputs : dict of str to str
+        Content hashes by path, as `hashes` returns them; paths as the step was given them.
+    """
+    name = hashlib.sha256(quote(min(outputs)).encode()).hexdigest()[:32]
+    with atomic_path(Path(folder) / f"{name}.json") as aside:
+        record = {"inputs": inputs, "outputs": outputs}
+        aside.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def stale_results(folder: str | os.PathLike) -> list[str]:
+    """Results that were made from files whose content has changed since.
+
+    A result that is missing, or is no longer what was recorded, is none of them: who replaced it meant to.
+    Nor is one of a missing input: it may have been removed to save space.
+
+    Parameters
+    ----------
+    folder : path-like
+        Where the records are.
+
+    Returns
+    -------
+    list of str
+        Sorted paths.
+    """
+    found = set()
+    now = cache(content_hash)
+    for path in Path(folder).glob("[!.]*.json"):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            changed = [
+                name for name, was in record["inputs"].items() if os.path.isfile(name) and now(name) != was
+            ]
+            if changed:
+                outputs = record["outputs"].items()
+                found |= {name for name, was in outputs if os.path.isfile(name) and now(name) == was}
+        except (ValueError, KeyError, AttributeError, TypeError):
+            continue  # no record of ours
+    return sorted(found)
+
+
+def age(paths: Iterable[str | os.PathLike]) -> None:
+    """Set the times of files so far back that every input is newer; their contents stay."""
+    for path in paths:
+        os.utime(path, (_LONG_AGO_S, _LONG_AGO_S))
