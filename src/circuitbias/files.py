@@ -65,8 +65,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     for left_over in left_overs(path.parent, path.name):
         _remove(left_over)
     # A plain unused name: tempfile.mkstemp would leave the result readable by its owner only.
-    mark = f"{_machine()}-{os.getpid()}-{uuid4().hex[:8]}"
-    temporary = path.with_name(f".{path.stem}.{mark}.tmp{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{writers_mark()}.tmp{path.suffix}")
     try:
         yield temporary
         with open(temporary, "rb+") as file:
@@ -102,25 +101,54 @@ def left_overs(folder: str | os.PathLike, name: str | None = None) -> list[Path]
         in which it has written nothing.
     """
     stem, suffix = (".*", ".*") if name is None else map(re.escape, (Path(name).stem, Path(name).suffix))
-    ours = re.compile(rf"\.{stem}\.(?P<machine>\w*)-(?P<process>\d+)-[0-9a-f]{{8}}\.tmp{suffix}")
+    ours = re.compile(rf"\.{stem}\.({_MARK})\.tmp{suffix}")
     found = ((path, ours.fullmatch(path.name)) for path in Path(folder).glob(".*.tmp*"))
-    return sorted(path for path, mark in found if mark and _writer_is_dead(path, **mark.groupdict()))
+    return sorted(path for path, name in found if name and _has_no_writer(path, name[1]))
+
+
+_MARK = r"\w*-\d+(?:s\d+)?-[0-9a-f]{8}"
+
+
+def writers_mark() -> str:
+    """Return a name that nothing else has, by which `writer_lives` knows this process again."""
+    started = _started(os.getpid())
+    return f"{_machine()}-{os.getpid()}{started and f's{started}'}-{uuid4().hex[:8]}"
+
+
+def writer_lives(mark: str) -> bool | None:
+    """Whether the process of a mark is alive; None if it ran on another machine, where nobody can ask it."""
+    machine, process, _ = mark.rsplit("-", 2)
+    if machine != _machine():
+        return None
+    process, _, started = process.partition("s")
+    if started and started != _started(int(process)):  # another process has its number now
+        return False
+    try:
+        os.kill(int(process), 0)  # asks, and sends nothing
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
 
 
 def _machine() -> str:
     return re.sub(r"[^A-Za-z0-9]", "_", platform.node())
 
 
-def _writer_is_dead(temporary: Path, machine: str, process: str) -> bool:
-    try:
-        if machine != _machine():
+def _started(process: int) -> str:
+    """When a process started, in the system's own count; empty if nobody says (only Linux does)."""
+    with suppress(OSError):
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    return ""
+
+
+def _has_no_writer(temporary: Path, mark: str) -> bool:
+    lives = writer_lives(mark)
+    if lives is None:
+        with suppress(FileNotFoundError):
             return time.time() - temporary.stat().st_mtime > _LONG_SILENT_S
-        os.kill(int(process), 0)  # asks, and sends nothing
-    except (ProcessLookupError, FileNotFoundError):
-        return True
-    except PermissionError:  # somebody else's
-        pass
-    return False
+    return not lives
 
 
 def read_arrays(

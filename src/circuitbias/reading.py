@@ -13,6 +13,7 @@ import math
 import os
 import re
 import stat
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader, FileIO
@@ -28,6 +29,7 @@ LARGEST_BYTES = 2**31
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_END_OF_ZIP = struct.Struct("<4s6xH10x")
 _DEFLATE_RATIO = 1032  # more than this no deflated block can be unpacked to
 
 
@@ -168,7 +170,7 @@ def read_npy(file, n_bytes: int, name: str = "the array") -> np.ndarray:
     Raises
     ------
     ValueError
-        If it is no such array, holds Python objects, or claims more than the file holds.
+        If it is no such array, holds Python objects, or claims more or less than the file holds.
     """
     version = np.lib.format.read_magic(file)
     if version not in _NPY_HEADERS:
@@ -183,7 +185,7 @@ def read_npy(file, n_bytes: int, name: str = "the array") -> np.ndarray:
             f"{name} holds Python objects, which are never unpickled (allow_pickle=False). Save numbers: "
             "numpy.asarray(values, dtype=float)"
         )
-    if claimed > held or min(shape, default=0) < 0:
+    if claimed != held or min(shape, default=0) < 0:
         raise ValueError(f"{name} claims shape {shape} of {dtype}, {claimed} bytes; there are {held}")
     check_size(f"an array of shape {shape}", claimed)
     file.seek(0)
@@ -220,6 +222,8 @@ def unzipped(file: BufferedReader, choose: Callable[[list], Iterable] = iter) ->
     """
     try:
         with ZipFile(file) as archive:
+            if (n_members := _count_of_members(file)) not in (None, len(archive.infolist())):
+                raise ValueError(f"it lists {len(archive.infolist())} of its {n_members} arrays")
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
             names = list(choose(list(members)))
             if missing := [name for name in names if name not in members]:
@@ -233,11 +237,20 @@ def unzipped(file: BufferedReader, choose: Callable[[list], Iterable] = iter) ->
         raise ValueError(f"no whole .npz file: {str(error) or repr(error)}") from error
 
 
+def _count_of_members(file: BufferedReader) -> int | None:
+    """How many members an archive says it has at its very end; None if a comment stands there."""
+    file.seek(-_END_OF_ZIP.size, os.SEEK_END)
+    mark, count = _END_OF_ZIP.unpack(file.read(_END_OF_ZIP.size))
+    return count if mark == b"PK\5\6" else None
+
+
 def _member(archive: ZipFile, name: str, info) -> np.ndarray:
     if info.compress_type not in (ZIP_STORED, ZIP_DEFLATED):  # some take memory at will
         raise ValueError(f"{name}: is compressed in a way that numpy does not use")
     with archive.open(info) as member:
-        return read_npy(member, info.file_size, name)
+        array = read_npy(member, info.file_size, name)
+        member.read()  # past its end: only there the checksum is looked at
+        return array
 
 
 def is_hdf5(file: BufferedReader) -> bool:

@@ -1,5 +1,10 @@
 """A simulation that is cut short goes on as if nobody had disturbed it."""
 
+import itertools
+import os
+import shutil
+import signal
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -35,6 +40,10 @@ def run(folder, stop_after=None, spikes_a_part=700, made_from=MADE_FROM, **optio
     return segments
 
 
+def parts_in(folder):
+    return sorted(path.name for path in folder.glob("part_*.npz"))
+
+
 def same(first, second):
     """Whether two lists of segments are the same, to the bit and in types."""
     return len(first) == len(second) and all(
@@ -64,8 +73,8 @@ def test_it_may_be_cut_again_and_again(folder):
     parts = 0
     for stop_after in (900, 1000, 1700, 2500, 2500, 3500):
         run(folder, stop_after)
-        assert len(list(folder.iterdir())) >= parts
-        parts = len(list(folder.iterdir()))
+        assert len(parts_in(folder)) >= parts
+        parts = len(parts_in(folder))
     assert parts >= 4
     assert same(run(folder), list(simulate(NETWORK, PARAMETERS, **RUN)))
 
@@ -90,7 +99,7 @@ def test_what_was_recorded_is_not_simulated_again(folder, monkeypatch):
 @pytest.mark.parametrize("damage", ["flipped", "truncated", "foreign"])
 def test_a_damaged_part_is_dropped_with_all_after_it(folder, capsys, first_damaged, damage):
     run(folder, 3500)
-    before = sorted(path.name for path in folder.iterdir())
+    before = parts_in(folder)
     part = folder / f"part_{first_damaged:04d}.npz"
     content = bytearray(part.read_bytes())
     if damage == "flipped":
@@ -98,7 +107,7 @@ def test_a_damaged_part_is_dropped_with_all_after_it(folder, capsys, first_damag
     part.write_bytes({"truncated": content[:-100], "foreign": b"something else"}.get(damage, content))
     checkpoint = Checkpoint(folder, MADE_FROM)
     assert f"part_{first_damaged:04d}.npz: damaged (" in capsys.readouterr().err
-    assert sorted(path.name for path in folder.iterdir()) == before[:first_damaged]
+    assert parts_in(folder) == before[:first_damaged]
     assert (checkpoint.n_spikes > 0) == (first_damaged > 0)
     assert same(run(folder), list(simulate(NETWORK, PARAMETERS, **RUN)))
 
@@ -107,7 +116,7 @@ def test_every_bit_of_a_part_is_guarded(folder):
     """Flip bits one at a time: the part is refused, or what is read is what was written."""
     run(folder, 1000)
     path = folder / "part_0000.npz"
-    whole, good = path.read_bytes(), Checkpoint(folder, MADE_FROM)._load(0)
+    whole, good = path.read_bytes(), Checkpoint(folder, MADE_FROM)._load(0, "")
     refused = 0
     for position in range(0, len(whole), 7):
         damaged = bytearray(whole)
@@ -117,7 +126,7 @@ def test_every_bit_of_a_part_is_guarded(folder):
         if checkpoint._n_parts == 0:
             refused += 1
             continue
-        read = checkpoint._load(0)
+        read = checkpoint._load(0, "")
         for name in good:
             assert np.array_equal(read[name], good[name]), f"byte {position} changed {name}"
     assert refused > 100
@@ -127,7 +136,7 @@ def test_parts_of_other_settings_are_not_used(folder, capsys):
     run(folder, 3000)
     assert Checkpoint(folder, "1" * 64).n_spikes == 0
     assert "part_0000.npz: made from other settings" in capsys.readouterr().err
-    assert not list(folder.iterdir())
+    assert not parts_in(folder)
 
 
 def test_the_fingerprint_sees_everything_that_the_spikes_depend_on(monkeypatch):
@@ -207,3 +216,146 @@ def test_time_left_goes_by_what_is_new(monkeypatch, capsys):
     now += 10
     countdown.add(20)
     assert "80 of 100 spikes (80%), 10 s gone, about 10 s left" in capsys.readouterr().err
+
+
+# --- writers that meet ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def whole():
+    return list(simulate(NETWORK, PARAMETERS, **RUN))
+
+
+class Writer:
+    """A process that simulates until it has written some parts, or has ended, and then waits to be killed."""
+
+    def __init__(self, folder, spikes_a_part, most_parts=99):
+        reading, writing = os.pipe()
+        self.process = os.fork()
+        if self.process == 0:
+            checkpoint = Checkpoint(folder, MADE_FROM, spikes_a_part)
+            for _ in checkpoint.run(Simulation(NETWORK, PARAMETERS, **RUN)):
+                if checkpoint._n_parts >= most_parts:
+                    break
+            os.write(writing, b"x")
+            signal.pause()
+        os.close(writing)
+        assert os.read(reading, 1) == b"x"
+        os.close(reading)
+
+    def kill(self):
+        os.kill(self.process, signal.SIGKILL)
+        os.waitpid(self.process, 0)
+
+
+@pytest.fixture
+def writer(folder):
+    """Start a writer; all are killed in the end."""
+    started = []
+
+    def start(*arguments, where=folder):
+        started.append(Writer(where, *arguments))
+        return started[-1]
+
+    yield start
+    for one in started:
+        with suppress(ProcessLookupError, ChildProcessError):
+            one.kill()
+
+
+def test_two_runs_of_one_output_killed_and_resumed(folder, whole, writer, capfd):
+    """Parts are cut by time: those of two runs do not continue each other."""
+    first = writer(700, 2)
+    names = parts_in(folder)
+    second = writer(450)
+    assert "another process is at work on the same file" in capfd.readouterr().err
+    assert parts_in(folder) == names  # the second left no part, and took none
+    first.kill()
+    second.kill()
+    resumed = writer(450, 5)  # by the parts of the first, and with its own after them
+    assert len(parts_in(folder)) == 5
+    resumed.kill()
+    assert same(run(folder), whole)
+    assert not folder.exists() and list(folder.parent.iterdir()) == []
+
+
+def test_a_part_that_continues_another_one_is_not_used(folder, tmp_path, whole, writer, capfd):
+    other = tmp_path / "other"
+    writer(700).kill()
+    writer(450, where=other).kill()
+    for name in parts_in(folder)[1::2]:  # as two writers of one folder would have left them
+        shutil.copy(other / name, folder / name)
+    capfd.readouterr()
+    checkpoint = Checkpoint(folder, MADE_FROM)
+    assert "part_0001.npz: continues another part than the one before it" in capfd.readouterr().err
+    assert parts_in(folder) == ["part_0000.npz"] and checkpoint.n_spikes < 1000
+    assert same(run(folder), whole)
+    shutil.rmtree(other)
+
+
+def test_two_runs_that_begin_at_the_same_time(folder, whole, capsys):
+    """Neither finds parts; the first to write one owns the folder, whoever ends first."""
+    runs = [Checkpoint(folder, MADE_FROM, 700) for _ in range(2)]
+    going = [checkpoint.run(Simulation(NETWORK, PARAMETERS, **RUN)) for checkpoint in runs]
+    seen = [[], []]
+    for segments in itertools.zip_longest(*going):
+        for which in range(2):
+            seen[which] += [segments[which]] if segments[which] else []
+    assert same(seen[0], whole) and same(seen[1], whole)
+    assert capsys.readouterr().err.count("no checkpoint from here on") == 1
+    runs[1].remove()
+    assert parts_in(folder)  # not its own
+    runs[0].remove()
+    assert list(folder.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("owner", ["elsewhere-17s1-0123abcd", "elsewhere-17-0123abcd"])
+def test_a_job_that_comes_again_on_another_machine_has_its_parts(folder, whole, owner):
+    run(folder, 3000)
+    (mark,) = folder.glob("*.owner")
+    mark.rename(folder / f"{owner}.owner")
+    assert Checkpoint(folder, MADE_FROM).n_spikes > 2000
+    assert same(run(folder), whole)
+
+
+def test_another_process_with_the_number_of_a_dead_one(folder):
+    """Containers count from one: the number of a killed job may be that of anybody after a restart."""
+    run(folder, 3000)
+    (mark,) = folder.glob("*.owner")
+    machine = mark.name.split("-")[0]
+    mark.rename(folder / f"{machine}-{os.getppid()}s1-0123abcd.owner")  # it lives, but began at another time
+    assert Checkpoint(folder, MADE_FROM).n_spikes > 2000
+
+
+def test_a_run_that_loses_its_parts_goes_on_without(folder, whole, capsys):
+    """Taken for dead on another machine, it lives after all."""
+    checkpoint = Checkpoint(folder, MADE_FROM, 700)
+    segments = []
+    thief = None
+    for segment in checkpoint.run(Simulation(NETWORK, PARAMETERS, **RUN)):
+        segments.append(segment)
+        if checkpoint._n_parts == 2 and thief is None:
+            thief = Checkpoint(folder, MADE_FROM)
+            names = parts_in(folder)
+    assert same(segments, whole) and parts_in(folder) == names
+    assert "no checkpoint from here on: another process has taken over" in capsys.readouterr().err
+    checkpoint.remove()
+    assert parts_in(folder) == names
+    assert same(list(thief.run(Simulation(NETWORK, PARAMETERS, **RUN))), whole)
+
+
+@pytest.mark.parametrize("left", [0, 1])
+def test_parts_that_vanish_while_they_are_replayed(folder, whole, left):
+    run(folder, 3000)
+    checkpoint = Checkpoint(folder, MADE_FROM)
+    for name in parts_in(folder)[left:]:
+        (folder / name).unlink()
+    assert same(list(checkpoint.run(Simulation(NETWORK, PARAMETERS, **RUN))), whole)
+
+
+def test_parts_without_an_owner_are_nobodys(folder, whole):
+    run(folder, 3000)
+    (mark,) = folder.glob("*.owner")
+    mark.unlink()
+    assert Checkpoint(folder, MADE_FROM).n_spikes == 0
+    assert same(run(folder), whole)

@@ -98,6 +98,8 @@ HOSTILE_WEIGHTS = {
         lying_npy((10**7, 10**8)),
         "8000000000000000 bytes; there are 72",
     ),
+    "a header that hides values.npy": (lying_npy((2, 2)), "claims shape .*, 32 bytes; there are 72"),
+    "a header that hides values.npz": (zipped(("W.npy", lying_npy((2, 2)))), "claims shape"),
     "a size that overflows.npy": (lying_npy((2**32, 2**32)), "claims shape"),
     "a size that overflows to less than zero.npy": (lying_npy((-1, 5)), "cannot be read"),
     "a header that nests.npy": (lying_npy((1,), "(" * 9000), "cannot be read"),

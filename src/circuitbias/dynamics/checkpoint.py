@@ -4,6 +4,10 @@ A folder holds numbered parts, each the spikes since the part before it and the 
 file with the checksums of zip. A part is written aside and renamed, so a killed run leaves whole parts, and
 the next one replays them and goes on from the state of the last. Engine and random numbers are exact: the
 spikes are those of a run that nobody disturbed.
+
+Parts are cut by time, so those of two runs do not fit together. Each says which one it continues, and the
+folder belongs to one writer, by a file that bears its mark: it comes into being with that file in it, and is
+handed on by renaming that. Both can be done by one process alone, on any file system.
 """
 
 import hashlib
@@ -12,13 +16,12 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from circuitbias.dynamics.simulate import Simulation
-from circuitbias.files import DamagedFileError, atomic_path, read_arrays
+from circuitbias.files import DamagedFileError, atomic_path, read_arrays, writer_lives, writers_mark
 from circuitbias.networks.network import Network
 from circuitbias.progress import report_line
 from circuitbias.provenance import code_hash
@@ -29,6 +32,9 @@ SPIKES_A_PART, SECONDS_A_PART = 2_000_000, 30.0
 
 SUFFIX = ".parts"
 """Ends the name of the folder of parts."""
+
+_OWNER = ".owner"
+"""Ends the name of the file that says whose the folder is."""
 
 _STATE = ("n_started", "trials", "counters", "h")  # of `Simulation.state`
 
@@ -83,13 +89,19 @@ class Checkpoint:
         self._fingerprint = fingerprint
         self._spikes_a_part, self._seconds_a_part = spikes_a_part, seconds_a_part
         self._n_parts = self.n_spikes = 0
+        self._mark = writers_mark()
+        self._last = ""  # identity of the last part: the next one continues it
+        if not self._take_over():
+            return
         # All are read now, and again when they are replayed: the time left can then be told from the start.
+        last = ""
         while self._path(self._n_parts).exists():
             try:
-                part = self._load(self._n_parts)
+                part = self._load(self._n_parts, last)
             except ValueError as error:
                 self._drop(error)
-                return
+                break
+            last = part["identity"].item()
             self.n_spikes += len(part["neurons"])
             self._n_parts += 1
         if self._n_parts:
@@ -111,14 +123,21 @@ class Checkpoint:
         Segment
             The same as without any checkpoint.
         """
-        part = None
+        state = None
         for number in range(self._n_parts):
-            part = self._load(number)
+            try:
+                part = self._load(number, self._last)
+            except (FileNotFoundError, ValueError) as error:  # it was there a moment ago
+                self._n_parts = number
+                self._drop(error)
+                break
             yield from _unpack(part)
-        if part:
-            simulation.restore({name: part[f"state_{name}"] for name in _STATE})
+            self._last = part["identity"].item()
+            state = {name: part[f"state_{name}"] for name in _STATE}
             del part
-        pending, writing, written = [], True, time.monotonic()
+        if state:
+            simulation.restore(state)
+        pending, writing, written = [], not self._is_anothers, time.monotonic()
         while not simulation.finished:
             for segment in simulation.advance_round():
                 if writing:
@@ -132,8 +151,46 @@ class Checkpoint:
                 pending.clear()
 
     def remove(self) -> None:
-        """Remove the parts: the result is safe."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        """Remove the parts, if they are those of this run: the result is safe."""
+        if self._is_mine():
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _take_over(self) -> bool:
+        """Become the owner of the parts that are there; return whether there are any to own."""
+        self._is_anothers = False
+        if not self.folder.is_dir():
+            return False
+        owners = sorted(self.folder.glob(f"*{_OWNER}"))
+        if not owners:  # of another version
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return False
+        mark = owners[0].name.removesuffix(_OWNER)
+        # A writer on another machine cannot be asked. If it lives after all, it sees that it has lost its
+        # parts, and goes on without; a job that comes again on another machine must have them.
+        mine = mark.rsplit("-", 1)[0] == self._mark.rsplit("-", 1)[0]
+        with suppress(FileNotFoundError):  # another one was faster
+            if mine or not writer_lives(mark):
+                owners[0].rename(self.folder / f"{self._mark}{_OWNER}")
+                return True
+        self._is_anothers = True
+        report_line(
+            f"another process is at work on the same file ({mark}): no checkpoint of this one", always=True
+        )
+        return False
+
+    def _is_mine(self) -> bool:
+        return (self.folder / f"{self._mark}{_OWNER}").exists()
+
+    def _make_folder(self) -> None:
+        """Make the folder with the mark of its owner in it, at one go; fails if there is one."""
+        aside = self.folder.with_name(f"{self.folder.name}.{self._mark}.tmp")
+        aside.mkdir(parents=True)
+        try:
+            (aside / f"{self._mark}{_OWNER}").touch()
+            aside.rename(self.folder)
+        except OSError:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
 
     def _path(self, number) -> Path:
         return self.folder / f"part_{number:04d}.npz"
@@ -141,11 +198,18 @@ class Checkpoint:
     def _write(self, pending, state) -> bool:
         """Write a part; return whether that worked. A run that cannot be resumed is better than none."""
         rows, steps, neurons = zip(*pending, strict=True)
+        identity = writers_mark()
         try:
+            if self._n_parts == 0 and not self._is_mine():
+                self._make_folder()
+            if not self._is_mine():
+                raise OSError("another process has taken over the parts")
             with atomic_path(self._path(self._n_parts)) as aside, open(aside, "wb") as file:
                 np.savez(
                     file,
                     fingerprint=self._fingerprint,
+                    identity=identity,
+                    after=self._last,
                     segments=np.array(rows, dtype=np.int64),
                     steps=np.concatenate(steps),
                     neurons=np.concatenate(neurons),
@@ -153,33 +217,43 @@ class Checkpoint:
                 )
         except OSError as error:
             report_line(f"no checkpoint from here on: {error}", always=True)
-            with suppress(OSError):
-                self.folder.rmdir()  # if there is nothing in it
+            if self._n_parts == 0:
+                self.remove()
             return False
         self._n_parts += 1
+        self._last = identity
         return True
 
-    def _load(self, number) -> dict[str, np.ndarray]:
-        """Read a part, checksums and all; a ``ValueError`` says why it cannot be used."""
+    def _load(self, number, after) -> dict[str, np.ndarray]:
+        """Read the part after another one, checksums and all; a ``ValueError`` says why it cannot be used."""
         try:
             part = read_arrays(self._path(number))
         except DamagedFileError as error:
             raise ValueError(f"damaged ({error.__cause__})") from error
-        names = {"fingerprint", "segments", "steps", "neurons", *(f"state_{name}" for name in _STATE)}
+        names = {
+            "fingerprint",
+            "identity",
+            "after",
+            "segments",
+            "steps",
+            "neurons",
+            *(f"state_{name}" for name in _STATE),
+        }
         if missing := names - part.keys():
             raise ValueError(f"damaged ({', '.join(sorted(missing))} missing)")
         made_from = part["fingerprint"].item()
         if made_from != self._fingerprint:
             raise ValueError("made from other settings, by other code or by other versions")
+        if part["after"].item() != after:
+            raise ValueError("continues another part than the one before it")
         return part
 
     def _drop(self, reason):
         """Report a part that cannot be used; remove it with all after it."""
         report_line(f"{self._path(self._n_parts)}: {reason}: simulated again from there", always=True)
-        for number in count(self._n_parts):
-            if not self._path(number).exists():
-                return
-            self._path(number).unlink()
+        for path in self.folder.glob("part_*.npz") if self._is_mine() else ():
+            if path >= self._path(self._n_parts):
+                path.unlink(missing_ok=True)
 
 
 def _compact(segment: Segment):
