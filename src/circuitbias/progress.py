@@ -50,29 +50,33 @@ class Countdown:
     def __init__(self, total: float, unit: str, resumed: float = 0.0):
         self._total, self._unit, self._resumed = total, unit, resumed
         self._done = 0.0
+        self._first = None  # amount and time of the first measurement
         self._start = _Reporter.last = time.monotonic()  # so that the first line has something to go by
 
     def add(self, amount: float) -> None:
-        """Count more work as done, and say so now and then."""
+        """Count more work as done, and say so now and then, with the time left.
+
+        The first amount says nothing about the speed: what is compiled or loaded is done with it.
+        """
         done = self._done = self._done + amount
+        now = time.monotonic()
         if 0 < done <= self._resumed:
-            self._start = time.monotonic()
+            self._start = now
             return
-        elapsed = time.monotonic() - self._start
-        new = done - self._resumed
-        left = max(elapsed * (self._total - done) / new, 0.0) if new > 0 else float("inf")
-        report_line(
-            f"{done:.3g} of {self._total:.3g} {self._unit} ({min(done / self._total, 1):.0%}), "
-            f"{elapsed:.0f} s gone, about {left:.0f} s left",
-            always=done >= self._total > done - amount,
-        )
+        text = f"{done:.3g} of {self._total:.3g} {self._unit} ({min(done / self._total, 1):.0%}), "
+        text += f"{now - self._start:.0f} s gone"
+        first, then = self._first = self._first or (done, now)
+        if first < done < self._total:
+            text += f", about {(now - then) * (self._total - done) / (done - first):.0f} s left"
+        report_line(text, always=done >= self._total > done - amount)
 
 
 class Descent:
     """Progress of a fit, whose number of passes nobody knows before, towards its tolerance.
 
     The time left is that in which the largest gradient reaches the tolerance if it goes on shrinking by the
-    same factor a second as it has since the first pass; a fit that speeds up is done before.
+    same factor a second as it has since the first pass; a fit that speeds up is done before. It is not told
+    before the gradient has halved.
 
     Parameters
     ----------
@@ -91,7 +95,7 @@ class Descent:
             self._first = worst, now
         text = f"pass {passes}, largest scaled gradient {worst:.1e}, {left} fits left"
         first, started = self._first
-        if self._tolerance < worst < first < math.inf:
+        if self._tolerance < worst < first / 2 < math.inf:
             more = (now - started) * math.log(worst / self._tolerance) / math.log(first / worst)
             text += f", about {more:.0f} s left"
         report_line(text)

@@ -213,9 +213,14 @@ def test_time_left_goes_by_what_is_new(monkeypatch, capsys):
         now += 1
         countdown.add(10)
     assert capsys.readouterr().err == ""
+    now += 100
+    countdown.add(10)  # compiles
+    assert capsys.readouterr().err == "70 of 100 spikes (70%), 100 s gone\n"
     now += 10
     countdown.add(20)
-    assert "80 of 100 spikes (80%), 10 s gone, about 10 s left" in capsys.readouterr().err
+    assert "90 of 100 spikes (90%), 110 s gone, about 5 s left" in capsys.readouterr().err
+    countdown.add(10)
+    assert "100 of 100 spikes (100%), 110 s gone\n" in capsys.readouterr().err
 
 
 # --- writers that meet ------------------------------------------------------------------------------

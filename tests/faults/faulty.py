@@ -1,6 +1,7 @@
 """What the tests of faults share: doing the fault for real, and comparing results."""
 
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -74,6 +75,14 @@ def results(folder: Path) -> dict[str, bytes]:
         for path in files
         if path.relative_to(folder).parts[0] not in TIMED
     }
+
+
+_PROGRESS = re.compile(r" s left| took |\(\d+%\), \d+ s gone")
+
+
+def error_lines(capfd) -> list[str]:
+    """Lines on standard error, but for those of progress."""
+    return [line for line in capfd.readouterr().err.splitlines() if not _PROGRESS.search(line)]
 
 
 def assert_same(found: dict, expected: dict):

@@ -2,7 +2,7 @@
 
 import h5py
 import pytest
-from faulty import die_before_the_rename, run_in_child
+from faulty import die_before_the_rename, error_lines, run_in_child
 
 from circuitbias.cli import main
 from circuitbias.dynamics.checkpoint import Checkpoint, folder_of
@@ -41,7 +41,7 @@ def test_who_reads_a_damaged_result_names_it(steps, capfd, result, how, reader):
     damage(path, how)
     output = steps.outputs[reader].read_bytes()
     assert main(steps.command(reader)) == 1
-    errors = [line for line in capfd.readouterr().err.splitlines() if " s left" not in line]
+    errors = error_lines(capfd)
     assert len(errors) == 1, errors
     assert errors[0].startswith(f"circuitbias {reader}: error: {path}: ")
     assert errors[0].endswith("Delete it to have it made again")

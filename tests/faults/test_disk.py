@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from every_step import NAMES, Steps
-from faulty import file_system, run_in_child
+from faulty import error_lines, file_system, run_in_child
 
 from circuitbias.cli import main
 from circuitbias.dynamics.checkpoint import Checkpoint, folder_of
@@ -27,10 +27,6 @@ def fill(folder, leave):
     """Take all the room but so many bytes."""
     with open(folder / "filler", "wb") as file:
         file.write(bytes(max(shutil.disk_usage(folder).free - leave, 0)))
-
-
-def error_lines(capfd):
-    return [line for line in capfd.readouterr().err.splitlines() if "s left" not in line]
 
 
 @pytest.mark.parametrize("share", [0, 0.5])

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from every_step import NAMES
-from faulty import die_after, die_before_the_rename, limit_files, run_in_child
+from faulty import die_after, die_before_the_rename, error_lines, limit_files, run_in_child
 
 from circuitbias.cli import main
 from circuitbias.dynamics.checkpoint import Checkpoint, folder_of
@@ -50,7 +50,7 @@ def test_where_nothing_more_can_be_written_one_line_says_so(steps, finished, ste
     before = {path.name: path.read_bytes() for path in steps.folder.iterdir()}
     status = run_in_child(steps.command(step), limit_files(output.stat().st_size // 2))
     assert status == 1
-    errors = [line for line in capfd.readouterr().err.splitlines() if "s left" not in line]
+    errors = error_lines(capfd)
     assert len(errors) == 1, errors
     assert errors[0].startswith(f"circuitbias {step}: error: [Errno 27] File too large: '{steps.folder}")
     assert "tmp" not in errors[0].removeprefix(str(steps.folder)).rpartition("/")[2]
