@@ -136,7 +136,7 @@ def test_noise_that_both_directions_share_makes_errors_larger_by_the_root_of_two
 
 
 def test_blocks_by_hand():
-    """Cross-products written out, over the pairs that two blocks have."""
+    """Sums written out, over the pairs that two blocks have."""
     rng = np.random.default_rng(9)
     weights = rng.normal(size=(4, 4))
     blocks = weights + 0.2 * rng.normal(size=(3, 4, 4))
@@ -145,15 +145,6 @@ def test_blocks_by_hand():
     whole[2, 0] = math.inf
     pairs = [(i, j) for i in range(4) for j in range(4) if i != j and (i, j) not in [(0, 3), (2, 0)]]
 
-    def products(of):
-        """Sum over pairs of neurons of the mean over pairs of blocks, times the number of blocks."""
-        total = 0.0
-        for i, j in pairs:
-            seen = [block[i, j] for block in blocks if not math.isnan(block[i, j])]
-            both = [of(a, b) for p, a in enumerate(seen) for q, b in enumerate(seen) if p != q]
-            total += len(seen) * np.mean(both)
-        return total
-
     counts = {(i, j): sum(not math.isnan(block[i, j]) for block in blocks) for i, j in pairs}
     norm2 = sum(count * weights[pair] ** 2 for pair, count in counts.items())
     overlap = sum(np.nansum([block[pair] for block in blocks]) * weights[pair] for pair in pairs)
@@ -161,12 +152,15 @@ def test_blocks_by_hand():
         count * weights[pair] ** 2 * np.nanvar([block[pair] for block in blocks], ddof=1)
         for pair, count in counts.items()
     )
-    ratio = products(lambda a, b: a * b) * norm2 / (overlap**2 - overlap_noise)
+    spread = sum(
+        count * np.nanvar([block[pair] for block in blocks], ddof=1) for pair, count in counts.items()
+    )
+    noise = spread * norm2 / (overlap**2 - overlap_noise) / 3
     w, j = (np.array([matrix[pair] for pair in pairs]) for matrix in (weights, whole))
-    noise_power = (w @ w) * (j @ j) / (w @ j) ** 2 - ratio
+    ratio = (w @ w) * (j @ j) / (w @ j) ** 2 - noise
     corrected = blocks_corrected(weights, whole, blocks)
     assert corrected.bias2 == pytest.approx(1 - 1 / ratio)
-    assert corrected.variance == pytest.approx(math.sqrt(max(noise_power, 0)) / ratio)
+    assert corrected.variance == pytest.approx(math.sqrt(noise) / ratio)
     assert corrected.n_pairs == len(pairs)
     assert corrected.scale == pytest.approx((w @ w) / (w @ j) / ratio)
 
@@ -183,6 +177,28 @@ def test_errors_of_squares_reach_a_standard_error_upwards():
     assert (below.bias_se, below.variance_se) == (pytest.approx(0.2), pytest.approx(0.3))
     assert math.isnan(below.bias_proportion)
     assert CorrectedErrors.of_squares(2.0, 0.1, (0.01, 0.0), (-0.02, 0.0), 30).bias_proportion == 1
+
+
+def test_seeds_by_hand():
+    """Products of different recordings, written out pair by pair."""
+    rng = np.random.default_rng(19)
+    weights = rng.normal(size=(4, 4))
+    stack = weights + 0.2 * rng.normal(size=(3, 4, 4))
+    pairs = [(i, j) for i in range(4) for j in range(4) if i != j]
+    different = [(a, b) for a in range(3) for b in range(3) if a != b]
+
+    def mean_product(of):
+        return np.mean([sum(of(stack[a], stack[b], pair) for pair in pairs) for a, b in different])
+
+    shared = mean_product(lambda a, b, pair: a[pair] * b[pair])
+    overlaps = [sum(one[pair] * weights[pair] for pair in pairs) for one in stack]
+    # the square of the mean overlap, without the noise of single pairs in it
+    noise = sum(weights[pair] ** 2 * np.var(stack[(slice(None), *pair)], ddof=1) for pair in pairs) / 3
+    norm2 = sum(weights[pair] ** 2 for pair in pairs)
+    ratio = shared * norm2 / (np.mean(overlaps) ** 2 - noise)
+    found = seeds_corrected(weights, stack)
+    assert found.bias2 == pytest.approx(1 - 1 / ratio)
+    assert found.scale == pytest.approx(np.mean(overlaps) / shared)
 
 
 def test_missing_rows_and_pairs_change_little():

@@ -132,9 +132,10 @@ def blocks_corrected(weights, couplings, blocks) -> CorrectedErrors:
     Returns
     -------
     CorrectedErrors
-        Standard errors by the jackknife over blocks (K - 1 degrees of freedom). Blocks shorter than the
-        slowest activity are not independent; and what fewer data do to a nonlinear method, beyond noise and
-        scale, stays in the bias.
+        The noise of the whole is that of a block over K, and its R what is left of its own power: for a
+        method linear in what it averages, the products of blocks; for others without what fewer data do to
+        them besides. Standard errors by the jackknife over blocks (K - 1 degrees of freedom). Blocks shorter
+        than the slowest activity are not independent.
 
     Raises
     ------
@@ -150,8 +151,12 @@ def blocks_corrected(weights, couplings, blocks) -> CorrectedErrors:
     if shared is None or not total < 1:
         return CorrectedErrors()
     power = 1 / (1 - total**2)  # 1 + beta² + xi² of the whole recording
-    shared = replace(shared, noise=power - shared.ratio, noise_se=shared.noise_se / len(blocks))
-    return _corrected(shared, fit_scale(weights, couplings) * power / shared.ratio, int(used.sum()))
+    noise, noise_se = shared.noise / len(blocks), shared.noise_se / len(blocks)
+    ratio = power - noise
+    if not ratio > LEAST_SHARED_SE * shared.ratio_se:
+        return CorrectedErrors()
+    shared = replace(shared, ratio=ratio, noise=noise, noise_se=noise_se)
+    return _corrected(shared, fit_scale(weights, couplings) * power / ratio, int(used.sum()))
 
 
 def seeds_corrected(weights, stack) -> CorrectedErrors:
