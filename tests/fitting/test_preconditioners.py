@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from circuitbias.estimators import estimate
-from circuitbias.fitting import poisson
+from circuitbias.fitting import descents
 from circuitbias.fitting.preconditioners import (
     SpikeTriggeredMoments,
     shared_preconditioner,
@@ -143,7 +143,7 @@ def made(monkeypatch, tune):
         noted.append(hessians)
         return target_preconditioner(hessians, free)
 
-    monkeypatch.setattr(poisson, "target_preconditioner", note)
+    monkeypatch.setattr(descents, "target_preconditioner", note)
     tune(sample_rows_per_column=20)
     return noted
 
@@ -183,5 +183,5 @@ def test_moved_rows_have_the_moments():
     )
     second_moment = rows.T @ rows / 500
     sample = rows[:60]
-    moved = sample @ match_moments(sample, second_moment)
+    moved = sample @ match_moments(sample.T @ sample / len(sample), second_moment)
     np.testing.assert_allclose(moved.T @ moved / 60, second_moment, atol=1e-12)

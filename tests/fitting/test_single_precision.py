@@ -118,7 +118,7 @@ def test_constant_weights_give_the_moments_of_all_rows():
         lambda rows: weights.expand(len(rows), 3),
         free,
         torch.zeros((5, 3)),
-        move=match_moments(sample, second_moment),
+        move=match_moments(sample.T @ sample / len(sample), second_moment),
     )
     np.testing.assert_allclose(hessians, weights[:, None, None] * second_moment, rtol=1e-5, atol=1e-5)
 
@@ -136,7 +136,7 @@ def test_a_column_that_is_constant_in_the_sample():
         lambda rows: weights.expand(len(rows), 1),
         torch.ones((3, 1), dtype=torch.bool),
         torch.full((3, 1), 0.25),
-        move=match_moments(rows[:50], second_moment),
+        move=match_moments(rows[:50].T @ rows[:50] / 50, second_moment),
     )
     assert hessians.isfinite().all()
     np.testing.assert_allclose(

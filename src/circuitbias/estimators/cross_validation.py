@@ -9,11 +9,9 @@ import numpy as np
 import torch
 
 from circuitbias.fitting.families import LOGISTIC
+from circuitbias.fitting.tuning import tuning
 
 CHOICES = ("cross_validation", "oracle")
-_FOLD_TOLERANCE = 1e-3  # of the sampling error of a scaled gradient
-_FOLD_PASSES = 60
-_SHARED = 4  # times that the Hessians of all bins are used: near them, that is all it takes
 
 
 def fold_edges(n_rows: int, folds: int) -> list[int]:
@@ -188,8 +186,8 @@ class CrossValidation:
     def fit(self, l1):
         """Fit with a penalty that all bins have just been fitted with."""
         whole = self._path.last
-        tolerance = max(self._path.tolerance, _FOLD_TOLERANCE / self._n_rows**0.5)
-        limits = tolerance, min(self._path.max_passes, _FOLD_PASSES)
+        tolerance = max(self._path.tolerance, tuning().fold_tolerance / self._n_rows**0.5)
+        limits = tolerance, min(self._path.max_passes, tuning().fold_passes)
         fits = []
         for training in self._training:
             separable = training.separable(l1)
@@ -213,7 +211,7 @@ class CrossValidation:
         uses = count()
 
         def hessians_at(coefficients):
-            if next(uses) < _SHARED:
+            if next(uses) < tuning().shared_hessians:
                 return self._path.last_hessians()
             return self._path.hessians_at(coefficients, free, training.floor(coefficients))
 

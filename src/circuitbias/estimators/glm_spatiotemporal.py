@@ -30,14 +30,6 @@ from circuitbias.spikes.events import Events
 from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
 
-_SAMPLE_ROWS = 20_000
-_SAMPLE_ROWS_PER_COLUMN, _LEAST_ROWS_PER_COLUMN = 100, 10  # the least where memory is short
-_ROUGH_TOLERANCE, _ROUGH_PASSES = 1e-2, 200  # of the couplings on the subsample
-_GIVEN_TOLERANCE, _GIVEN_PASSES = 1e-3, 20  # of the couplings given the filter of the subsample
-_PASSES_PER_HESSIAN = 15  # of couplings and filter together
-_FILTER_TOLERANCE, _MAX_ALTERNATIONS = 1e-3, 50
-_NULL_EIGENVALUE = 1e-6  # of the filter's scaled Hessian, relative: single precision says no more
-_SUFFICIENT_DECREASE, _SHORTEST_STEP = 1e-4, 1e-6
 _TINY = 1e-300  # in place of a zero that is divided by
 
 
@@ -122,7 +114,7 @@ def estimate(
     """
     device = torch_device(device)
     counts = BinnedCounts(source, bin_steps, memory_mb=memory_mb)
-    needed = regression_bytes(n := counts.n_neurons, n + 1, _LEAST_ROWS_PER_COLUMN * (n + 1))
+    needed = regression_bytes(n := counts.n_neurons, n + 1, tuning().least_rows_per_column * (n + 1))
     needed += 64 * n_basis * n * (n + 1)  # the least sample, and what couplings and filter share
     require_memory(memory_mb, needed, f"a spatio-temporal GLM of {n} neurons and {n_basis} basis functions")
     longest = _history_steps(source, history_ms)
@@ -161,10 +153,10 @@ def estimate(
         ridge * problem.filter_square(weights),
     )
     lead, _, scale = sample.lead_couplings(coefficients, weights)
-    limits = _GIVEN_TOLERANCE, min(max_passes - 1, _GIVEN_PASSES)  # one is left for both
+    limits = tuning().given_tolerance, min(max_passes - 1, tuning().given_passes)  # one is left for both
     single = tuning().worth_single_precision(design.n_rows, design.n_columns, n_kept)
     coefficients = lbfgs(
-        given, coefficients, lead, scale, *limits, Descent(_GIVEN_TOLERANCE), begin_in_single=single
+        given, coefficients, lead, scale, *limits, Descent(tuning().given_tolerance), begin_in_single=single
     ).coefficients
     objective = _Joint(problem, rows_at, design.n_rows, given.passes)
     report = Descent(tolerance)
@@ -177,7 +169,7 @@ def estimate(
             precondition,
             scale,
             tolerance,
-            min(max(max_passes - objective.passes, 1), _PASSES_PER_HESSIAN),
+            min(max(max_passes - objective.passes, 1), tuning().filter_passes),
             report,
             begin_in_single=single,
         )
@@ -241,8 +233,8 @@ def _history_steps(source, history_ms):
 
 
 def _sample_rows(n_columns, allowed):
-    wanted = max(_SAMPLE_ROWS_PER_COLUMN * n_columns, _SAMPLE_ROWS)
-    return max(min(allowed, wanted), _LEAST_ROWS_PER_COLUMN * n_columns)
+    wanted = max(tuning().sample_rows_per_column * n_columns, tuning().filter_sample_rows)
+    return max(min(allowed, wanted), tuning().least_rows_per_column * n_columns)
 
 
 def _pack(coefficients, weights):
@@ -396,10 +388,10 @@ class _Sample:
         flat = problem.held.clone()
         flat[-1] = problem.means.log()
         coefficients = flat
-        for n_alternations in range(1, _MAX_ALTERNATIONS + 1):  # noqa: B007
+        for n_alternations in range(1, tuning().most_alternations + 1):  # noqa: B007
             coefficients = self._couplings(weights, coefficients, flat)
             gradient, hessian, scale = self._filter_derivatives(coefficients, weights)
-            if not (gradient.abs() > _FILTER_TOLERANCE * scale).any():
+            if not (gradient.abs() > tuning().filter_tolerance * scale).any():
                 break
             weights = self._filter_step(coefficients, weights, gradient, hessian)
             size = problem.filter_square(weights) ** 0.5
@@ -435,8 +427,8 @@ class _Sample:
             torch.where(sampled, begin, problem.held),
             precondition,
             self._coupling_scale(design),
-            _ROUGH_TOLERANCE,
-            _ROUGH_PASSES,
+            tuning().coarse_tolerance,
+            tuning().rough_passes,
             begin_in_single=tuning().worth_single_precision(len(design), *problem.free.shape),
         )
         return torch.where(solution.converged, solution.coefficients, flat)
@@ -488,8 +480,8 @@ class _Sample:
 
         step = -_solver(hessian)(gradient)
         before, slope, length = value(weights), gradient @ step, 1.0
-        while length > _SHORTEST_STEP:
-            if value(weights + length * step) <= before + _SUFFICIENT_DECREASE * length * slope:
+        while length > tuning().filter_shortest_step:
+            if value(weights + length * step) <= before + tuning().sufficient_decrease * length * slope:
                 return weights + length * step
             length *= 0.5
         return weights
@@ -574,5 +566,5 @@ def _solver(matrix, hessian=None, null=None):
         rest = torch.eye(len(null)).to(matrix) - direction[:, None] * direction
         scaled = rest @ scaled @ rest + direction[:, None] * direction
     values, vectors = torch.linalg.eigh(scaled)
-    values = values.clamp(min=_NULL_EIGENVALUE * values[-1])
+    values = values.clamp(min=tuning().filter_null * values[-1])
     return lambda right: vectors @ (vectors.T @ (right / size) / values) / size

@@ -34,10 +34,6 @@ from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
 
-_SAMPLE_ROWS_PER_COLUMN = 100  # of the subsample whose Hessians lead the fit
-_ROUGH_TOLERANCE, _ROUGH_PASSES, _ROUGH_RIDGE = 1e-2, 50, 1e-3
-_FLOOR = 0.3  # of a diagonal of all bins, where the sample makes it less
-
 
 def estimate(
     source: SpikeSource,
@@ -252,7 +248,7 @@ class _Regressions:
     def floor(self, coefficients):
         """Bound of the diagonals of the Hessians, from all rows."""
         weights = _weights_at(coefficients)
-        return _FLOOR * sum((rows**2).T @ weights(rows) for rows in self.blocks()) / self.n_rows
+        return tuning().least_share * sum((rows**2).T @ weights(rows) for rows in self.blocks()) / self.n_rows
 
     def minimise(self, objective, separable, l1_per_row, begin, hessians_at, *limits):
         """Minimise the objectives of these rows, or of some of them."""
@@ -270,7 +266,7 @@ class _Path:
     """Fits to all bins at one penalty after another, each begun at the one before."""
 
     def __init__(self, design, block_bins, tolerance, max_passes):
-        second_moment, _, bounds, sample = design.survey(_SAMPLE_ROWS_PER_COLUMN * design.n_columns)
+        second_moment, _, bounds, sample = design.survey(tuning().sample_rows_per_column * design.n_columns)
         means = second_moment[-1]
         self._spread = torch.cat([(second_moment.diagonal() - means**2)[:-1].sqrt(), means[-1:]])
         cross_moment, free = _cross_moment(design.blocks(), design.n_rows), design.free_coefficients()
@@ -334,15 +330,15 @@ class _Path:
             DenseRows(lambda: iter(sample.split(self._block_bins)), *sample.shape),
             _cross_moment([sample], len(sample)),
             free,
-            _ROUGH_RIDGE,
+            tuning().rough_ridge,
             LOGISTIC,
         )
-        floor = _FLOOR * self._squares[:, None] * self.whole.variances(separable)
+        floor = tuning().least_share * self._squares[:, None] * self.whole.variances(separable)
 
         def hessians_at(coefficients):
-            return sample_hessians(sample, _weights_at(coefficients), free, floor, _ROUGH_RIDGE)
+            return sample_hessians(sample, _weights_at(coefficients), free, floor, tuning().rough_ridge)
 
-        limits = _ROUGH_TOLERANCE, _ROUGH_PASSES
+        limits = tuning().coarse_tolerance, tuning().coarse_passes
         return self.whole.minimise(sampled, separable, per_row, start, hessians_at, *limits)
 
     def hessians_at(self, coefficients, free, floor):

@@ -34,11 +34,6 @@ from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import Moments, count_moments, state_counts
 from circuitbias.spikes.segments import SpikeSource
 
-_SAMPLE_ROWS_PER_COLUMN = 100  # of the subsample whose Hessians precondition the fit
-_ROUGH_TOLERANCE, _ROUGH_PASSES = 1e-2, 200
-_SEEN = 5  # bins in which the subsample must see a state for a coupling to be fitted to it
-_SOLVED, _MOST_SOLVING = 1e-2, 1000  # relative residual and iterations of the equations for a step
-
 
 def estimate(
     source: SpikeSource,
@@ -96,7 +91,7 @@ def estimate(
     usable = usable_neurons(moments)
     kept = moments.of(usable.kept)
     design = Design(counts, usable.kept, [0], device, moments)
-    _, _, _, sample = design.survey(_SAMPLE_ROWS_PER_COLUMN * design.n_columns)
+    _, _, _, sample = design.survey(tuning().sample_rows_per_column * design.n_columns)
 
     packing = _Packing(design.n_targets, device)
     mean = torch.from_numpy(kept.mean).to(device)
@@ -116,8 +111,8 @@ def estimate(
             lambda step: packing.gather(torch.einsum("jkl,lj->kj", hessians, packing.spread(step))),
             diagonal,
             gradient,
-            _SOLVED,
-            _MOST_SOLVING,
+            tuning().solved,
+            tuning().most_solving,
         )
 
     # On a subsample first: it is cheap, starts the fit close to its end, and gives the Hessians. What it
@@ -131,8 +126,8 @@ def estimate(
         start,
         lambda gradient: solve(gradient) * told,
         gradient_scale,
-        _ROUGH_TOLERANCE,
-        _ROUGH_PASSES,
+        tuning().coarse_tolerance,
+        tuning().rough_passes,
         begin_in_single=single,
     )
     begin = rough.coefficients if rough.converged else start
@@ -231,10 +226,10 @@ def _told(sample):
     """1 at the coefficients of which a sample tells, shape (n + 1, n): all states in some bins."""
     x = sample[:, :-1]
     mean = x.mean(0)
-    covariance = x.T @ x / len(x) - mean[:, None] * mean
-    states = state_counts(Moments(len(x), mean.cpu().numpy(), covariance.cpu().numpy()))
+    second = x.T @ x / len(x)
+    states = state_counts(Moments.from_second(len(x), mean.cpu().numpy(), second.cpu().numpy()))
     alone = states[:2].min(axis=0).diagonal()
-    return torch.from_numpy(np.vstack([states.min(axis=0), alone]) >= _SEEN).to(sample)
+    return torch.from_numpy(np.vstack([states.min(axis=0), alone]) >= tuning().seen).to(sample)
 
 
 def _flows(design, coefficients):

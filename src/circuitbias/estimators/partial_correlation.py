@@ -166,7 +166,7 @@ def _moments(folds):
     """Moments of the bins of some folds."""
     n_bins, totals, products = (sum(sums) for sums in zip(*folds, strict=True))
     mean = totals / n_bins
-    return Moments(n_bins, mean, products / n_bins - np.outer(mean, mean))
+    return Moments.from_second(n_bins, mean, products / n_bins)
 
 
 def _choose(folds, kept, correlation, n_bins):

@@ -11,14 +11,7 @@ from typing import Protocol
 
 import torch
 
-_HISTORY = 8  # pairs that limited-memory BFGS keeps
-_SUFFICIENT_DECREASE = 1e-4
-_ROUNDING = 1e-13  # of the objective, relative
-_LEAST_FLATTENING = 0.9  # of the slope along a step in single precision
-_SINGLE_UNTIL = 3e-6  # largest scaled gradient from which on single precision tells too little
-_SINGLE_STALLED = 3  # passes in which it has not halved
-_BACKTRACK = 0.3
-_SHORTEST_STEP = 1e-8
+from circuitbias.fitting.tuning import tuning
 
 
 class Objective(Protocol):
@@ -104,8 +97,9 @@ def lbfgs(
             everywhere[..., of] = moved
         return at_rest
 
+    tuned = tuning()
     single = begin_in_single
-    coarse = max(tolerance, _SINGLE_UNTIL)
+    coarse = max(tolerance, tuned.single_until)
     first_pass = objective.passes
     beta = start.clone()
     value, gradient = evaluate(beta, torch.ones_like(beta[0], dtype=torch.bool))
@@ -117,11 +111,12 @@ def lbfgs(
     while objective.passes - first_pass < max_passes:
         sizes = scaled(gradient)
         again = length == 0
-        left = (sizes > (coarse if single else tolerance)) & (length > _SHORTEST_STEP) | again
+        left = (sizes > (coarse if single else tolerance)) & (length > tuned.shortest_step) | again
         course.append(sizes.max().item())
         report(objective.passes, course[-1], int(left.sum()))
         if single and tolerance < coarse:
-            stalled = len(course) > _SINGLE_STALLED and course[-1] > course[-1 - _SINGLE_STALLED] / 2
+            before = course[-1 - tuned.single_stalled] if len(course) > tuned.single_stalled else math.inf
+            stalled = course[-1] > before / 2
             if stalled or not left.any():
                 single, length, left = False, torch.ones_like(length), torch.ones_like(left)
         if not left.any():
@@ -130,21 +125,23 @@ def lbfgs(
         trial = beta + torch.where(left, length, 0.0) * direction
         new_value, new_gradient = evaluate(trial, left)
         # An overflow gives inf or NaN, which fails these tests like any other step too long.
-        decreases = new_value <= value + _SUFFICIENT_DECREASE * length * slope + _ROUNDING * value.abs()
+        decreases = (
+            new_value <= value + tuned.sufficient_decrease * length * slope + tuned.rounding * value.abs()
+        )
         # Single precision tells slopes better than differences of values (Hager & Zhang 2005).
-        flattens = (new_gradient * direction).sum(0) <= _LEAST_FLATTENING * slope.abs()
+        flattens = (new_gradient * direction).sum(0) <= tuned.least_flattening * slope.abs()
         accepted = left & (again | torch.where(exact, decreases, flattens & new_value.isfinite()))
         step = torch.where(accepted, trial - beta, 0.0)
         change = torch.where(accepted, new_gradient - gradient, 0.0)
         # Where precision changes, the change of a small gradient is mostly that.
         curvature = (step * change).sum(0) * (exact != single)
         history.append((step, change, torch.where(curvature > 0, 1 / curvature, 0.0)))
-        del history[:-_HISTORY]
+        del history[: -tuned.steps_kept]
         beta = beta + step
         gradient = gradient + change
         value = torch.where(accepted, new_value, value)
         # A gradient in single precision can be too coarse to go on from: first it is made exact where it is.
-        shorter = length * (exact | single) * _BACKTRACK
+        shorter = length * (exact | single) * tuned.backtrack
         length = torch.where(accepted, 1.0, shorter)
         exact = torch.where(accepted, not single, exact)
         # A rejected target tries again along its old direction, only shorter.

@@ -5,8 +5,7 @@ import torch
 from circuitbias.fitting.lbfgs import Solution, lbfgs
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import target_preconditioner
-
-_LINE_SEARCH = 20  # passes in which a line search ends
+from circuitbias.fitting.tuning import tuning
 
 
 def newton(
@@ -46,7 +45,7 @@ def newton(
     while len(left) and passes + 3 <= max_passes:  # a Hessian, where it is, and a step
         part, begin = objective.of(left), coefficients[:, left]
         precondition, _ = target_preconditioner(part.hessians(begin, least_diagonal[:, left]), part.free)
-        enough = _LINE_SEARCH if searching[left].any() else passes_per_hessian
+        enough = tuning().line_search if searching[left].any() else passes_per_hessian
         allowed = min(enough, max_passes - passes - part.passes)
         solution = lbfgs(
             part, begin, precondition, gradient_scale[:, left], tolerance, allowed, report=report

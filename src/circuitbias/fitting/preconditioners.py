@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import torch
 
-_EXACTLY_HELD = 8
-_LEAST_SCALE = 0.1  # what hardly varies over the spikes in a sample may do so in all rows
+from circuitbias.fitting.tuning import tuning
+from circuitbias.spikes.moments import mean_and_covariance
 
 
 class _Inverse:
@@ -33,7 +33,7 @@ class _Inverse:
 
     def __init__(self, inverse, free):
         self._inverse, held = inverse, ~free
-        n_held = min(int(held.sum(0).max()), _EXACTLY_HELD)
+        n_held = min(int(held.sum(0).max()), tuning().exactly_held)
         there, self._held = held.to(inverse).topk(n_held, dim=0)  # (n_held, n_targets)
         there = there.T > 0
         among = inverse[self._held.T[:, :, None], self._held.T[:, None, :]]
@@ -111,10 +111,9 @@ class SpikeTriggeredMoments:
             total = total + rates.sum(0)
             first = first + slopes.T @ rates
             second = second + (slopes**2).T @ rates
-        overall = second_moment[-1, :-1]
-        covariance = second_moment[:-1, :-1] - overall[:, None] * overall
+        _, covariance = mean_and_covariance(second_moment)
         variances = (second / total - (first / total) ** 2).to(covariance)
-        ratios = (variances / covariance.diagonal()[:, None]).clamp_min(_LEAST_SCALE**2)
+        ratios = (variances / covariance.diagonal()[:, None]).clamp_min(tuning().least_scale ** 2)
         scales = ratios.nan_to_num(nan=1.0, posinf=1.0).sqrt()  # not numbers where rates overflow
         response_means = cross_moment[-1]
         return cls(covariance, cross_moment[:-1] / response_means, scales, response_means, free)

@@ -11,13 +11,7 @@ import torch
 
 from circuitbias.fitting.lbfgs import Solution
 from circuitbias.fitting.objective import Objective
-
-_SUFFICIENT_DECREASE = 1e-4
-_ROUNDING = 1e-13  # of the objective, relative
-_BACKTRACK = 0.5
-_SHORTEST_STEP = 1e-8
-_SWEEPS, _MOST_GUESSES = 3, 20  # of the model of a step
-_REFRESH = 3  # passes for which Hessians are kept
+from circuitbias.fitting.tuning import tuning
 
 
 def minimise_with_penalty(
@@ -58,6 +52,7 @@ def minimise_with_penalty(
         )
         return (least.abs() / gradient_scale).amax(0).nan_to_num(nan=math.inf)
 
+    tuned = tuning()
     first_pass = objective.passes
     beta = start.clone()
     smooth, gradient = objective.evaluate(beta)
@@ -67,7 +62,7 @@ def minimise_with_penalty(
     length = torch.ones_like(value)
     while objective.passes - first_pass < max_passes:
         worst = scaled(beta, gradient)
-        left = (worst > tolerance) & (length > _SHORTEST_STEP)
+        left = (worst > tolerance) & (length > tuned.shortest_step)
         report(objective.passes, worst.max().item(), int(left.sum()))
         if not left.any():
             break
@@ -76,13 +71,13 @@ def minimise_with_penalty(
         new_value = smooth + (penalties * trial.abs()).sum(0)
         promised = (gradient * direction + penalties * ((beta + direction).abs() - beta.abs())).sum(0)
         accepted = left & (
-            new_value <= value + _SUFFICIENT_DECREASE * length * promised + _ROUNDING * value.abs()
+            new_value <= value + tuned.sufficient_decrease * length * promised + tuned.rounding * value.abs()
         )
         beta = torch.where(accepted, trial, beta)
         gradient = torch.where(accepted, new_gradient, gradient)
         value = torch.where(accepted, new_value, value)
-        length = torch.where(accepted, 1.0, _BACKTRACK * length)
-        if (objective.passes - first_pass) % _REFRESH == 0:
+        length = torch.where(accepted, 1.0, tuned.proximal_backtrack * length)
+        if (objective.passes - first_pass) % tuned.proximal_refresh == 0:
             hessians = hessians_at(beta)
         fresh = _model_step(hessians, gradient, beta, penalties, free & accepted)
         direction = torch.where(accepted, fresh, direction)
@@ -104,7 +99,7 @@ def _model_step(hessians, gradient, beta, penalties, free):
     image = product(step)
     best, lowest = step, model(step, image)
     before = None
-    for _ in range(_MOST_GUESSES):
+    for _ in range(tuning().proximal_guesses):
         aim = beta + step - (gradient + image) / diagonals
         active = free & ((aim.abs() > penalties / diagonals) | (penalties == 0))
         signs = torch.where(active, aim.sign(), 0.0)
@@ -129,7 +124,7 @@ def _descend(hessians, gradient, beta, penalties, free):
     step, slopes = torch.zeros_like(beta), gradient.clone()
     columns = hessians.permute(1, 2, 0).contiguous()
     diagonals = hessians.diagonal(dim1=1, dim2=2).T
-    for _ in range(_SWEEPS):
+    for _ in range(tuning().proximal_sweeps):
         for k, column in enumerate(columns):
             now = beta[k] + step[k]
             aim = now - slopes[k] / diagonals[k]

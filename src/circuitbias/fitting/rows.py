@@ -10,8 +10,7 @@ import torch
 from numba import njit
 
 from circuitbias.fitting.families import Family
-
-_CHUNK_ROWS = 1024  # rows of a hundred targets whose rates stay in a core's cache
+from circuitbias.fitting.tuning import tuning
 
 
 class Rows(Protocol):
@@ -144,8 +143,8 @@ class SparseRows:
 
     def _parameters(self, given):
         """Yield canonical parameters ``X b_j`` of some rows, (rows, n_targets), and which rows these are."""
-        for first in range(0, len(self.weights), _CHUNK_ROWS):
-            last = min(first + _CHUNK_ROWS, len(self.weights))
+        for first in range(0, len(self.weights), tuning().chunk_rows):
+            last = min(first + tuning().chunk_rows, len(self.weights))
             parameters = np.empty((last - first, given.shape[1]))
             _multiply(parameters, self.starts, self.columns, self.values, first, given)
             yield first, last, torch.from_numpy(parameters)

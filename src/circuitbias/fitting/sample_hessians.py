@@ -6,31 +6,30 @@ The Hessian of target j is ``X' diag(w_j) X / T``. Single precision will do, as 
 import torch
 
 from circuitbias.fitting.objective import finished
+from circuitbias.fitting.tuning import tuning
+from circuitbias.spikes.moments import mean_and_covariance
 
-_ROWS_OF_PAIRS = 256  # whose products of columns are held at a time
 
-
-def match_moments(rows, second_moment):
+def match_moments(own, second_moment):
     """The smallest linear map that gives rows, whose last column is 1, this second moment.
 
     It is the optimal transport between normal distributions of the two covariances.
 
     Parameters
     ----------
-    rows : tensor, shape (n_rows, n_columns)
-    second_moment : tensor, shape (n_columns, n_columns)
+    own, second_moment : tensor, shape (n_columns, n_columns)
+        Of the rows as they are, and as they are to be.
 
     Returns
     -------
     tensor, shape (n_columns, n_columns)
         For ``rows @ map``.
     """
-    own = rows.T @ rows / len(rows)
-    means, own_means = second_moment[-1, :-1], own[-1, :-1]
-    root, inverse_root = _square_root(own[:-1, :-1] - own_means[:, None] * own_means)
-    covariance = second_moment[:-1, :-1] - means[:, None] * means
+    own_means, own_covariance = mean_and_covariance(own)
+    means, covariance = mean_and_covariance(second_moment)
+    root, inverse_root = _square_root(own_covariance)
     stretch = inverse_root @ _square_root(root @ covariance @ root)[0] @ inverse_root
-    move = torch.eye(len(own)).to(own)
+    move = torch.eye(len(second_moment)).to(second_moment)
     move[:-1, :-1], move[-1, :-1] = stretch, means - own_means @ stretch
     return move
 
@@ -66,7 +65,7 @@ def sample_hessians(sample, weights, free, least_diagonal, ridge=0.0, move=None)
     n_rows = 0
     for block in [sample] if isinstance(sample, torch.Tensor) else sample:
         n_rows += len(block)
-        for rows in block.split(_ROWS_OF_PAIRS):
+        for rows in block.split(tuning().rows_of_pairs):
             rows = rows.float()
             moved = rows if move is None else rows @ move
             moments.addmm_(_products_of_pairs(moved.T), weights(rows))

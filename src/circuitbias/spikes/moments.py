@@ -31,6 +31,11 @@ class Moments:
         """Sum of the counts of all neurons in all bins: spikes or, of binarised counts, bins with some."""
         return round(self.mean.sum() * self.n_bins)
 
+    @classmethod
+    def from_second(cls, n_bins: int, mean: np.ndarray, second: np.ndarray) -> "Moments":
+        """Moments of counts with this mean, (n,), and these mean products, (n, n)."""
+        return cls(n_bins, mean, second - np.outer(mean, mean))
+
     def of(self, neurons: np.ndarray) -> "Moments":
         """Moments of some of the neurons."""
         return Moments(self.n_bins, self.mean[neurons], self.covariance[np.ix_(neurons, neurons)])
@@ -55,6 +60,24 @@ def products_of_columns(rows: torch.Tensor) -> torch.Tensor:
     return (rows.T @ rows).double()
 
 
+def mean_and_covariance(second_moment):
+    """Mean (n,) and covariance (n, n) from mean products (n + 1, n + 1), whose last column is that of 1."""
+    mean = second_moment[-1, :-1]
+    return mean, second_moment[:-1, :-1] - mean[:, None] * mean
+
+
+class EvenlySpaced:
+    """Takes every so many rows from blocks that follow each other."""
+
+    def __init__(self, stride: int):
+        self._stride, self._row = stride, 0
+
+    def of(self, block):
+        """Rows of the next block: a view."""
+        first, self._row = -self._row % self._stride, self._row + len(block)
+        return block[first :: self._stride]
+
+
 def count_moments(counts: BinnedCounts, device: torch.device) -> Moments:
     """Accumulate the moments in float64 in one pass over the counts.
 
@@ -74,7 +97,7 @@ def count_moments(counts: BinnedCounts, device: torch.device) -> Moments:
         products += products_of_columns(torch.from_numpy(block.counts.astype(np.float32)).to(device))
     mean = (total / counts.n_bins).cpu().numpy()
     second = (products / counts.n_bins).cpu().numpy()
-    return Moments(counts.n_bins, mean, second - np.outer(mean, mean))
+    return Moments.from_second(counts.n_bins, mean, second)
 
 
 def dependent_counts(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:

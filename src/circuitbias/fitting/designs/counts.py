@@ -6,7 +6,13 @@ import torch
 from circuitbias.fitting.designs.sparse_counts import SparseCounts, sparse_counts
 from circuitbias.fitting.limits import Limits, response_limits
 from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.spikes.moments import Moments, dependent_counts, products_of_columns
+from circuitbias.spikes.moments import (
+    EvenlySpaced,
+    Moments,
+    dependent_counts,
+    mean_and_covariance,
+    products_of_columns,
+)
 
 STEEPNESS = 40.0  # of a coefficient in its limit: a spike leaves 4e-18 of the rate
 
@@ -115,8 +121,7 @@ class Design:
         Without lags the choice of the usable neurons has seen to it; what happens at the edges of trials
         can still make the past counts so.
         """
-        means = second_moment[-1, :-1]
-        covariance = second_moment[:-1, :-1] - means[:, None] * means
+        means, covariance = mean_and_covariance(second_moment)
         dependent = dependent_counts(means.cpu().numpy(), covariance.cpu().numpy())
         dependent = dependent.reshape(len(self._lags), -1).any(0) | (response_means == 0).cpu().numpy()
         if dependent.any():
@@ -163,10 +168,9 @@ class Design:
         """
         second = torch.zeros((self.n_columns,) * 2, dtype=torch.float64, device=self._device)
         cross = torch.zeros_like(second[:, : self.n_targets])
-        stride = max(1, self.n_rows // n_sample)
+        spaced = EvenlySpaced(max(1, self.n_rows // n_sample))
         bounds = torch.stack([torch.full_like(second[0], limit) for limit in (torch.inf, -torch.inf)])
         sampled = []
-        row = 0
         for design, counts in self._blocks_and_counts():
             if self._known is None:
                 second += self._products(design)
@@ -175,8 +179,7 @@ class Design:
             bounds[0] = bounds[0].minimum(design.amin(0))
             bounds[1] = bounds[1].maximum(design.amax(0))
             # A copy: a view would keep the whole block in memory.
-            sampled.append(design[-row % stride :: stride].clone())
-            row += len(design)
+            sampled.append(spaced.of(design).clone())
         second = second / self.n_rows if self._known is None else self._known.to(second)
         cross = second[:, : self.n_targets].clone() if self._same_bin else cross / self.n_rows
         return second, cross, bounds, torch.cat(sampled).double()

@@ -14,7 +14,7 @@ from numba import njit
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.limits import response_limits
 from circuitbias.spikes.events import Events
-from circuitbias.spikes.moments import dependent_counts
+from circuitbias.spikes.moments import dependent_counts, mean_and_covariance
 
 _AT_BOUND = 1e-9  # distance of the histories from a bound, of their range: rounding leaves less
 _NOTHING = (
@@ -91,8 +91,7 @@ class HistoryDesign(Design):
 
     def require_independent(self, second_moment, response_means):
         """Raise unless the histories are linearly independent and every neuron responds."""
-        means = second_moment[-1, :-1]
-        covariance = second_moment[:-1, :-1] - means[:, None] * means
+        means, covariance = mean_and_covariance(second_moment)
         dependent = dependent_counts(means.cpu().numpy(), covariance.cpu().numpy())
         dependent |= (response_means == 0).cpu().numpy()
         if dependent.any():

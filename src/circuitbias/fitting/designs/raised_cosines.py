@@ -9,6 +9,7 @@ from numba import njit
 
 from circuitbias.fitting.designs.histories import HistoryDesign
 from circuitbias.spikes.events import Events
+from circuitbias.spikes.moments import EvenlySpaced
 
 
 @njit(nogil=True, cache=True)
@@ -183,9 +184,8 @@ class BasisDesign(HistoryDesign):
         second = torch.zeros((self.n_columns,) * 2, dtype=torch.float64, device=self._device)
         cross = second.new_zeros((n_kept * n_basis + 1, n_kept))
         low, high = torch.full_like(second[0], torch.inf), torch.full_like(second[0], -torch.inf)
-        stride = max(1, self.n_rows // n_sample)
+        spaced = EvenlySpaced(max(1, self.n_rows // n_sample))
         sampled = []
-        row = 0
         for block in events.blocks():
             histories = np.zeros((block.n_bins, n_kept, n_basis))
             self._filter(histories, block, self._basis)
@@ -196,8 +196,7 @@ class BasisDesign(HistoryDesign):
             cross[:-1].addmm_(histories.flatten(1).T, responses)
             cross[-1] += responses.sum(0)
             low, high = low.minimum(design.amin(0)), high.maximum(design.amax(0))
-            sampled.append(histories[-row % stride :: stride].float())
-            row += block.n_bins
+            sampled.append(spaced.of(histories).float())
         second, cross = second / self.n_rows, cross / self.n_rows
         self.require_independent(second, cross[-1])
         of_sum = torch.cat([cross[:-1].unflatten(0, (n_kept, n_basis)).sum(1), cross[-1:]])

@@ -1,0 +1,228 @@
+"""Ways to go on with the Poisson regressions of some targets, from where they are."""
+
+import torch
+
+from circuitbias.fitting.lbfgs import lbfgs
+from circuitbias.fitting.limits import unidentified
+from circuitbias.fitting.newton import newton
+from circuitbias.fitting.preconditioners import (
+    SpikeTriggeredMoments,
+    shared_preconditioner,
+    target_preconditioner,
+)
+from circuitbias.fitting.rows import DenseRows
+from circuitbias.fitting.sample_hessians import match_moments, sample_hessians
+from circuitbias.fitting.tuning import tuning
+from circuitbias.progress import Descent
+from circuitbias.spikes.moments import EvenlySpaced
+
+
+class Fits:
+    """What has been found so far of every target, and the ways to go on with some of them."""
+
+    def __init__(self, problem, tolerance, max_passes):
+        self.problem, self.tuning = problem, tuning()
+        self.tolerance, self.max_passes = tolerance, max_passes
+        self.coefficients, self.passes = problem.start.clone(), 0
+        self._spent = torch.zeros_like(problem.response_means)  # passes of each target
+        self.scaled_gradient = torch.full_like(problem.response_means, torch.inf)
+        self.converged = torch.zeros_like(self.scaled_gradient, dtype=torch.bool)
+        self.inverse_diagonal = torch.full_like(problem.start[:-1], torch.nan)
+        n_rows, n_columns = problem.rows.n_rows, problem.rows.n_columns
+        self.single = self.tuning.worth_single_precision(n_rows, n_columns, len(self.converged))
+
+    def left(self, n_together: int):
+        """Targets that have not converged, so many at a time."""
+        left = (~self.converged).nonzero()[:, 0]
+        return left.split(n_together) if len(left) else ()
+
+    def note(self, targets, solution, passes, inverse_diagonal=None):
+        """Keep what a descent of some targets has come to."""
+        self.passes += passes
+        self._spent[targets] += passes
+        self.scaled_gradient[targets] = solution.scaled_gradient
+        self.converged[targets] = solution.converged
+        # What has gone astray, further than constant rates are, begins anew.
+        begin, part = self.problem.start[:, targets], self.problem.of(targets)
+        at_rest = part.cross_moment - part.second_moment[-1, :, None] * part.response_means
+        furthest = ((at_rest * part.free).abs() / part.gradient_scale).amax(0).clamp_min(1)
+        astray = ~(solution.scaled_gradient <= self.tuning.astray * furthest)
+        self.coefficients[:, targets] = torch.where(astray, begin, solution.coefficients)
+        if inverse_diagonal is not None:
+            self.inverse_diagonal[:, targets] = inverse_diagonal[: len(self.inverse_diagonal)]
+
+    def descend(self, targets, preconditioner, tolerance, max_passes, inverse_diagonal=None):
+        """Go on with some targets, on all rows."""
+        part = self.problem.of(targets)
+        objective = part.objective()
+        solution = lbfgs(
+            objective,
+            self.coefficients[:, targets],
+            preconditioner,
+            part.gradient_scale,
+            tolerance,
+            min(max_passes, self._allowed(targets)),
+            report=Descent(tolerance),
+            begin_in_single=self.single,
+        )
+        self.note(targets, solution, objective.passes, inverse_diagonal)
+
+    def _allowed(self, targets):
+        return self.max_passes - int(self._spent[targets].max())
+
+    def newton(self, targets):
+        """Go on with some targets with Hessians of all rows."""
+        if self._allowed(targets) < 4:
+            return
+        part, tuned = self.problem.of(targets), self.tuning
+        objective = part.objective()
+        solution = newton(
+            objective,
+            self.coefficients[:, targets],
+            part.least_curvatures,
+            part.gradient_scale,
+            self.tolerance,
+            self._allowed(targets) - 1,
+            tuned.passes_per_hessian,
+            Descent(self.tolerance),
+        )
+        hessians = objective.hessians(solution.coefficients, part.least_curvatures)
+        inverse_diagonal = target_preconditioner(hessians, part.free)[1]
+        self.note(targets, solution, objective.passes, inverse_diagonal)
+
+    def newton_on_sample(self, targets):
+        """Begin with some targets on the sample, whose fits end close to those to all rows."""
+        part, tuned = self.problem.of(targets), self.tuning
+        if part.sample is part.rows:
+            return
+        solution = newton(
+            part.objective(part.sample),
+            part.start,
+            part.least_curvatures,
+            part.gradient_scale,
+            tuned.rough_tolerance,
+            tuned.rough_passes,
+            tuned.passes_per_hessian,
+        )
+        # What was not in the sample may make its fit worse than none.
+        objective = part.objective()
+        values = [objective.evaluate(begin)[0] for begin in (solution.coefficients, part.start)]
+        self.passes += objective.passes
+        self.coefficients[:, targets] = torch.where(values[0] < values[1], solution.coefficients, part.start)
+
+    def find_unidentified(self, n_hessians):
+        """Find coefficients that were still on their way to infinity when their gradients got small."""
+        problem, tuned = self.problem, self.tuning
+        if problem.ridge > 0:
+            return
+        way = (self.coefficients - problem.start).abs() * problem.free
+        for targets in ((way.amax(0) > tuned.steep) & self.converged).nonzero()[:, 0].split(n_hessians):
+            if len(targets):
+                part = problem.of(targets)
+                hessians = part.objective().hessians(self.coefficients[:, targets], 0 * part.start)
+                self.passes += 1
+                problem.infinite[:, targets] |= unidentified(
+                    hessians, problem.rows.n_rows, part.free, tuned.identified
+                )
+
+
+def lead_by_sample(design, problem, fits, block_rows):
+    """Fit a sample first: it gives a starting point, and tells which preconditioner is good enough."""
+    # All bins say how often pairs fire together: rare pairs need not do so in the sample. A neuron that is
+    # silent in the sample is left out.
+    sample, free, ridge, tuned = problem.sample, problem.free, problem.ridge, fits.tuning
+    sampled = free & (sample != 0).any(0)[:, None]
+    everyone = torch.arange(design.n_targets, device=free.device)
+
+    def descend(rows, begin, precondition, tolerance, max_passes):
+        rows = rows.float() if fits.single else rows
+        blocks = DenseRows(lambda: iter(rows.split(block_rows)), *rows.shape)
+        return lbfgs(
+            problem.objective(blocks, sampled),
+            begin,
+            lambda gradient: precondition(gradient) * sampled,
+            problem.gradient_scale,
+            tolerance,
+            max_passes,
+            begin_in_single=fits.single,
+        )
+
+    shared = shared_preconditioner(problem.second_moment, problem.response_means, free, ridge)
+    rough = descend(sample, problem.start, shared, tuned.rough_tolerance, tuned.rough_passes)
+    begin = torch.where(rough.scaled_gradient <= tuned.rough_enough, rough.coefficients, problem.start)
+    move = match_moments(sample.T @ sample / len(sample), problem.second_moment)
+    fits.coefficients = begin
+    if ridge == 0 and len(sample) < design.n_rows and not problem.infinite.any():
+        # With the moments of all rows the sample has its optimum nearer to theirs, as long as it is none that
+        # rare pairs decide: then there may be no optimum. (Hessians of a sample of all rows are exact.)
+        moved = sample @ move
+        moments = SpikeTriggeredMoments.at(
+            [moved.float()], begin, problem.second_moment, problem.cross_moment, free
+        )
+        led = descend(moved, begin, moments.solve, tuned.led_tolerance, tuned.led_passes)
+        if led.converged.all():
+            fits.coefficients = led.coefficients
+            fits.descend(everyone, moments.solve, fits.tolerance, tuned.patience, moments.inverse_diagonal())
+            return
+    hessians = sample_hessians(
+        sample,
+        lambda rows: (rows @ begin.float()).exp_(),
+        free,
+        problem.least_curvatures,
+        ridge,
+        move,
+    )
+    precondition, inverse_diagonal = target_preconditioner(hessians, free)
+    fits.descend(everyone, precondition, fits.tolerance, tuned.patience, inverse_diagonal)
+
+
+def _sampled_blocks(design):
+    """Evenly spaced rows of the design, as many as Hessians need, block by block in single precision."""
+    spaced = EvenlySpaced(max(1, design.n_rows // (tuning().sample_rows_per_column * design.n_columns)))
+    return (spaced.of(block).float() for block in design.narrow_blocks())
+
+
+def lead_by_moments(design, fits, targets):
+    """Fit targets of which memory does not hold the Hessians, as far as moments bring them."""
+    tuned, problem = fits.tuning, fits.problem
+    part = problem.of(targets)
+    shared = shared_preconditioner(part.second_moment, part.response_means, part.free, part.ridge)
+    fits.descend(targets, shared, tuned.group_tolerance, fits.max_passes)
+    fits.converged[targets] &= fits.tolerance >= tuned.group_tolerance
+    while problem.ridge == 0 and len(targets):
+        part, before = problem.of(targets), fits.scaled_gradient[targets]
+        moments = SpikeTriggeredMoments.at(
+            _sampled_blocks(design),
+            fits.coefficients[:, targets],
+            part.second_moment,
+            part.cross_moment,
+            part.free,
+        )
+        fits.passes += 1
+        diagonal = moments.inverse_diagonal()
+        fits.descend(targets, moments.solve, fits.tolerance, tuned.moment_passes, diagonal)
+        left = ~fits.converged[targets]
+        nearer = fits.scaled_gradient[targets] < before / tuned.moment_descent
+        targets = targets[left]
+        if not nearer[left].float().mean() > 0.5:
+            break
+
+
+def lead_by_own_hessians(design, fits, targets):
+    """Fit some targets with their Hessians on a sample of the rows, which is read again."""
+    part, begin = fits.problem.of(targets), fits.coefficients[:, targets].float()
+    own, n_sampled = torch.zeros_like(part.second_moment), 0
+    for rows in _sampled_blocks(design):
+        own += rows.T @ rows
+        n_sampled += len(rows)
+    hessians = sample_hessians(
+        _sampled_blocks(design),
+        lambda rows: (rows @ begin).exp_(),
+        part.free,
+        part.least_curvatures,
+        part.ridge,
+        match_moments(own / n_sampled, part.second_moment),
+    )
+    fits.passes += 2
+    precondition, inverse_diagonal = target_preconditioner(hessians, part.free)
+    fits.descend(targets, precondition, fits.tolerance, fits.tuning.patience, inverse_diagonal)

@@ -1,0 +1,93 @@
+"""What one pass over the data says of Poisson regressions."""
+
+from dataclasses import dataclass
+
+import torch
+
+from circuitbias.fitting.objective import Objective
+from circuitbias.fitting.rows import DenseRows, Rows
+from circuitbias.fitting.tuning import tuning
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What one pass over the data says of the regressions; names as in `fit` and `Objective`."""
+
+    rows: Rows
+    second_moment: torch.Tensor
+    sample: torch.Tensor | Rows
+    cross_moment: torch.Tensor
+    free: torch.Tensor
+    infinite: torch.Tensor
+    start: torch.Tensor
+    least_curvatures: torch.Tensor
+    gradient_scale: torch.Tensor
+    ridge: float
+
+    @property
+    def response_means(self) -> torch.Tensor:
+        """Mean responses of the targets, shape (n_targets,)."""
+        return self.cross_moment[-1]
+
+    def of(self, targets: torch.Tensor) -> "Problem":
+        """The same of some of the targets."""
+        parts = {name: getattr(self, name)[..., targets] for name in _OF_TARGETS}
+        return Problem(**(vars(self) | parts))
+
+    def objective(self, rows=None, free=None) -> Objective:
+        """The objective on these rows, by default all of them."""
+        free = self.free if free is None else free
+        return Objective(self.rows if rows is None else rows, self.cross_moment, free, self.ridge)
+
+
+_OF_TARGETS = ("cross_moment", "free", "infinite", "start", "least_curvatures", "gradient_scale")
+
+
+def summarise(design, ridge: float, with_sample: bool, memory_mb: float) -> Problem:
+    """Go over the data once: moments, what is infinite, where to start, and a sample of the rows.
+
+    Parameters
+    ----------
+    design : Design
+    ridge : float
+    with_sample : bool
+        Whether memory holds a sample for all Hessians.
+    memory_mb : float
+        Bound of the memory, in 1e6 bytes.
+
+    Raises
+    ------
+    ValueError
+        If columns of the design are linearly dependent.
+    """
+    sparse = design.sparse(tuning().most_density, memory_mb)
+    n_sample = int(tuning().sample_rows_per_column * design.n_columns)
+    if sparse:
+        rows, cross_moment, bounds = sparse
+        second_moment = rows.second_moment()
+        sample = rows.sample(max(n_sample, len(rows.weights) // 8))
+    else:
+        rows = DenseRows(design.narrow_blocks, design.n_rows, design.n_columns)
+        second_moment, cross_moment, bounds, sample = design.survey(n_sample if with_sample else 1)
+    means = second_moment[-1]  # of the columns; the last column is 1
+    variances = second_moment.diagonal() - means**2
+    response_means = cross_moment[-1]
+    design.require_independent(second_moment, response_means)
+    free = design.free_coefficients()
+    infinite, start = design.limits(cross_moment, bounds, response_means, free & (ridge == 0))
+
+    # The gradient's natural size: one standard deviation of the covariate times the mean response.
+    spread = torch.cat([variances[:-1].sqrt(), means[-1:]])
+    start[-1] += response_means.log()
+    return Problem(
+        rows,
+        second_moment,
+        sample,
+        cross_moment,
+        free & ~infinite | (torch.arange(len(free), device=free.device) == len(free) - 1)[:, None],
+        infinite,
+        start,
+        design.least_curvatures(cross_moment, response_means),
+        spread[:, None] * response_means,
+        ridge,
+    )
