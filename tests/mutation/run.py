@@ -1,7 +1,7 @@
 """Score of the tests: the share of small edits of the code that some test notices (`make mutate`).
 
 A seeded sample of each room's mutations is tried on a copy of the tree, one process a mutation: first the
-tests of the module, then those of its room. An edit that `equivalent.txt` names changes no result. What the
+tests of the module, then those of its room. An edit that `equivalent.csv` names changes no result. What the
 table already knows is kept, and only what survived is tried again.
 """
 
@@ -30,9 +30,9 @@ MEMORY = 6 << 30  # of a mutation's process, in bytes: some ask for all there is
 
 # Tests of a room, for what those of the module alone leave alive; and of modules that no file is named after.
 ROOMS = {
-    "dynamics": "dynamics",
-    "spikes": "spikes estimators/test_cross_correlation.py estimators/test_glm.py hostile",
-    "networks": "networks hostile/test_hostile_weights.py",
+    "dynamics": "dynamics test_doors.py",
+    "spikes": "spikes estimators/test_cross_correlation.py estimators/test_glm.py hostile test_doors.py",
+    "networks": "networks hostile/test_hostile_weights.py test_doors.py",
     "fitting": "fitting estimators",
     "estimators": "estimators faults/test_memory.py",
     "errors": "errors comparison",
@@ -43,7 +43,8 @@ NEAREST = {
     "dynamics/engines": "dynamics/test_engine.py",
     "dynamics/engines/philox": "dynamics/test_philox.py dynamics/test_engine.py",
     "dynamics/engines/cuda": "dynamics/test_simulate_cuda.py",
-    "spikes/events": "estimators/test_glm_history.py",
+    "spikes/segments": "spikes/test_segments.py test_doors.py",
+    "spikes/storage": "spikes/test_storage.py hostile/test_hostile_readers.py",
     "spikes/moments": "estimators/test_mean_field.py estimators/test_mpf.py",
     "estimators/jitter": "estimators/test_correlogram_graph.py",
     "comparison": "comparison",
@@ -62,10 +63,11 @@ NEAREST = {
 def rounds_of(module: Path, root: Path) -> list[list[str]]:
     """Tests to try one after the other: those nearest to a module of the package, and those of its room."""
     room = module.parts[0]
-    named = root / "tests" / room / f"test_{module.stem}.py"
-    nearest = str(named.relative_to(root / "tests")) if named.exists() else ""
-    for part in (module.with_suffix(""), *module.parents):
-        nearest = nearest or NEAREST.get(str(part), "")
+    nearest, named = NEAREST.get(str(module.with_suffix("")), ""), f"{room}/test_{module.stem}.py"
+    if not nearest and (root / "tests" / named).exists():
+        nearest = named
+    for folder in module.parents:
+        nearest = nearest or NEAREST.get(str(folder), "")
     return [[f"tests/{name}" for name in names.split()] for names in (nearest, ROOMS[room]) if names]
 
 
@@ -218,8 +220,8 @@ def main():
     options = parser.parse_args()
     for library in LIBRARIES:
         __import__(library)  # once, for all processes
-    with (Path(__file__).parent / "equivalent.txt").open() as file:
-        changing_nothing = {tuple(line.split(" | ")[:3]) for line in file}
+    with (Path(__file__).parent / "equivalent.csv").open(newline="") as file:
+        changing_nothing = {tuple(row[:3]) for row in csv.reader(file)}
     end, table = time.monotonic() + 60 * options.minutes, read_table(options.output)
     with tempfile.TemporaryDirectory() as folder:
         trial = Trial(Path(folder), 1 if options.nearest else 2)

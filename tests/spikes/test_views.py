@@ -48,6 +48,8 @@ def test_a_window_over_two_trials_begins_each_anew(record):
 def test_segments_of_a_window_follow_each_other_from_its_start(record):
     window = StepWindow(record, 1, 12)
     assert [segment[:3] for segment in window.segments()] == [(0, 0, 3), (0, 3, 6), (1, 0, 3)]
+    after = StepWindow(record, 5, 8)  # nothing of the first segment
+    assert [segment[:3] for segment in after.segments()] == [(0, 0, 5), (1, 0, 3)]
 
 
 def test_trials_outside_the_window_are_left_out(record):
