@@ -3,6 +3,7 @@
 import json
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -93,6 +94,10 @@ def test_a_penalty_is_compared_within_a_factor_of_two_of_the_volume(method, opti
     row = errors(method=method, options=json.dumps(complete_options(method, options)))
     for n_counts, there in ((0.51e8, True), (0.49e8, False), (1.99e8, True), (2.01e8, False)):
         assert (len(compared([row | {"n_counts": n_counts}], network)) > 0) == there, n_counts
+
+
+def test_a_volume_that_is_not_known_is_not_compared():
+    assert compared([errors(n_counts=np.nan)]).empty
 
 
 def test_other_methods_are_compared_at_any_volume():

@@ -89,14 +89,10 @@ def compare_errors(errors: pd.DataFrame, network: str) -> pd.DataFrame:
         ["estimator", "method", "options", "r", "n_spikes"], sort=False
     ):
         name = published_method(method, json.loads(options))
-        n_counts = runs.n_counts.mean()
+        n_counts, factor = runs.n_counts.mean(), _SAME_VOLUME.get(name, math.inf)
         for paper in table[(table.method == name) & np.isclose(table.r, r)].itertuples():
-            if abs(math.log(n_counts / paper.n_spikes)) > math.log(_SAME_VOLUME.get(name, math.inf)):
-                continue
-            for quantity, as_published, origin, expectation in _expectations(
-                paper, network, n_counts, len(runs)
-            ):
-                rows.append(
+            if paper.n_spikes / factor <= n_counts <= paper.n_spikes * factor:
+                rows += [
                     {
                         "quantity": quantity,
                         "estimator": estimator,
@@ -110,7 +106,10 @@ def compare_errors(errors: pd.DataFrame, network: str) -> pd.DataFrame:
                         "error_from": "model",
                         "note": pairs_note(runs, NEURONS[network]),
                     }
-                )
+                    for quantity, as_published, origin, expectation in _expectations(
+                        paper, network, n_counts, len(runs)
+                    )
+                ]
     return with_verdicts(rows)
 
 
