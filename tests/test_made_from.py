@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,8 @@ def made(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("one", "two", "result"):
         (tmp_path / name).write_text(name)
-    write_record("records", hashes(["one", "two", "missing"]), hashes(["result"]))
+    write_record(Path("records/result.json"), hashes(["one", "two", "missing"]), hashes(["result"]))
+    write_record(Path("records/one.json"), {}, hashes(["one"]))
     return tmp_path
 
 
@@ -49,8 +51,12 @@ def test_a_result_that_somebody_replaced_is_left_alone(made):
     assert stale_results("records") == []
 
 
-def test_an_input_that_was_removed_makes_nothing_stale(made):
+def test_an_input_that_was_removed_makes_nothing_stale_unless_it_could_not_be_made_again(made):
     os.remove("one")
+    assert stale_results("records") == []
+    os.remove("records/one.json")  # as a step does that begins
+    assert stale_results("records") == ["result"]
+    (made / "one").write_text("one")
     assert stale_results("records") == []
 
 
@@ -88,8 +94,13 @@ def test_a_step_records_what_it_was_given_and_what_it_wrote(tmp_path, monkeypatc
     assert stale_results("records") == []
 
 
-def test_a_step_that_fails_records_nothing(tmp_path, monkeypatch, capsys):
+def test_a_step_that_fails_takes_back_what_was_recorded_of_its_last_success(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(FOLDER_VARIABLE, "records")
-    assert main(["gather", "--tables", "none.csv", "--output", "all.csv"]) == 1
-    assert list(tmp_path.iterdir()) == []
+    words = ["gather", "--tables", "part.csv", "--output", "all.csv"]
+    (tmp_path / "part.csv").write_text("a,b\n1,2\n")
+    assert main(words) == 0
+    assert len(list((tmp_path / "records").iterdir())) == 1
+    os.remove("part.csv")
+    assert main(words) == 1
+    assert list((tmp_path / "records").iterdir()) == []

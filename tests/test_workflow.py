@@ -102,9 +102,7 @@ OF_SPIKES = {"activity": 1, "estimate": 2, "experiment": 2, "gather": 2, "summar
 OF_SPIKES |= {"data_volume": 1, "patterns": 1} | ERRORS
 REPLACED = {
     "spikes/r0.01_seed1.h5": OF_SPIKES,
-    "couplings/glm/r0.01_seed1.npz": ERRORS,
     "errors.csv": {"figure2": 1, "methods": 1},
-    "experiments/data_volume/r0.01_seed1.csv": {"gather": 1, "summarise": 1, "data_volume": 1},
 }
 
 
@@ -141,9 +139,7 @@ def test_a_file_of_weights_is_known_by_content_whatever_its_time(tmp_path):
     write(1)  # the same, and newer
     assert "Nothing to be done" in checkout.snakemake(network)
     write(2, times)  # another one, of the same time
-    checkout.snakemake(network)
-    with np.load(tmp_path / network) as made:
-        assert made["weights"][0, 0] == np.loadtxt(path, delimiter=",")[0, 0]
+    assert checkout.planned()["network"] == 1
 
 
 def test_a_bad_config_stops_before_the_first_job(checkout):
@@ -218,6 +214,26 @@ def test_a_failed_run_goes_on_where_it_stopped(checkout):
     assert len(list(couplings.glob("mean_field/*"))) == 2
     glm.write_text(whole)
     assert checkout.planned() == {"estimate": 2} | ERRORS
+
+
+@pytest.mark.slow
+def test_what_follows_from_a_failed_job_is_not_taken_for_up_to_date(tmp_path):
+    """Snakemake forgets a job that failed, and would ask for nothing: all that is wanted is there."""
+    checkout = Checkout(tmp_path)
+    small = {"experiments": {}, "estimators": {"mean_field": {"method": "mean_field"}}, "figures": {}}
+    checkout.configure(**small)
+    target = "results/tiny/errors.csv"
+    checkout.snakemake(target)
+    checkout.configure(
+        **small, thresholds=[0.0013, 0.5], simulation={"n_spikes": 5000, "max_silent_steps": 9999}
+    )
+    assert "no neuron has fired" in checkout.snakemake(target, code=1)
+    made_of_before = pd.read_csv(checkout.results / "errors.csv").theta.tolist()
+    assert made_of_before == [0.0013, 0.0012]
+    assert "no neuron has fired" in checkout.snakemake(target, code=1)
+    checkout.configure(**small, thresholds=[0.0013, 0.00121])
+    checkout.snakemake(target)
+    assert pd.read_csv(checkout.results / "errors.csv").theta.tolist() == [0.0013, 0.00121]
 
 
 def test_a_killed_run_is_resumed_with_the_same_results(checkout):

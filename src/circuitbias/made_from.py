@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from urllib.parse import quote
 
 from circuitbias.files import WRITTEN, atomic_path
 
@@ -49,7 +48,7 @@ def hashes(paths: Iterable[str | os.PathLike]) -> dict[str, str]:
 
 @contextmanager
 def recorded(arguments: dict) -> Iterator[None]:
-    """Record what is written inside, and the files that a step was given; nothing if it fails.
+    """Record what is written inside, and the files that a step was given; forget it if the step fails.
 
     Parameters
     ----------
@@ -62,22 +61,29 @@ def recorded(arguments: dict) -> Iterator[None]:
     given = [value for name, value in arguments.items() if name not in _NO_FILES]
     words = [word for value in given for word in (value if isinstance(value, list) else [value])]
     before, n_before = hashes(word for word in words if isinstance(word, str)), len(WRITTEN)
+    record = _record_path(folder, arguments["output"])
+    record.unlink(missing_ok=True)
     yield
     if outputs := hashes(WRITTEN[n_before:]):
-        write_record(folder, {path: was for path, was in before.items() if path not in outputs}, outputs)
+        write_record(record, {path: was for path, was in before.items() if path not in outputs}, outputs)
 
 
-def write_record(folder: str | os.PathLike, inputs: dict[str, str], outputs: dict[str, str]) -> None:
-    """Record that some files were made from others; replaces what was recorded of the same files.
+def _record_path(folder, output) -> Path:
+    """Where the record of the step with this output is."""
+    return Path(folder) / f"{hashlib.sha256(os.fspath(output).encode()).hexdigest()[:32]}.json"
+
+
+def write_record(path: Path, inputs: dict[str, str], outputs: dict[str, str]) -> None:
+    """Record that some files were made from others.
 
     Parameters
     ----------
-    folder : path-like
+    path : Path
+        Of the record.
     inputs, outputs : dict of str to str
         Content hashes by path, as `hashes` returns them; paths as the step was given them.
     """
-    name = hashlib.sha256(quote(min(outputs)).encode()).hexdigest()[:32]
-    with atomic_path(Path(folder) / f"{name}.json") as aside:
+    with atomic_path(path) as aside:
         record = {"inputs": inputs, "outputs": outputs}
         aside.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
@@ -85,8 +91,10 @@ def write_record(folder: str | os.PathLike, inputs: dict[str, str], outputs: dic
 def stale_results(folder: str | os.PathLike) -> list[str]:
     """Results that were made from files whose content has changed since.
 
-    A result that is missing, or is no longer what was recorded, is none of them: who replaced it meant to.
-    Nor is one of a missing input: it may have been removed to save space.
+    A result that is missing, or is no longer what was recorded, is none of them: who replaced it meant to. A
+    missing input counts as changed unless there is a record of it: a step that begins removes its own, so
+    that it failed, and Snakemake would take what was made from its last success for up to date. With its
+    record, an input was removed to save space.
 
     Parameters
     ----------
@@ -98,20 +106,30 @@ def stale_results(folder: str | os.PathLike) -> list[str]:
     list of str
         Sorted paths.
     """
-    found = set()
+    records = [*filter(None, map(_read_record, Path(folder).glob("[!.]*.json")))]
+    recorded_outputs = {name for record in records for name in record["outputs"]}
     now = cache(content_hash)
-    for path in Path(folder).glob("[!.]*.json"):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            changed = [
-                name for name, was in record["inputs"].items() if os.path.isfile(name) and now(name) != was
-            ]
-            if changed:
-                outputs = record["outputs"].items()
-                found |= {name for name, was in outputs if os.path.isfile(name) and now(name) == was}
-        except (ValueError, KeyError, AttributeError, TypeError):
-            continue  # no record of ours
-    return sorted(found)
+
+    def changed(name, was):
+        return now(name) != was if os.path.isfile(name) else name not in recorded_outputs
+
+    return sorted(
+        name
+        for record in records
+        if any(changed(*item) for item in record["inputs"].items())
+        for name, was in record["outputs"].items()
+        if os.path.isfile(name) and now(name) == was
+    )
+
+
+def _read_record(path) -> dict | None:
+    """A record; None if it is none."""
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    sound = isinstance(record, dict) and all(isinstance(record.get(k), dict) for k in ("inputs", "outputs"))
+    return record if sound else None
 
 
 def age(paths: Iterable[str | os.PathLike]) -> None:
