@@ -1,6 +1,8 @@
 # circuitbias: how wrong is a circuit when it is inferred from its activity?
 # networks -> dynamics -> spikes -> estimators -> errors -> experiments -> figures: one file of rules for each.
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 from circuitbias.config import load_config, read_config
@@ -8,10 +10,11 @@ from circuitbias.config import load_config, read_config
 min_version("9.8")
 
 
-# A config given with --configfile stands alone: it is not merged into the default one.
+# A config given with --configfile stands alone: it is not merged into the default one, which lies beside this file,
+# whatever folder Snakemake runs in.
 if not workflow.configfiles:
 
-    configfile: "config/config.yaml"
+    configfile: Path(workflow.basedir) / "config" / "config.yaml"
 
 
 for (

@@ -1,5 +1,8 @@
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -101,3 +104,40 @@ def test_names_that_only_resemble_ours_stay(tmp_path):
     for name in (".result.tmp.csv", ".result.host-12-67eb48fc.csv", ".result.host-12-67eb48f.tmp.csv"):
         (tmp_path / name).write_text("mine")
     assert left_overs(tmp_path) == []
+
+
+# --- jobs that go on after what runs them was killed ----------------------------------------------
+
+ORPHAN = """
+import os, sys, time
+from pathlib import Path
+from circuitbias.files import atomic_path
+with atomic_path(sys.argv[1]) as temporary:
+    temporary.write_text("made")
+    print("begun", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux says when a process started")
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_step_whose_workflow_was_killed_makes_nothing(tmp_path, killed):
+    """Else it would write over what the next run has made, by then perhaps from other settings."""
+    target = tmp_path / "result.csv"
+    target.write_text("made by the next run")
+    with subprocess.Popen(["sleep", "60"]) as workflow:
+        environment = os.environ | {"CIRCUITBIAS_RUN_BY": str(workflow.pid)}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        command = [sys.executable, "-c", ORPHAN, target]
+        step = subprocess.Popen(command, env=environment, text=True, **pipes)
+        assert step.stdout.readline() == "begun\n"
+        if killed:
+            workflow.kill()  # not waited for: it is a zombie now, as those of a shell are for a while
+            while Path(f"/proc/{workflow.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                time.sleep(0.01)
+        _, said = step.communicate("go on\n")
+        workflow.kill()
+    assert step.returncode == int(killed), said
+    assert target.read_text() == ("made by the next run" if killed else "made")
+    assert ("OrphanedStepError: the workflow that runs this step" in said) == killed
+    assert list(tmp_path.iterdir()) == [target]

@@ -138,9 +138,11 @@ def network_files(config) -> list[str]:
     """
     if config["network"]["family"] != "file":
         return []
-    path = config["network"]["path"]
+    path = os.path.expanduser(config["network"]["path"])
     if not os.path.isfile(path):  # and not Path.is_file: names can be too long for it
-        raise ConfigError(problem(config, ("network", "path"), "no such file; must be a file of weights"))
+        where = "" if os.path.isabs(path) else f" in {os.getcwd()}"
+        rule = f"no such file{where}; must be a file of weights"
+        raise ConfigError(problem(config, ("network", "path"), rule))
     return [path]
 
 

@@ -34,6 +34,25 @@ class DamagedFileError(ValueError):
         self.remake = remake
 
 
+class OrphanedStepError(RuntimeError):
+    """What runs this step has been killed: nobody would know what it has made, or for which settings."""
+
+
+def check_not_orphaned() -> None:
+    """End a step of a workflow that was killed alone: the next run makes the same file again.
+
+    By then it may be made from other settings; a late result of the old ones must not take its place.
+
+    Raises
+    ------
+    OrphanedStepError
+        If the process that the environment names as the one that runs this step (``CIRCUITBIAS_RUN_BY``) has
+        ended. Never where none is named.
+    """
+    if _RUN_BY.isdigit() and _started(int(_RUN_BY)) != _RUN_BY_STARTED:
+        raise OrphanedStepError(f"the workflow that runs this step (process {_RUN_BY}) has ended")
+
+
 @contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it takes the place of `path`.
@@ -59,6 +78,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         If the body ends without having written the file.
     OSError
         If the system does not let it be written; names `path`, not the temporary one.
+    OrphanedStepError
+        See `check_not_orphaned`.
     """
     path = expanded(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -70,6 +91,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         yield temporary
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())  # the contents reach the disk before the name does
+        check_not_orphaned()
         os.replace(temporary, path)
         WRITTEN.append(os.fspath(path))
     except BaseException as error:  # an interrupt must not leave litter either
@@ -139,8 +161,13 @@ def _machine() -> str:
 def _started(process: int) -> str:
     """When a process started, in the system's own count; empty if nobody says (only Linux does)."""
     with suppress(OSError):
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+        state, *fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return "" if state == "Z" else fields[18]  # it has ended, though nobody has asked how
     return ""
+
+
+_RUN_BY = os.environ.get("CIRCUITBIAS_RUN_BY", "")
+_RUN_BY_STARTED = _started(int(_RUN_BY)) if _RUN_BY.isdigit() else ""
 
 
 def _has_no_writer(temporary: Path, mark: str) -> bool:

@@ -26,10 +26,11 @@ EXPERIMENTS = f"{RESULTS}/experiments"
 RECORDS = f"{RESULTS}/.made_from"
 
 # The rules call `circuitbias`: it lies beside the interpreter that runs Snakemake, on the PATH or not. A prefix
-# takes the place of Snakemake's own, so it must ask for what that does: a step that fails in a pipe has failed.
+# takes the place of Snakemake's own, so it must ask for what that does: a step that fails in a pipe has failed. A
+# step is told who runs it (the parent of its shell): once that is killed, nobody knows what the step makes.
 shell.prefix(
     f"set -euo pipefail; export PATH={shlex.quote(str(Path(sys.executable).parent))}:$PATH"
-    f" {FOLDER_VARIABLE}={shlex.quote(RECORDS)}; "
+    f" {FOLDER_VARIABLE}={shlex.quote(RECORDS)} CIRCUITBIAS_RUN_BY=$PPID; "
 )
 
 THETA = {strength_label(r): theta for r, theta in resolve_thresholds(config).items()}

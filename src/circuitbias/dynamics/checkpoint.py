@@ -21,7 +21,14 @@ from pathlib import Path
 import numpy as np
 
 from circuitbias.dynamics.simulate import Simulation
-from circuitbias.files import DamagedFileError, atomic_path, read_arrays, writer_lives, writers_mark
+from circuitbias.files import (
+    DamagedFileError,
+    atomic_path,
+    check_not_orphaned,
+    read_arrays,
+    writer_lives,
+    writers_mark,
+)
 from circuitbias.networks.network import Network
 from circuitbias.progress import report_line
 from circuitbias.provenance import code_hash
@@ -145,6 +152,8 @@ class Checkpoint:
                 yield segment
             due = time.monotonic() - written >= self._seconds_a_part
             due |= sum(len(steps) for _, steps, _ in pending) >= self._spikes_a_part
+            if due:
+                check_not_orphaned()
             if due and writing and not simulation.finished:
                 writing = self._write(pending, simulation.state())
                 written = time.monotonic()
