@@ -45,6 +45,15 @@ def test_windows_begin_at_fifths_and_end_within_the_recording():
     }
 
 
+def test_windows_of_a_short_recording_are_a_step_at_least():
+    assert data_volume.windows(3, decades=1, n_windows=2) == [
+        (1.0, 0, 3),
+        *((10**-0.25, start, 2) for start in (0, 1)),
+        *((fraction, start, 1) for fraction in (10**-0.5, 10**-0.75, 0.1) for start in (0, 1)),
+    ]
+    assert [length for *_, length in data_volume.windows(1000, decades=0.3, n_windows=1)] == [1000, 562]
+
+
 def test_each_row_is_the_estimate_from_its_window(small_ring, recording):
     table, arrays = data_volume.run(
         small_ring, recording, estimators=MEAN_FIELD, decades=0.5, n_windows=2, resources=RESOURCES
@@ -166,6 +175,8 @@ def test_a_half_is_observed_in_beginnings_of_the_recording(small_ring, recording
     table = run_partial(small_ring, recording, n_observed=[20], decades=0.5)
     half = table[table.experiment == "fixed_half"]
     assert half.fraction.tolist() == pytest.approx([1, 10**-0.25, 10**-0.5])
+    assert (half.subset == 0).all()
+    assert (table[table.experiment == "subsets"].fraction == 1.0).all()
     assert (half.n_observed == 10).all() and (half.n_all_pairs == 90).all() and (half.n_pairs == 90).all()
     neurons = np.sort(np.random.default_rng(1).permutation(20)[:10])
     part = StepWindow(recording, 0, round(10**-0.25 * recording.trial_steps.sum()))
