@@ -12,7 +12,7 @@ from circuitbias.dynamics.simulate import simulate
 from circuitbias.errors import circulant_errors, total_error
 from circuitbias.estimators import Couplings, estimate
 from circuitbias.experiments import bin_width, data_volume, partial_observation, patterns
-from circuitbias.experiments.sweep import error_row, try_estimate
+from circuitbias.experiments.sweep import described, error_row, try_estimate
 from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
 from circuitbias.spikes.segments import SpikeRecord
@@ -209,6 +209,18 @@ def test_a_network_of_two_neurons_has_no_error():
         pair, record, estimators=MEAN_FIELD, decades=0, n_windows=1, resources=RESOURCES
     )
     assert table.total.isna().all() and table.note.str.startswith("2 pairs are too few").all()
+
+
+def test_options_are_told_in_one_order_whatever_order_they_came_in():
+    """So that the same options are the same text: all of them, with their defaults."""
+    first, second = (
+        described("mine", {"method": "glm", **options})
+        for options in ({"ridge": 0.5, "bin_steps": 50}, {"bin_steps": 50, "ridge": 0.5})
+    )
+    assert first == second and (first["estimator"], first["method"]) == ("mine", "glm")
+    options = json.loads(first["options"])
+    assert list(options) == sorted(options)
+    assert options["bin_steps"] == 50 and options["lags"] == [0]
 
 
 def test_what_an_estimate_warned_of_is_noted_in_order(small_ring, recording):
