@@ -161,6 +161,14 @@ def test_fewer_pairs_than_an_error_takes_have_none_and_say_why(small_ring, recor
     assert merged.note[2] == "" if merged.n_pairs[2] >= 20 else "too few" in merged.note[2]
 
 
+def test_tenths_of_a_network_that_have_an_error():
+    assert partial_observation.tenths(100) == list(range(10, 101, 10))
+    assert partial_observation.tenths(50) == list(range(5, 51, 5))
+    assert partial_observation.tenths(49) == [5, 10, 15, 20, 24, 29, 34, 39, 44, 49]
+    assert partial_observation.tenths(12) == [5, 6, 7, 8, 10, 11, 12]
+    assert partial_observation.tenths(4) == [4]
+
+
 def test_sizes_by_default_are_those_that_have_an_error(small_ring, recording):
     table = run_partial(small_ring, recording, n_observed=None, coverage=0.01, fixed_half=False)
     assert sorted(table.n_observed.unique()) == [6, 8, 10, 12, 14, 16, 18, 20]

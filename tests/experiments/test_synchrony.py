@@ -48,7 +48,7 @@ def test_each_row_is_the_error_of_its_estimator(small_ring, recording, results):
         assert (row.total, row.bias, row.variance) == (errors.total, errors.bias, errors.variance)
         assert row.scale == errors.scale
         np.testing.assert_array_equal(arrays[row.estimator], errors.scale * values)
-        assert row.n_spikes == 40_000
+        assert row.n_spikes == 40_000 and row.n_all_pairs == 20 * 19
         assert row.n_connected == np.count_nonzero(np.nan_to_num(values)) / 2
     assert table.n_connected.iloc[0] == 190
     assert 0 < table.n_connected.iloc[1] == table.n_connected.iloc[2] < 190

@@ -48,6 +48,18 @@ def covering_subsets(n_observed: int, n_neurons: int, coverage: float) -> int:
     return 1 if share >= 1 else math.ceil(math.log(1 - coverage) / math.log1p(-share))
 
 
+def tenths(n_neurons: int) -> list[int]:
+    """Tenths of a network that have `LEAST_PAIRS` pairs or more; all neurons, if none has.
+
+    Examples
+    --------
+    >>> tenths(100), tenths(20), tenths(3)
+    ([10, 20, 30, 40, 50, 60, 70, 80, 90, 100], [6, 8, 10, 12, 14, 16, 18, 20], [3])
+    """
+    sizes = sorted({round(k * n_neurons / 10) for k in range(1, 11)})
+    return [size for size in sizes if size * (size - 1) >= LEAST_PAIRS] or [n_neurons]
+
+
 def run(
     network: Network,
     source: SpikeSource,
@@ -102,9 +114,7 @@ def run(
     """
     source = first_spikes(source, n_spikes)
     volume, n = count_spikes(source), network.n_neurons
-    if n_observed is None:
-        n_observed = sorted({round(k * n / 10) for k in range(1, 11)})
-        n_observed = [size for size in n_observed if size * (size - 1) >= LEAST_PAIRS] or [n]
+    n_observed = tenths(n) if n_observed is None else n_observed
     if max(n_observed) > n:
         raise ValueError(
             f"n_observed = {max(n_observed)}: must be at most the number of neurons of the network, {n}"
