@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import statsmodels.api as sm
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold, cross_val_score
 
@@ -63,6 +64,21 @@ def test_equals_scikit_learn(record_of, l1, binarise):
     assert_equals_sklearn(couplings, responses if binarise else counts, responses, l1)
     n_zero = (couplings.values == 0).sum()
     assert n_zero > 5 if l1 else n_zero == 0
+
+
+@pytest.mark.parametrize(
+    ("n_bins", "tolerance"), [(1000, 1e-3), (20_000, 0.15)]
+)  # the sample is all, or some
+def test_standard_errors_equal_statsmodels(record_of, n_bins, tolerance):
+    counts = correlated_counts(n_bins)
+    errors = estimate("logistic", record_of(counts), bin_steps=10).arrays["standard_errors"]
+    assert np.isnan(errors.diagonal()).all()
+    for j in range(N):
+        design = sm.add_constant(np.delete(counts, j, axis=1))
+        fit = sm.Logit(counts[:, j] > 0, design).fit(disp=0)
+        np.testing.assert_allclose(np.delete(errors[:, j], j), fit.bse[1:], rtol=tolerance)
+    penalised = estimate("logistic", record_of(counts), bin_steps=10, l1=3.0)
+    assert "standard_errors" not in penalised.arrays
 
 
 def test_trials_and_segments_do_not_matter(record_of):

@@ -91,7 +91,8 @@ def estimate(
         over all neurons that have a fit), ``n_not_converged``. Where the penalty
         was chosen also ``l1``, the choice, and ``l1_path``, for every penalty its ``error`` or its
         ``held_out_log_likelihood`` (nats per bin and neuron); that is None where some neuron has no fit.
-        Arrays, of the chosen fit: ``intercepts`` (n,), ``scaled_gradient`` (n,).
+        Arrays, of the chosen fit: ``intercepts`` (n,), ``scaled_gradient`` (n,) and, without a penalty,
+        ``standard_errors`` (n, n), those that the model itself predicts, from Hessians on a subsample.
 
     Warns
     -----
@@ -156,6 +157,10 @@ def estimate(
     warn_not_converged(usable.kept[some.cpu().numpy()], fit.of(some), tolerance, max_passes)
     coefficients = torch.where(fit.fitted & ~fit.infinite, fit.coefficients, torch.nan).cpu().numpy()
     scaled_gradient = torch.where(fit.fitted, fit.scaled_gradient, torch.nan).cpu().numpy()
+    arrays = {}
+    if chosen == 0:  # a penalty makes errors of another kind
+        errors = torch.where(fit.fitted & ~fit.infinite, path.standard_errors(fit), torch.nan)[:-1]
+        arrays["standard_errors"] = usable.pairs(errors.cpu().numpy())
     return Couplings(
         usable.pairs(coefficients[:-1]),
         diagnostics={
@@ -169,6 +174,7 @@ def estimate(
         arrays={
             "intercepts": usable.neurons(coefficients[-1]),
             "scaled_gradient": usable.neurons(scaled_gradient),
+            **arrays,
         },
     )
 
@@ -344,6 +350,14 @@ class _Path:
     def hessians_at(self, coefficients, free, floor):
         """Hessians of the sample, with diagonals of at least the floor."""
         return sample_hessians(self._sample, _weights_at(coefficients), free, floor)
+
+    def standard_errors(self, fit):
+        """Those that the model itself predicts, (n_columns, n_targets); NaN where nothing is fitted."""
+        free = self.whole.free & ~fit.separable
+        free[:-1] &= ~fit.infinite[:-1]
+        hessians = self.hessians_at(fit.coefficients, free, 0 * self._floor)
+        inverse_diagonal = target_preconditioner(hessians, free)[1]
+        return torch.where(free, inverse_diagonal / self.whole.n_rows, torch.nan).sqrt()
 
     def last_hessians(self):
         """Those at the last fit, kept for the next one to begin with."""
