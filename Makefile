@@ -5,7 +5,7 @@ CORES  ?= all
 BIN    := $(VENV)/bin
 PEERS  := .venv-peers
 BRIAN2 := .venv-brian2
-KINDS  ?= simulator glm methods correlograms
+KINDS  ?= simulator glm low_rates methods correlograms
 BENCH  := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
 # uv does not read pip's settings: hand it pip's own find-links, if there are any.

@@ -17,7 +17,7 @@ pytestmark = [
 def without_own_hessians(monkeypatch, tune):
     """All fits as if memory did not allow a Hessian for every target; seven targets at a time."""
     monkeypatch.setattr(poisson, "allows", lambda memory_mb, needed: False)
-    tune(least_targets=30)
+    tune(least_targets=30, error_batches=100)
     return {"memory_mb": 5}
 
 
@@ -41,6 +41,13 @@ def test_the_same_fits(ring_record, monkeypatch, without_own_hessians, method, o
     np.testing.assert_allclose(*errors, rtol=0.3)
     for name in ("coefficients", "intercepts"):
         np.testing.assert_allclose(shared.arrays[name], own.arrays[name], atol=1e-5)
+
+
+def test_no_standard_errors_where_too_many_batches_would_be_needed(ring_record, without_own_hessians, tune):
+    tune(error_batches=2)
+    couplings = estimate("glm", ring_record, **without_own_hessians)
+    assert couplings.diagnostics["n_not_converged"] == 0
+    assert np.isnan(couplings.arrays["standard_errors"]).all()
 
 
 def test_a_pair_without_a_finite_value(record_of, without_own_hessians):

@@ -114,7 +114,7 @@ def test_constant_weights_give_the_moments_of_all_rows():
     free = torch.ones((5, 3), dtype=torch.bool)
     weights = torch.tensor([0.5, 1.0, 2.0])
     hessians = sample_hessians(
-        sample,
+        [sample],
         lambda rows: weights.expand(len(rows), 3),
         free,
         torch.zeros((5, 3)),
@@ -132,7 +132,7 @@ def test_a_column_that_is_constant_in_the_sample():
     second_moment = rows.T @ rows / len(rows)
     weights = torch.ones(1)
     hessians = sample_hessians(
-        rows[:50],
+        [rows[:50]],
         lambda rows: weights.expand(len(rows), 1),
         torch.ones((3, 1), dtype=torch.bool),
         torch.full((3, 1), 0.25),

@@ -502,7 +502,7 @@ class _Sample:
         design = self._design(weights)
         filter_square = problem.filter_square(weights)
         hessians = sample_hessians(
-            design,
+            [design],
             lambda rows: (rows @ coefficients.float()).exp_(),
             problem.free,
             problem.cross_moment(weights) ** 2 / problem.means,

@@ -342,14 +342,14 @@ class _Path:
         floor = tuning().least_share * self._squares[:, None] * self.whole.variances(separable)
 
         def hessians_at(coefficients):
-            return sample_hessians(sample, _weights_at(coefficients), free, floor, tuning().rough_ridge)
+            return sample_hessians([sample], _weights_at(coefficients), free, floor, tuning().rough_ridge)
 
         limits = tuning().coarse_tolerance, tuning().coarse_passes
         return self.whole.minimise(sampled, separable, per_row, start, hessians_at, *limits)
 
     def hessians_at(self, coefficients, free, floor):
         """Hessians of the sample, with diagonals of at least the floor."""
-        return sample_hessians(self._sample, _weights_at(coefficients), free, floor)
+        return sample_hessians([self._sample], _weights_at(coefficients), free, floor)
 
     def standard_errors(self, fit):
         """Those that the model itself predicts, (n_columns, n_targets); NaN where nothing is fitted."""

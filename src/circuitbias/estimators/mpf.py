@@ -104,7 +104,7 @@ def estimate(
         """Solve with the Hessian of the sample, whose diagonals are raised to at least those given."""
         coefficients = packing.spread(parameters).float()
         hessians = sample_hessians(
-            sample, lambda rows: _flows(rows, coefficients) / 4, design.free_coefficients(), curvature
+            [sample], lambda rows: _flows(rows, coefficients) / 4, design.free_coefficients(), curvature
         )
         diagonal = packing.gather(hessians.diagonal(dim1=1, dim2=2).T)
         return lambda gradient: conjugate_gradients(

@@ -2,6 +2,7 @@
 
 import torch
 
+from circuitbias.fitting.clusters import cluster_preconditioner, similar_targets
 from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.limits import unidentified
 from circuitbias.fitting.newton import newton
@@ -34,6 +35,11 @@ class Fits:
     def left(self, n_together: int):
         """Targets that have not converged, so many at a time."""
         left = (~self.converged).nonzero()[:, 0]
+        return left.split(n_together) if len(left) else ()
+
+    def without_errors(self, n_together: int):
+        """Targets that have converged and no inverse Hessian, so many at a time."""
+        left = (self.inverse_diagonal.isnan().all(0) & self.converged).nonzero()[:, 0]
         return left.split(n_together) if len(left) else ()
 
     def note(self, targets, solution, passes, inverse_diagonal=None):
@@ -165,7 +171,7 @@ def lead_by_sample(design, problem, fits, block_rows):
             fits.descend(everyone, moments.solve, fits.tolerance, tuned.patience, moments.inverse_diagonal())
             return
     hessians = sample_hessians(
-        sample,
+        [sample],
         lambda rows: (rows @ begin.float()).exp_(),
         free,
         problem.least_curvatures,
@@ -182,6 +188,18 @@ def _sampled_blocks(design):
     return (spaced.of(block).float() for block in design.narrow_blocks())
 
 
+def _moments_at(design, problem, targets, coefficients):
+    """Spike-triggered moments of some targets: one pass over a sample of the rows."""
+    part = problem.of(targets)
+    return SpikeTriggeredMoments.at(
+        _sampled_blocks(design),
+        coefficients[:, targets],
+        part.second_moment,
+        part.cross_moment,
+        part.free,
+    )
+
+
 def lead_by_moments(design, fits, targets):
     """Fit targets of which memory does not hold the Hessians, as far as moments bring them."""
     tuned, problem = fits.tuning, fits.problem
@@ -190,14 +208,8 @@ def lead_by_moments(design, fits, targets):
     fits.descend(targets, shared, tuned.group_tolerance, fits.max_passes)
     fits.converged[targets] &= fits.tolerance >= tuned.group_tolerance
     while problem.ridge == 0 and len(targets):
-        part, before = problem.of(targets), fits.scaled_gradient[targets]
-        moments = SpikeTriggeredMoments.at(
-            _sampled_blocks(design),
-            fits.coefficients[:, targets],
-            part.second_moment,
-            part.cross_moment,
-            part.free,
-        )
+        before = fits.scaled_gradient[targets]
+        moments = _moments_at(design, problem, targets, fits.coefficients)
         fits.passes += 1
         diagonal = moments.inverse_diagonal()
         fits.descend(targets, moments.solve, fits.tolerance, tuned.moment_passes, diagonal)
@@ -208,21 +220,37 @@ def lead_by_moments(design, fits, targets):
             break
 
 
-def lead_by_own_hessians(design, fits, targets):
-    """Fit some targets with their Hessians on a sample of the rows, which is read again."""
-    part, begin = fits.problem.of(targets), fits.coefficients[:, targets].float()
+def lead_by_clusters(design, fits, targets, n_hessians):
+    """Fit some targets with so many Hessians on a sample of the rows, which is read again."""
+    part, tuned = fits.problem.of(targets), fits.tuning
+    precondition = cluster_preconditioner(
+        _sampled_blocks(design),
+        fits.coefficients[:, targets],
+        similar_targets(part.correlations(), n_hessians),
+        part.second_moment,
+        part.response_means,
+        part.free,
+        part.ridge,
+    )
+    fits.passes += 1
+    fits.descend(targets, precondition, fits.tolerance, tuned.cluster_passes)
+    fits.inverse_diagonal[:, targets] = torch.nan  # what targets share says too little of each
+
+
+def errors_by_sample(design, fits, targets):
+    """Find the inverse Hessians of some targets at the end, on a sample of the rows, which is read again."""
+    part, found = fits.problem.of(targets), fits.coefficients[:, targets].float()
     own, n_sampled = torch.zeros_like(part.second_moment), 0
     for rows in _sampled_blocks(design):
         own += rows.T @ rows
         n_sampled += len(rows)
     hessians = sample_hessians(
         _sampled_blocks(design),
-        lambda rows: (rows @ begin).exp_(),
+        lambda rows: (rows @ found).exp_(),
         part.free,
         part.least_curvatures,
         part.ridge,
         match_moments(own / n_sampled, part.second_moment),
     )
     fits.passes += 2
-    precondition, inverse_diagonal = target_preconditioner(hessians, part.free)
-    fits.descend(targets, precondition, fits.tolerance, fits.tuning.patience, inverse_diagonal)
+    fits.inverse_diagonal[:, targets] = target_preconditioner(hessians, part.free)[1][:-1]

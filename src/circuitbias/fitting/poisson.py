@@ -6,7 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from circuitbias.fitting.descents import Fits, lead_by_moments, lead_by_own_hessians, lead_by_sample
+from circuitbias.fitting.descents import (
+    Fits,
+    errors_by_sample,
+    lead_by_clusters,
+    lead_by_moments,
+    lead_by_sample,
+)
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.problem import summarise
 from circuitbias.fitting.rows import SparseRows
@@ -27,7 +33,8 @@ class PoissonFit:
     infinite : tensor of bool, shape (n_columns, n_targets)
         Coefficients without a finite value; the others are those in this limit.
     standard_errors : tensor, shape (n_columns - 1, n_targets)
-        Of the slopes, from the Hessian that preconditioned each target; NaN for those that are held at zero.
+        Of the slopes, from the Hessian that preconditioned each target; NaN for those that are held at zero,
+        and where memory holds too few Hessians at a time to make one for every target.
     passes : int
     """
 
@@ -103,9 +110,12 @@ def _descent_bytes(n_targets, n_columns) -> float:
     return 250 * n_targets * n_columns
 
 
+_OWN_BYTES, _SHARED_BYTES = 30, 12  # an entry, with inverses: in double precision, and in single precision
+
+
 def _hessian_bytes(n_hessians, n_columns) -> float:
     """Hessians and their inverses, and the work on one of them."""
-    return (30 * n_hessians + 30) * n_columns**2
+    return (_OWN_BYTES * n_hessians + 30) * n_columns**2
 
 
 def fit(
@@ -148,12 +158,13 @@ def fit(
     problem = summarise(design, ridge, all_hessians, memory_mb)
     fits = Fits(problem, tolerance, max_passes)
     left_memory = memory_mb * 1e6 / 2 - _moment_bytes(n_targets, n_columns)
-    n_together = n_hessians = n_targets
+    n_together = n_shared = n_hessians = n_targets
     if not all_hessians:
         most = max(tuning().least_targets, int(left_memory / 2 / _descent_bytes(1, n_columns)))
         n_together = math.ceil(n_targets / math.ceil(n_targets / most))  # groups of equal size
         left_memory -= _descent_bytes(n_together, n_columns) + _hessian_bytes(0, n_columns)
-        n_hessians = max(1, int(left_memory / (_hessian_bytes(1, n_columns) - _hessian_bytes(0, n_columns))))
+        n_shared = max(1, int(left_memory / (_SHARED_BYTES * n_columns**2)))
+        n_hessians = max(1, int(left_memory / (_OWN_BYTES * n_columns**2)))
     if isinstance(problem.rows, SparseRows):
         for targets in fits.left(n_hessians):
             fits.newton_on_sample(targets)
@@ -162,11 +173,15 @@ def fit(
     else:
         for targets in fits.left(n_together):
             lead_by_moments(design, fits, targets)
-        for targets in fits.left(n_hessians):
-            lead_by_own_hessians(design, fits, targets)
+        for n_targets_each in (n_together, n_shared):  # then each with a Hessian of its own on the sample
+            for targets in fits.left(n_targets_each):
+                lead_by_clusters(design, fits, targets, n_shared)
     for targets in fits.left(n_hessians):
         fits.newton(targets)
     fits.find_unidentified(n_hessians)
+    if n_targets <= tuning().error_batches * n_hessians:
+        for targets in fits.without_errors(n_hessians):
+            errors_by_sample(design, fits, targets)
     errors = (fits.inverse_diagonal / design.n_rows).sqrt()
     return PoissonFit(
         fits.coefficients,

@@ -39,8 +39,8 @@ def sample_hessians(sample, weights, free, least_diagonal, ridge=0.0, move=None)
 
     Parameters
     ----------
-    sample : tensor, shape (n_rows, n_columns), or iterable of such
-        Rows, or blocks of them.
+    sample : iterable of tensor, shape (rows, n_columns)
+        Blocks of rows.
     weights : callable
         From some rows of the design, in single precision, to w, shape (rows, n_targets).
     free : tensor of bool, shape (n_columns, n_targets)
@@ -63,7 +63,7 @@ def sample_hessians(sample, weights, free, least_diagonal, ridge=0.0, move=None)
     pairs = torch.triu_indices(n_columns, n_columns, device=free.device)
     moments = torch.zeros((pairs.shape[1], n_targets), dtype=torch.float32, device=free.device)
     n_rows = 0
-    for block in [sample] if isinstance(sample, torch.Tensor) else sample:
+    for block in sample:
         n_rows += len(block)
         for rows in block.split(tuning().rows_of_pairs):
             rows = rows.float()
