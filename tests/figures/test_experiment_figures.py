@@ -271,6 +271,15 @@ def test_profiles_are_means_over_seeds_at_the_examples_with_the_bumps_marked():
     np.testing.assert_allclose(series(numbers, "b", "glm").x, STRENGTHS)
 
 
+def test_profiles_on_the_scale_without_shrinkage_are_dotted():
+    table = profile_rows({3: 1.0}).assign(coupling_corrected=lambda rows: 2 * rows.coupling)
+    figure, numbers = profiles.draw(table, examples=[0.01])
+    plain, dotted = (series(numbers, "a", f"glm, r = 0.01{end}") for end in ("", ", without shrinkage"))
+    np.testing.assert_allclose(dotted.y, 2 * plain.y)
+    assert series(numbers, "b", "glm, without shrinkage").y.item() == 2 * series(numbers, "b", "glm").y.item()
+    assert [line.get_linestyle() for line in panel(figure, "b").lines][-1] == ":"
+
+
 def test_without_a_profile_the_figure_says_so():
     figure, numbers = profiles.draw(pd.DataFrame(columns=profile_rows({}).columns), examples=[0.01])
     assert numbers.empty and any("No mean profile" in text for text in words(figure))

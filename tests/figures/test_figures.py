@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from circuitbias.cli import main
-from circuitbias.errors.tables import error_table, profile_table
+from circuitbias.errors.tables import InvertedCouplingsWarning, error_table, profile_table
 from circuitbias.estimators.couplings import Couplings
-from circuitbias.figures import figure1, figure2, style
+from circuitbias.figures import figure1, figure2, methods, style
 from circuitbias.networks import Network, ring_network
 
 STRENGTHS = (0.005, 0.01, 0.02)
@@ -154,7 +154,45 @@ def test_errors_are_means_over_seeds_and_published_ones_stand_beside(network):
         "mine",
         "published, $10^{8}$ spikes",
         r"predicted for $2\times 10^{6}$ spikes",
+        "without sampling noise",
     ]
+
+
+def test_bias_and_variance_without_noise_are_dotted_with_their_errors(network):
+    inputs = inputs_of(network)
+    figure, numbers = figure2.draw(**inputs)
+    assert series(numbers, "c", "glm, without noise").empty  # of the total there is none
+    for letter, quantity in zip("de", ("bias", "variance"), strict=True):
+        shown = series(numbers, letter, "mine, without noise").set_index("x")
+        rows = inputs["errors"].query("estimator == 'mine'")
+        for r, seeds in rows.groupby("r"):
+            square = seeds.bias2_corrected if quantity == "bias" else seeds.variance_corrected**2
+            assert shown.y[r] ** 2 == pytest.approx(max(square.mean(), 0))
+            assert shown.low[r] < shown.y[r] < shown.high[r]
+        axes = next(axes for axes in figure.axes if f"{quantity} error" in axes.get_title(loc="left"))
+        assert sum(line.get_linestyle() == ":" for line in axes.lines) == 3
+        # a bias of 0 has no place on the axis, but its bar does
+        assert np.isfinite(axes.get_ylim()).all()
+
+
+def test_an_estimate_with_the_signs_the_wrong_way_round_is_marked(network):
+    runs = runs_of(network)
+    plain, _ = figure2.draw(**inputs_of(network))
+    for run in runs:
+        if run.provenance["parameters"]["name"] == "mine":
+            run.values *= -1
+    with pytest.warns(InvertedCouplingsWarning, match="mine"):
+        errors = error_table(network, runs)
+    total = errors.query("estimator == 'mine'").groupby("r").total.mean()
+    for module, inputs in ((figure2, inputs_of(network) | {"errors": errors}), (methods, {"table": errors})):
+        figure, _ = module.draw(**inputs)
+        marks = [line for axes in figure.axes for line in axes.lines if "ominus" in str(line.get_marker())]
+        assert len(marks) == 3  # total, bias, variance
+        np.testing.assert_allclose(marks[0].get_xydata(), np.stack([total.index, total], axis=1))
+    legends = [legend for part in figure.subfigs for legend in part.legends]
+    words = [text.get_text() for legend in legends for text in legend.texts]
+    assert "signs the wrong way round" in words
+    assert not any("ominus" in str(line.get_marker()) for axes in plain.axes for line in axes.lines)
 
 
 def test_a_comparison_without_published_errors_changes_nothing(network):

@@ -279,7 +279,8 @@ def _with_row_se(shared, profile, rows, alike) -> _Shared:
     direction = n * mean / shared.power - profile / (profile @ mean)
     along = np.abs(waves @ direction) ** 2
     certain = min(1.0, max(shared.ratio - 1, 0.0) * n / shared.power / max(direction @ direction, 1e-300))
-    signal_noise = 4 * alike * certain * math.sqrt((along**2).mean() / 2) / n
+    at_zero = max(math.sqrt((along**2).mean() / 2), along[:3].mean())  # long waves are its neighbours
+    signal_noise = 4 * alike * certain * at_zero / n
     ratio_se = shared.ratio * math.sqrt(signal_noise + (power.std() / shared.power) ** 2)
     relative = power.std() / power.mean() * math.sqrt(2 / len(power)) if power.any() else 0.0
     noise_se = shared.noise * math.hypot(relative, 2 * shared.overlap_se)

@@ -12,6 +12,7 @@ from circuitbias.errors.corrected import CorrectedErrors, blocks_corrected, rows
 from circuitbias.errors.decomposition import (
     ErrorDecomposition,
     circulant_errors,
+    circulant_matrix,
     fit_profile_scale,
     fit_scale,
     offset_profile,
@@ -256,22 +257,32 @@ def profile_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
     -------
     DataFrame
         Columns estimator, r, seed, offset (1 ... n - 1), weight (the truth), coupling (the mean over
-        neurons of scaled couplings). Empty unless the network is circulant.
+        neurons of couplings on the least-squares scale), coupling_corrected (the same on the scale without
+        shrinkage, NaN where that is not known) and coupling_corrected_se (from the spread over neurons; NaN
+        where they are not equivalent). Empty unless the network is circulant.
     """
     tables = []
     for run in runs if network.circulant else ():
         key = run_of(run)
-        scaled = fit_scale(network.dense_weights(), run.values) * run.values
+        errors, mean = errors_of(network, run), offset_profile(run.values)
+        scale = errors["scale_corrected"]
+        spread = np.sqrt(offset_profile((run.values - circulant_matrix(mean[1:])) ** 2))
+        # Of n rows the mean has 1 / n of the noise; their own mean is taken away, hence n - 1.
+        se = spread / math.sqrt(network.n_neurons - 1) if errors["split_by"] == "rows" else math.nan
         profile = pd.DataFrame(
             {
                 "offset": np.arange(network.n_neurons),
                 "weight": offset_profile(network.dense_weights()),
-                "coupling": offset_profile(scaled),
+                "coupling": errors["scale"] * mean,
+                "coupling_corrected": scale * mean,
+                "coupling_corrected_se": np.abs(scale) * se,
             }
         )
         profile.insert(0, "estimator", key["estimator"])
         profile.insert(1, "r", key["r"])
         profile.insert(2, "seed", key["seed"])
         tables.append(profile[1:])
-    empty = pd.DataFrame(columns=["estimator", "r", "seed", "offset", "weight", "coupling"])
+    columns = ["estimator", "r", "seed", "offset", "weight"]
+    columns += ["coupling", "coupling_corrected", "coupling_corrected_se"]
+    empty = pd.DataFrame(columns=columns)
     return pd.concat(tables, ignore_index=True) if tables else empty

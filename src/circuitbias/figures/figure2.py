@@ -181,6 +181,9 @@ def _errors(axes, numbers, letter, errors, quantity, styles):
         axes.vlines(mean.index, low, high, color=look["color"], linewidth=1.0)
         axes.plot(mean.index, mean, **look)
         numbers.add(letter, name, mean.index, mean, low, high)
+        rows = errors[errors.estimator == name]
+        shared.draw_strengths_without_noise(axes, numbers, letter, name, rows, quantity, look["color"])
+        shared.mark_inverted(axes, rows, quantity)
     axes.set(yscale="log", xlabel="weight strength r", xlim=(0, None))
     axes.margins(y=0.1)
     axes.xaxis.set_major_locator(MaxNLocator(3))
@@ -214,6 +217,7 @@ def _legend(figure, styles, errors, comparison):
             Line2D([], [], color=style.INK, marker="o", label=label, **style.OPEN),
             Line2D([], [], color=style.INK, linestyle="--", linewidth=0.8, label=f"predicted for {ours}"),
         ]
+    handles += shared.extra_handles(errors)
     figure.legend(
         handles=handles, title=f"estimates from {ours}", alignment="left", loc="outside upper center", ncols=4
     )

@@ -109,6 +109,9 @@ def _errors(panels, numbers, table, paper, quantity, styles):
             axes.vlines(rows.index, rows["min"], rows["max"], color=styles[name]["color"], linewidth=1.0)
             axes.plot(rows.index, rows["mean"], **styles[name])
             numbers.add(letter, name, rows.index, rows["mean"], rows["min"], rows["max"])
+            ours, color = table[table.estimator == name], styles[name]["color"]
+            shared.draw_strengths_without_noise(axes, numbers, letter, name, ours, quantity, color)
+            shared.mark_inverted(axes, ours, quantity)
     for axes, _ in panels.values():
         axes.set_yscale("log")
         axes.margins(y=0.08)
@@ -131,4 +134,5 @@ def _legend(axes, families, styles, table, paper):
     handles = shared.published_handles(paper, table.n_spikes)
     if not handles:
         handles = [Line2D([], [], linestyle="", label=f"estimates from {style.counts_text(table.n_spikes)}")]
-    axes.figure.legend(handles=handles, loc="outside lower center", ncols=2)
+    handles += shared.extra_handles(table)
+    axes.figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4))

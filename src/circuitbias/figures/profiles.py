@@ -61,13 +61,15 @@ def draw(
     return figure, numbers.table()
 
 
-def features(table: pd.DataFrame) -> pd.DataFrame:
+def features(table: pd.DataFrame, column: str = "coupling") -> pd.DataFrame:
     """Main dip, side lobe and what lies between the bumps, of each estimator at each strength.
 
     Parameters
     ----------
     table : DataFrame
         As from `circuitbias.errors.tables.profile_table`, not empty.
+    column : str
+        Of the couplings: "coupling_corrected" has the scale without shrinkage.
 
     Returns
     -------
@@ -91,7 +93,7 @@ def features(table: pd.DataFrame) -> pd.DataFrame:
 
     rows = [{"estimator": "true weights"} | measured(truth)]
     for key, run in table.groupby(["estimator", "r", "seed"], sort=False):
-        coupling = run.set_index("offset").coupling.reindex(range(n)).to_numpy()
+        coupling = run.set_index("offset")[column].reindex(range(n)).to_numpy()
         rows.append(dict(zip(("estimator", "r", "seed"), key, strict=True)) | measured(coupling))
     return pd.DataFrame(rows)
 
@@ -125,6 +127,10 @@ def _profiles(figure, panels, numbers, table, examples, styles):
             y = rows.groupby("offset").coupling.mean().reindex(range(n)).to_numpy()[offsets % n]
             axes.plot(offsets, factor * y, color=color, linewidth=0.9)
             numbers.add("a", f"{name}, r = {r:g}", offsets, y)
+            if "coupling_corrected" in rows:
+                y = rows.groupby("offset").coupling_corrected.mean().reindex(range(n)).to_numpy()[offsets % n]
+                axes.plot(offsets, factor * y, color=color, **shared.WITHOUT_NOISE)
+                numbers.add("a", f"{name}, r = {r:g}, without shrinkage", offsets, y)
         axes.set_title(style.pretty(name), fontsize=8)
         axes.set_xlim(-half, half)
         style.offset_ticks(axes)
@@ -136,6 +142,8 @@ def _profiles(figure, panels, numbers, table, examples, styles):
     figure.supylabel(f"mean coupling ({unit})", fontsize=8)
     handles = [Patch(color=_SHADE, label="true weights")]
     handles += [Line2D([], [], color=color, label=f"r = {r:g}") for r, color in colors.items()]
+    if "coupling_corrected" in table:
+        handles.append(Line2D([], [], color=style.INK, label="without shrinkage", **shared.WITHOUT_NOISE))
     handles.append(Line2D([], [], color=style.GUIDE, linewidth=0.8, label="spacing of the bumps"))
     handles.append(Line2D([], [], color=style.GUIDE, linewidth=0.8, linestyle=":", label="between bumps"))
     figure.legend(handles=handles, loc="outside upper center", ncols=3 + len(handles) % 2)
@@ -165,6 +173,7 @@ def _tidy(panels, n_used):
 
 def _features(figure, numbers, table, styles):
     found = features(table)
+    unshrunk = features(table, "coupling_corrected") if "coupling_corrected" in table else found[:0]
     titles = {
         "main_dip": "in the main dip",
         "side_lobe": "at the spacing of the bumps",
@@ -180,6 +189,9 @@ def _features(figure, numbers, table, styles):
             axes.vlines(rows.index, rows["min"], rows["max"], color=look["color"], linewidth=1.0)
             axes.plot(rows.index, rows["mean"], **look)
             numbers.add(letter, name, rows.index, rows["mean"], rows["min"], rows["max"])
+            means = unshrunk[unshrunk.estimator == name].groupby("r")[column].mean()
+            axes.plot(means.index, means, color=look["color"], **shared.WITHOUT_NOISE)
+            numbers.add(letter, f"{name}, without shrinkage", means.index, means)
         axes.set_title(style.lettered(letter, title))
         shared.strength_axis(axes)
     panels[0].set_ylabel("coupling / depth of the true dip")

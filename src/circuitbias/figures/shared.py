@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, FuncFormatter, MaxNLocator, NullFormatter
 
+from circuitbias.errors.tables import mean_corrected
 from circuitbias.experiments.sweep import most_common
 from circuitbias.figures.style import INK, OPEN, TRUTH, Numbers, counts_text
 
@@ -121,6 +122,61 @@ def draw_without_noise(axes, numbers: Numbers, panel: str, name: str, x, y, colo
     if pd.notna(y).any():
         axes.plot(x, y, color=color, **WITHOUT_NOISE)
         numbers.add(panel, f"{name}, without noise", x, y)
+
+
+def draw_strengths_without_noise(axes, numbers: Numbers, panel: str, name: str, rows, quantity: str, color):
+    """Draw an error without sampling noise against strength, with bars of one standard error.
+
+    Parameters
+    ----------
+    axes : Axes
+    numbers : Numbers
+    panel, name : str
+        The series is "NAME, without noise".
+    rows : DataFrame
+        Of one estimator, as from `circuitbias.errors.tables.error_table`; seeds are averaged.
+    quantity : str
+        "bias" or "variance"; of others there is nothing to draw.
+    color : colour
+
+    Returns
+    -------
+    bool
+        Whether anything was drawn.
+    """
+    column = f"{quantity}_corrected"
+    if column not in rows or not rows[column].notna().any():
+        return False
+    by_strength = pd.DataFrame({r: mean_corrected(seeds) for r, seeds in rows.groupby("r")}).T
+    y, se = by_strength[column].astype(float), by_strength[f"{column}_se"].astype(float)
+    known = y.notna()
+    r, y, low, high = y.index[known], y[known], (y - se)[known], (y + se)[known]
+    # An axis of logarithms has no 0: there the bar alone tells how large the bias may be.
+    axes.plot(r, y.where(y > 0), color=color, **WITHOUT_NOISE)
+    axes.vlines(r, low.where(low > 0, high / 3), high, color=color, linewidth=0.6)
+    numbers.add(panel, f"{name}, without noise", r, y, low, high)
+    return True
+
+
+INVERTED = {"linestyle": "", "marker": r"$\ominus$", "markersize": 7, "color": INK}
+"""Look of the mark on an estimate that only a negative scale brings to the true weights."""
+
+
+def mark_inverted(axes, rows: pd.DataFrame, quantity: str) -> None:
+    """Mark the strengths at which any seed's couplings have the signs of the weights the wrong way round."""
+    if "inverted" in rows and rows.inverted.any():
+        marked = rows.groupby("r").filter(lambda seeds: seeds.inverted.any()).groupby("r")[quantity].mean()
+        axes.plot(marked.index, marked, **INVERTED)
+
+
+def extra_handles(rows: pd.DataFrame) -> list[Line2D]:
+    """Legend of what `draw_strengths_without_noise` and `mark_inverted` have drawn of a table of errors."""
+    handles = []
+    if "bias_corrected" in rows and rows.bias_corrected.notna().any():
+        handles.append(without_noise_handle())
+    if "inverted" in rows and rows.inverted.any():
+        handles.append(Line2D([], [], label="signs the wrong way round", **INVERTED))
+    return handles
 
 
 def without_noise_handle() -> Line2D:
