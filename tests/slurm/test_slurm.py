@@ -160,3 +160,35 @@ def test_a_job_killed_for_its_memory_comes_again_and_asks_for_more(submitted, ex
     assert number_of(first, "mem") == asked
     assert number_of(second, "mem") == job_memory_mb(load_config(CONFIG), "estimate", "mean_field", 2) > asked
     assert contents(checkout.results)[name] == expected[name]
+
+
+def test_a_simulation_killed_for_its_time_goes_on_from_its_checkpoint(cluster, tmp_path_factory):
+    """SLURM ends the first job after the minute that it asked for; the next has the spikes of the first."""
+    name = "spikes/r0.01_seed1.h5"
+    local, checkout = (Checkout(tmp_path_factory.mktemp(where)) for where in ("undisturbed", "timed_out"))
+    for one in (local, checkout):
+        one.configure(simulation={"n_spikes": 3_000_000})
+    path = f"results/{CONFIG['name']}/{name}"
+    local.snakemake(path)
+
+    hold = checkout.folder / "hold"
+    hold.touch()
+    module = checkout.package / "dynamics" / "checkpoint.py"
+    wait = f"    while Path({str(hold)!r}).exists():\n        time.sleep(0.1)\n    return written\n"
+    held = f"def _hold(self, *arguments):\n    written = _write(self, *arguments)\n{wait}"
+    module.write_text(
+        module.read_text() + f"\n\n_write = Checkpoint._write\n\n\n{held}\n\nCheckpoint._write = _hold\n"
+    )
+    with new_jobs() as jobs:
+        output = checkout.snakemake(
+            path, "--set-resources", "simulate:runtime=1", "--retries", "1", where=SUBMIT
+        )
+    first, second = sorted(
+        (job for job in jobs if "simulate" in job), key=lambda line: number_of(line, "JobId")
+    )
+    assert "JobState=TIMEOUT" in first, output
+    assert "JobState=COMPLETED" in second, output
+    log = checkout.results / "logs" / "simulate" / "r0.01_seed1.log"
+    assert "goes on from 1 parts" in log.read_text()
+    assert (checkout.results / name).read_bytes() == (local.results / name).read_bytes()
+    assert list((checkout.results / "spikes").iterdir()) == [checkout.results / name]  # no part stays

@@ -63,3 +63,12 @@ def test_co_tuned_neurons_lie_whole_periods_apart():
     np.fill_diagonal(correlations, np.nan)
     correlations[4, :] = correlations[:, 4] = np.nan  # a silent neuron is left out
     assert co_tuned_correlation(correlations, PERIOD) == pytest.approx(0.3)
+
+
+@pytest.mark.filterwarnings("error")
+def test_without_any_correlation_there_is_no_mean():
+    """Of silent or saturated networks it is not known: numpy's warning of an empty slice helps nobody."""
+    assert np.isnan(co_tuned_correlation(np.full((N, N), np.nan), PERIOD))
+    one = np.full((N, N), np.nan)
+    one[3, 13] = 0.25
+    assert co_tuned_correlation(one, PERIOD) == 0.25

@@ -7,7 +7,7 @@ from circuitbias.device import torch_device
 from circuitbias.networks.network import Network
 from circuitbias.spikes.activity import bump_period, firing_rates_hz, pattern_strength
 from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.spikes.bumps import bump_diffusivity, co_tuned_correlation
+from circuitbias.spikes.bumps import bump_diffusivity, co_tuned_correlation, mean_of_known
 from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import StepWindow, count_spikes, first_spikes
@@ -92,7 +92,7 @@ def run(
                 "pattern_strength": pattern_strength(correlations, period) if complete else np.nan,
                 "noise_correlation": shared(source),
                 "noise_correlation_se": scatter(shared),
-                "mean_abs_correlation": np.nanmean(np.abs(correlations)),
+                "mean_abs_correlation": mean_of_known(np.abs(correlations)),
                 "diffusivity": diffusivity(source),
                 "diffusivity_se": scatter(diffusivity),
             }

@@ -106,7 +106,7 @@ def _examples(row, numbers, arrays):
 
 def _peak_lags(axes, numbers, peak_lag_ms):
     size = np.abs(peak_lag_ms)
-    image = axes.imshow(size, cmap=_LAG_MAP, vmin=0, vmax=np.nanmax(size))
+    image = axes.imshow(size, cmap=_LAG_MAP, vmin=0, vmax=np.nanmax(size, initial=0) or 1)
     _square(axes, len(size))
     axes.set(title=style.lettered("b", "lag of peak"), ylabel="from neuron")
     style.add_color_bar(image, "|lag| (ms)")

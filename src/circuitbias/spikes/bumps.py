@@ -21,6 +21,7 @@ def co_tuned_correlation(correlations: np.ndarray, period: float) -> float:
     Returns
     -------
     float
+        NaN if no pair at such an offset has a correlation.
 
     References
     ----------
@@ -29,7 +30,13 @@ def co_tuned_correlation(correlations: np.ndarray, period: float) -> float:
     n = len(correlations)
     offsets = np.round(np.arange(period, n - period / 2, period)).astype(int)
     pre = np.arange(n)
-    return float(np.nanmean([correlations[pre, (pre + offset) % n] for offset in offsets]))
+    return mean_of_known(np.array([correlations[pre, (pre + offset) % n] for offset in offsets]))
+
+
+def mean_of_known(values: np.ndarray) -> float:
+    """Mean over what is not NaN; NaN if there is nothing, without numpy's warning of an empty slice."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else np.nan
 
 
 def bump_phases(counts: BinnedCounts, period: float, smooth_bins: int = 1) -> list[np.ndarray]:
