@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 
 import yaml
@@ -41,11 +42,11 @@ def read_config(path: str | Path) -> dict:
         If there is no such file, if it is not valid YAML, if a key is there twice, if it is too large, or if
         YAML reads a value otherwise than a person does: ``010`` as 8, ``1:30`` as 90, ``no`` as false.
     """
+    from circuitbias.reading import opened  # brings h5py, which is slow
+
     try:
-        if Path(path).exists() and not Path(path).is_file():
-            raise ValueError("it is no regular file")  # it might never end
-        with open(path, encoding="utf-8") as file:
-            text = file.read(_MOST_CHARACTERS + 1)
+        with opened(path) as file, TextIOWrapper(file, encoding="utf-8") as characters:
+            text = characters.read(_MOST_CHARACTERS + 1)
         if len(text) > _MOST_CHARACTERS:
             raise ValueError(f"it has more than {_MOST_CHARACTERS} characters")
         loader = yaml.SafeLoader(text)
@@ -59,7 +60,8 @@ def read_config(path: str | Path) -> dict:
             )
         config = loader.construct_document(node)
     except OSError as error:
-        raise ConfigError(f"config file {path}: {error.strerror}; must be a YAML file") from error
+        what = f"{error.strerror} (errno {error.errno})"
+        raise ConfigError(f"config file {path}: {what}; must be a YAML file that can be read") from error
     except Exception as error:  # beside its own errors, yaml lets through those of int, float, dates ...
         raise ConfigError(f"config file {path}: must be valid YAML: {error}") from error
     return {} if config is None else config

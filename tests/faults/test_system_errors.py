@@ -16,6 +16,7 @@ from faulty import run_in_child
 from read_all import READERS
 
 from circuitbias.cli import main
+from circuitbias.config import ConfigError, read_config
 from circuitbias.dynamics.checkpoint import Checkpoint
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import Simulation
@@ -132,6 +133,13 @@ def test_a_true_input_output_error(tmp_path, name, reader):
     with pytest.raises(OSError, match="Errno 5") as caught:
         reader(tmp_path / name)
     assert str(tmp_path / name) in str(caught.value)
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").is_file(), reason="only Linux has such a file")
+def test_a_config_that_cannot_be_read(tmp_path):
+    (tmp_path / "c.yaml").symlink_to("/proc/self/mem")
+    with pytest.raises(ConfigError, match=r"c\.yaml: Input/output error \(errno 5\)"):
+        read_config(tmp_path / "c.yaml")
 
 
 READ = {
