@@ -12,6 +12,7 @@ from circuitbias.config import ConfigError, load_config
 from circuitbias.config_schema import schema
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
+from circuitbias.dynamics.threshold_search import threshold_for_rate
 from circuitbias.estimators import METHODS, Couplings, estimate
 from circuitbias.estimators.registry import _function, complete_options
 from circuitbias.networks import Network, build_network, ring_network, sparse_network
@@ -264,7 +265,7 @@ def test_whole_numbers_on_the_command_line(files, tmp_path, capsys):
         made = [*words, "--seed", seed, "--n-spikes", n_spikes, "--output", tmp_path / name]
         assert main([str(word) for word in made]) == 0
     assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
-    for n_spikes in ("1.5", "nan", "inf", "many", "", "True"):
+    for n_spikes in ("1.5", "nan", "inf", "many", "", "True", "1_000"):
         made = [*words, "--seed", "1", "--n-spikes", n_spikes, "--output", tmp_path / "c.h5"]
         with pytest.raises(SystemExit):
             main([str(word) for word in made])
@@ -345,6 +346,26 @@ def test_a_simulation_is_refused_when_it_is_asked_for_not_when_it_is_read():
     as_int = simulate(network, parameters, seed=1, n_spikes=1000)
     for one, other in zip(as_float, as_int, strict=True):
         assert one.steps.tolist() == other.steps.tolist() and one.neurons.tolist() == other.neurons.tolist()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"rate_hz": "62.5"}, "rate_hz = '62.5': must be a finite number"),
+        ({"rate_hz": True}, "rate_hz = True"),
+        ({"rate_hz": -1}, "rate_hz = -1"),
+        ({"rate_hz": math.nan}, "rate_hz = nan"),
+        ({"rate_hz": 1e4}, "rate_hz = 10000.0: must be above 0 and below one spike a step, 10000"),
+        ({"precision": 0}, "precision = 0: must be a finite number >= 0.0005 and <= 0.1"),
+        ({"parameters": {"r": 0.01}}, "parameters = .*: must be ThresholdParameters"),
+        ({"seed": 0.5}, "seed = 0.5"),
+        ({"threads": 0}, "threads = 0"),
+    ],
+)
+def test_a_search_for_a_threshold(arguments, message):
+    given = {"parameters": ThresholdParameters(0.01, 0), "rate_hz": 62.5} | arguments
+    with pytest.raises(ValueError, match=message):
+        threshold_for_rate(ring_network(20, 1.4, 1.41), **given)
 
 
 # --- events -------------------------------------------------------------------------------------

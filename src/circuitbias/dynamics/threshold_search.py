@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
-from circuitbias.dynamics.parameters import ThresholdParameters, require
+from circuitbias.checks import number, require
+from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.networks.network import Network
 
@@ -81,9 +82,12 @@ def threshold_for_rate(
     ValueError
         If an argument is out of its range.
     """
+    require(isinstance(network, Network), "network", network, "a Network")
+    require(isinstance(parameters, ThresholdParameters), "parameters", parameters, "ThresholdParameters")
     most_hz = 1000 / parameters.dt_ms
+    rate_hz = number("rate_hz", rate_hz)
     require(0 < rate_hz < most_hz, "rate_hz", rate_hz, f"above 0 and below one spike a step, {most_hz:g}")
-    require(0.0005 <= precision <= 0.1, "precision", precision, "0.0005 ... 0.1")
+    precision = number("precision", precision, least=0.0005, most=0.1)
     scale = parameters.b * float(np.abs(network.drive_scale).max())
     if scale == 0:
         raise NoThresholdError("without a drive (b = 0) no threshold gives a rate: all neurons fire, or none")

@@ -32,6 +32,8 @@ def whole_number(text: str) -> int:
     ValueError
         If it is none.
     """
+    if "_" in text:  # Python takes 1_000 for a number
+        raise ValueError(f"{text!r} is no number")
     try:
         return int(text)
     except ValueError:

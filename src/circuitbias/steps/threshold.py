@@ -8,7 +8,7 @@ from circuitbias.dynamics.threshold_search import threshold_for_rate
 from circuitbias.files import atomic_path, damaged
 from circuitbias.networks.network import Network
 from circuitbias.provenance import describe
-from circuitbias.steps import json_object
+from circuitbias.steps import json_object, whole_number
 
 
 def add_arguments(parser):
@@ -16,7 +16,7 @@ def add_arguments(parser):
     parser.add_argument("--network", required=True, help="network file")
     parser.add_argument("--parameters", required=True, help='JSON without theta, e.g. {"r": 0.01}')
     parser.add_argument("--rate-hz", type=float, required=True, help="mean over all neurons")
-    parser.add_argument("--threads", type=int, default=1, help="trials that run side by side")
+    parser.add_argument("--threads", type=whole_number, default=1, help="trials that run side by side")
     parser.add_argument("--output", required=True, help="threshold file (.json)")
 
 
