@@ -11,6 +11,8 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -41,10 +43,12 @@ OPTIONS = {
 }
 
 
-def bits(couplings) -> dict:
-    """All numbers of an estimate, as bytes; NaN is NaN."""
-    arrays = {"values": couplings.values} | couplings.arrays
-    return {name: np.where(np.isnan(array), np.inf, array).tobytes() for name, array in arrays.items()}
+def bits(couplings) -> bytes:
+    """The whole file of an estimate: numbers, diagnostics and all."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "couplings.npz"
+        couplings.save(path)
+        return path.read_bytes()
 
 
 @pytest.fixture(scope="module")
