@@ -15,6 +15,8 @@ from circuitbias.experiments import bin_width, data_volume, partial_observation,
 from circuitbias.experiments.sweep import described, error_row, try_estimate
 from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
+from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.bumps import bump_diffusivity
 from circuitbias.spikes.segments import SpikeRecord
 from circuitbias.spikes.views import ObservedNeurons, StepWindow
 
@@ -169,6 +171,14 @@ def test_tenths_of_a_network_that_have_an_error():
     assert partial_observation.tenths(4) == [4]
 
 
+def test_pairs_that_no_subset_has_seen_are_left_out_of_the_merged_estimate(small_ring, recording):
+    table = run_partial(small_ring, recording, n_observed=[7], coverage=0.1, fixed_half=False)
+    merged = table[table.subset == partial_observation.MERGED].iloc[0]
+    assert (table.subset >= 0).sum() == 1
+    assert merged.n_pairs == 42 < merged.n_all_pairs
+    assert merged.total == pytest.approx(table[table.subset == 0].total.item())
+
+
 def test_sizes_by_default_are_those_that_have_an_error(small_ring, recording):
     table = run_partial(small_ring, recording, n_observed=None, coverage=0.01, fixed_half=False)
     assert sorted(table.n_observed.unique()) == [6, 8, 10, 12, 14, 16, 18, 20]
@@ -281,7 +291,32 @@ def test_patterns_of_the_ring_at_strong_weights(ring, ring_record):
     assert row.lowest_rate_hz < row.mean_rate_hz < row.highest_rate_hz
 
 
+def test_standard_errors_of_patterns_are_the_scatter_of_five_parts(ring, ring_record):
+    table, _ = patterns.run(ring, ring_record, bin_steps=100, n_spikes=None, resources=RESOURCES)
+    (row,) = table.itertuples()
+    n_steps = int(ring_record.trial_steps.sum())
+    co_tuned, drift = [], []
+    for k in range(5):
+        part = StepWindow(ring_record, k * n_steps // 5, n_steps // 5)
+        correlations = np.corrcoef((BinnedCounts(part, 100).all() > 0).T)
+        co_tuned.append(
+            np.mean([correlations[i, (i + offset) % 100] for i in range(100) for offset in (25, 50, 75)])
+        )
+        drift.append(bump_diffusivity(BinnedCounts(part, 100), 10.0, 25.0))
+    assert row.noise_correlation_se == pytest.approx(np.std(co_tuned, ddof=1) / np.sqrt(5))
+    assert row.diffusivity_se == pytest.approx(np.std(drift, ddof=1) / np.sqrt(5))
+    correlations = np.corrcoef(BinnedCounts(ring_record, 100).all().T)[~np.eye(100, dtype=bool)]
+    assert row.mean_abs_correlation == pytest.approx(np.abs(correlations).mean())
+    assert row.duration_s == pytest.approx(n_steps * 1e-4)
+    assert row.n_spikes == ring_record.n_spikes
+
+
 def test_a_network_without_a_pattern_is_refused(recording, small_ring):
+    weights = np.array(small_ring.weights)
+    weights[0, 1] *= 2
+    flawed = Network(weights, np.arange(20), np.ones(20), "flawed", False, {})
+    with pytest.raises(ValueError, match=r"patterns: network 'flawed' must have circulant weights"):
+        patterns.run(flawed, recording, bin_steps=100, n_spikes=None, resources=RESOURCES)
     flat = ring_network(20, sigma1=1.4, sigma2=1.41, a1=0.0)
     with pytest.raises(ValueError, match=r"patterns: network .* circulant weights that favour a pattern"):
         patterns.run(flat, recording, bin_steps=100, n_spikes=None, resources=RESOURCES)

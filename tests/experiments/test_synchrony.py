@@ -51,6 +51,7 @@ def test_each_row_is_the_error_of_its_estimator(small_ring, recording, results):
         assert row.n_spikes == 40_000 and row.n_all_pairs == 20 * 19
         assert row.n_connected == np.count_nonzero(np.nan_to_num(values)) / 2
     assert table.n_connected.iloc[0] == 190
+    assert (table.n_all_pairs == 380).all()
     assert 0 < table.n_connected.iloc[1] == table.n_connected.iloc[2] < 190
     np.testing.assert_array_equal(arrays["connected"], np.nan_to_num(arrays["glm_masked"]) != 0)
 
