@@ -125,6 +125,7 @@ def test_cross_validation_against_fits_of_each_fold(record_of, memory_mb):
     counts = np.vstack(trials)
     correlation = np.corrcoef(counts.T)
     path = couplings.diagnostics["alpha_path"]
+    assert len(path) == 12
     assert path[-1]["alpha"] == pytest.approx(np.abs(correlation[OFF_DIAGONAL]).max())
     assert path[0]["alpha"] == pytest.approx(0.1 / np.sqrt(len(counts)))
     edges = np.arange(6) * len(counts) // 5

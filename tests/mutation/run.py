@@ -221,7 +221,7 @@ def main():
     for library in LIBRARIES:
         __import__(library)  # once, for all processes
     with (Path(__file__).parent / "equivalent.csv").open(newline="") as file:
-        changing_nothing = {tuple(row[:3]) for row in csv.reader(file)}
+        changing_nothing = {tuple(row[:4]) for row in csv.reader(file)}
     end, table = time.monotonic() + 60 * options.minutes, read_table(options.output)
     with tempfile.TemporaryDirectory() as folder:
         trial = Trial(Path(folder), 1 if options.nearest else 2)
@@ -233,8 +233,10 @@ def main():
                 if time.monotonic() > end or (key in table and key not in again):
                     continue
                 begin = time.monotonic()
-                equivalent = (key[1], *key[3:]) in changing_nothing
-                result = "equivalent" if equivalent else trial(*possible[key])
+                module, edit = possible[key]
+                code = (ROOT / PACKAGE / module).read_text().splitlines()[edit.line - 1].strip()
+                equivalent = (key[1], code, *key[3:]) in changing_nothing
+                result = "equivalent" if equivalent else trial(module, edit)
                 table[key] = [result, round(time.monotonic() - begin, 1)]
                 print(*key, *table[key], sep=" | ", flush=True)
                 write_table(options.output, table)
