@@ -112,7 +112,23 @@ def test_neurons_of_every_kind_of_network_are_counted(tmp_path):
         {"family": "file", "path": str(tmp_path / "mine.npy")},
         {"family": "sparse", "n_neurons": 300, "n_inputs": 20},
     ):
-        assert sizes(with_volume(1e9, network=network), "estimate", "mpf") == sizes(ring, "estimate", "mpf")
+        minutes, memory_mb = sizes(with_volume(1e9, network=network), "estimate", "mpf")
+        alone, same_mb = sizes(ring, "estimate", "mpf")
+        assert memory_mb == same_mb
+        assert minutes == pytest.approx(2 * alone, abs=1)  # blocks of the recording take as long as the whole
+
+
+def test_where_blocks_of_the_recording_are_estimated_twice_the_time_is_asked_for():
+    ring, pinned = with_volume(1e10), with_volume(1e10, network={"family": "ring", "pinned": True})
+    for step, part, times in (
+        ("simulate", None, 1),
+        ("estimate", "glm", 2),
+        ("experiment", "data_volume", 2),
+        ("experiment", "partial_observation", 1),  # of parts of any network, so twice in both
+        ("experiment", "patterns", 1),
+    ):
+        asked = [job_minutes(config, step, part) for config in (ring, pinned)]
+        assert asked[1] == pytest.approx(times * asked[0], abs=1), part
 
 
 def test_an_unknown_step_is_refused():

@@ -10,8 +10,7 @@ from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate as segments_of
 from circuitbias.dynamics.threshold_search import threshold_for_rate
 from circuitbias.errors.decomposition import fit_scale
-from circuitbias.errors.detection import detection_scores
-from circuitbias.errors.tables import errors_of
+from circuitbias.errors.tables import detection_of, errors_of, warn_if_inverted
 from circuitbias.estimators import Couplings, estimate, estimate_with_blocks
 from circuitbias.figures import style
 from circuitbias.networks import Network, build_network, is_circulant
@@ -134,9 +133,10 @@ def compare(network: Network, couplings: Couplings) -> pd.Series:
     -------
     Series
         What `circuitbias.errors.tables.errors_of` and `circuitbias.errors.detection.detection_scores` give,
-        by name.
+        by name. Couplings with all signs wrong are warned of (`InvertedCouplingsWarning`).
     """
-    scores = detection_scores(network.dense_weights(), couplings.values)
+    warn_if_inverted(network, couplings)
+    scores = detection_of(network, couplings)
     return pd.Series(errors_of(network, couplings) | scores, name=couplings.diagnostics.get("method"))
 
 

@@ -69,6 +69,7 @@ def job_minutes(config: dict, step: str, part: str | None = None, attempt: int =
         If there is no such step.
     """
     seconds = MARGIN * _seconds(config, step, part) * _volume(config, step, part) * _width(config)
+    seconds *= 2 if _with_blocks(config, step, part) else 1
     return max(LEAST_MINUTES, math.ceil(seconds / 60)) * 2 ** (attempt - 1)
 
 
@@ -129,6 +130,17 @@ _REPETITIONS = {
     "partial_observation": lambda section: 100.0,  # hundreds of subsets, most of them small
 }
 """How many estimates from the whole recording an experiment is worth."""
+
+
+def _with_blocks(config, step, part) -> bool:
+    """Whether blocks of the recording may be estimated beside it, which take as long as the whole.
+
+    They are unless all neurons are alike and seen (`circuitbias.estimators.estimate_with_blocks`).
+    """
+    network = config["network"]
+    alike = network["family"] == "ring" and not network["pinned"]
+    sweeps = step == "experiment" and part not in SECONDS
+    return part == "partial_observation" or ((step == "estimate" or sweeps) and not alike)
 
 
 def _volume(config, step, part) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
+from circuitbias import api
 from circuitbias.errors import (
     circulant_errors,
     connected_pairs,
@@ -25,6 +26,7 @@ from circuitbias.errors.tables import (
     sum_of_counts,
 )
 from circuitbias.estimators import Couplings
+from circuitbias.experiments.sweep import error_row
 from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
 
@@ -216,6 +218,11 @@ def test_couplings_with_all_signs_wrong_are_said_to_be(asymmetric):
     assert table.signs_right[0] > 0.9 and table.signs_right[1] < 0.2 and math.isnan(table.signs_right[2])
     assert table.total[1] == pytest.approx(error_table(asymmetric, [run(asymmetric, seed=2)]).total[0])
     assert table.roc_auc_inhibitory[0] > 0.9 and table.roc_auc_inhibitory[1] < 0.2
+    # estimated in Python, it says the method alone; a sweep says it in its notes
+    wrong.provenance, wrong.diagnostics = {}, {"method": "glm"}
+    with pytest.warns(InvertedCouplingsWarning, match="^glm: only a negative"):
+        assert api.compare(asymmetric, wrong).inverted
+    assert "signs the wrong way round" in error_row(asymmetric, wrong, 100, "")["note"]
     # nothing estimated, nothing inverted
     right.values[:] = np.nan
     assert error_table(asymmetric, [right]).inverted.tolist() == [False]

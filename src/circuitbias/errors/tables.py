@@ -141,11 +141,14 @@ def warn_if_inverted(network: Network, couplings: Couplings) -> None:
     """Warn of couplings that only a negative scale brings to the true weights."""
     scale = fit_scale(network.dense_weights(), couplings.values)
     if is_signed(couplings) and scale < 0:
-        run = run_of(couplings)
+        try:
+            run = run_of(couplings)
+            which = f"{run['estimator']} at r = {run['r']:g}, seed {run['seed']}"
+        except ValueError:  # estimated in Python: nothing is said of the recording
+            which = couplings.diagnostics.get("method", "couplings")
         warnings.warn(
-            f"{run['estimator']} at r = {run['r']:g}, seed {run['seed']}: only a negative scale "
-            f"({scale:.3g}) brings the couplings to the true weights. They take excitation for inhibition; "
-            "their errors do not show it, as the scale is fitted against the truth",
+            f"{which}: only a negative scale ({scale:.3g}) brings the couplings to the true weights. They "
+            "take excitation for inhibition; errors do not show it, as the scale is fitted against the truth",
             InvertedCouplingsWarning,
             stacklevel=2,
         )

@@ -120,6 +120,8 @@ def error_row(
             errors = unknown | {"n_pairs": errors["n_pairs"]}
         elif math.isnan(errors["total"]):
             reasons.append("no scale brings the couplings to the true weights: one of them is 0 throughout")
+        elif errors["inverted"]:
+            reasons.append("signs the wrong way round: only a negative scale brings them to the true weights")
     return (
         {"n_spikes": n_spikes}
         | errors
