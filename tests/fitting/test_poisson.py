@@ -43,6 +43,20 @@ def test_the_same_fits(ring_record, monkeypatch, without_own_hessians, method, o
         np.testing.assert_allclose(shared.arrays[name], own.arrays[name], atol=1e-5)
 
 
+def test_the_same_fits_of_mostly_empty_bins(record_of, monkeypatch, without_own_hessians):
+    """Bursts that all share; moments tell standard errors a little less well."""
+    rng = np.random.default_rng(7)
+    counts = rng.poisson(0.03 * rng.choice([0.5, 8], size=(20_000, 1), p=[0.95, 0.05]), (20_000, 15))
+    shared = estimate("glm", record_of(counts), bin_steps=10, **without_own_hessians)
+    monkeypatch.undo()
+    own = estimate("glm", record_of(counts), bin_steps=10)
+    for fit in (shared, own):
+        assert fit.diagnostics["largest_scaled_gradient"] <= 1e-8
+    np.testing.assert_allclose(shared.values, own.values, atol=1e-6)
+    errors = [fit.arrays["standard_errors"] for fit in (shared, own)]
+    np.testing.assert_allclose(*errors, rtol=0.2)
+
+
 def test_no_standard_errors_where_too_many_batches_would_be_needed(ring_record, without_own_hessians, tune):
     tune(error_batches=2)
     couplings = estimate("glm", ring_record, **without_own_hessians)

@@ -32,7 +32,7 @@ def test_independent_covariates(independent_covariates):
     free = torch.tensor([[False, True], [True, False], [True, True], [True, True]])
     rates = (rows @ coefficients).exp()
     second_moment, cross_moment = rows.T @ rows / len(rows), rows.T @ rates / len(rows)
-    tilted = SpikeTriggeredMoments.at([rows], coefficients, second_moment, cross_moment, free)
+    tilted = SpikeTriggeredMoments.at([(rows, 1.0)], coefficients, second_moment, cross_moment, free)
 
     hessians = torch.einsum("tk,tj,tl->jkl", rows, rates, rows) / len(rows)
     both_free = free.T[:, :, None] & free.T[:, None, :]
@@ -100,7 +100,7 @@ def test_what_does_not_vary_over_the_spikes_of_a_sample_may_vary_elsewhere():
     second_moment = rows.T @ rows / 4
     cross_moment = torch.tensor([[1e-3], [0.5], [1.0]]).double()
     free = torch.ones((3, 1), dtype=torch.bool)
-    moments = SpikeTriggeredMoments.at([rows], coefficients, second_moment, cross_moment, free)
+    moments = SpikeTriggeredMoments.at([(rows, 1.0)], coefficients, second_moment, cross_moment, free)
     np.testing.assert_allclose(moments.scales[:, 0], [0.1, 1.0], rtol=1e-9)
 
 
@@ -128,10 +128,12 @@ def test_a_target_that_rests(independent_covariates):
     rates = (rows @ coefficients).exp()
     moments = rows.T @ rows / len(rows), rows.T @ rates / len(rows)
     gradient = torch.ones((4, 2), dtype=torch.float64)
-    steps = SpikeTriggeredMoments.at([rows], coefficients, *moments, free).solve(gradient)
+    steps = SpikeTriggeredMoments.at([(rows, 1.0)], coefficients, *moments, free).solve(gradient)
     assert (steps[:, 1] == 0).all()
     alone = moments[0], moments[1][:, :1]
-    of_one = SpikeTriggeredMoments.at([rows], coefficients[:, :1], *alone, free[:, :1]).solve(gradient[:, :1])
+    of_one = SpikeTriggeredMoments.at([(rows, 1.0)], coefficients[:, :1], *alone, free[:, :1]).solve(
+        gradient[:, :1]
+    )
     np.testing.assert_allclose(steps[:, :1], of_one, rtol=1e-12)
 
 

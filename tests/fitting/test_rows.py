@@ -90,6 +90,15 @@ def test_a_bin_with_a_constant_neuron_is_not_empty(trials, record_of):
     assert rows.n_rows == 1499 + 1 + 399 + 2
 
 
+def test_dense_blocks_are_the_rows(sparse, matrix):
+    x, _ = matrix
+    rows, weights = (torch.cat(parts) for parts in zip(*sparse.rows.dense_blocks(), strict=True))
+    different, often = np.unique(x, axis=0, return_counts=True)
+    order = np.lexsort(rows.numpy().T[::-1])
+    np.testing.assert_array_equal(rows[order], different)
+    np.testing.assert_array_equal(weights[order, 0], often)
+
+
 def test_a_sample_is_weighted(sparse, coefficients):
     """Its sums are about those of all rows; it has the rows that are certain, and as many as asked for."""
     rows, family = sparse.rows, POISSON

@@ -41,8 +41,8 @@ def cluster_preconditioner(blocks, coefficients, clusters, second_moment, respon
 
     Parameters
     ----------
-    blocks : iterable of tensor, shape (rows, n_columns)
-        Rows in single precision, or a sample of them.
+    blocks : iterable of (tensor, shape (rows, n_columns); tensor, shape (rows, 1), or float)
+        Rows in single precision, or a sample of them, and their weights.
     coefficients : tensor, shape (n_columns, n_targets)
     clusters : ndarray of int, shape (n_targets,)
         From `similar_targets`.
@@ -59,8 +59,8 @@ def cluster_preconditioner(blocks, coefficients, clusters, second_moment, respon
     coefficients = coefficients.float()
     moments = torch.zeros((membership.shape[1], *second_moment.shape)).to(coefficients)
     total_rates = torch.zeros_like(moments[:, 0, 0])
-    for rows in blocks:
-        rates = (rows @ coefficients).exp_() @ membership
+    for rows, weights in blocks:
+        rates = (rows @ coefficients).exp_() @ membership * weights
         total_rates += rates.sum(0)
         for moment, rate in zip(moments, rates.T, strict=True):
             moment.addmm_((rows * rate[:, None]).T, rows)

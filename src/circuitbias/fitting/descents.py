@@ -11,7 +11,7 @@ from circuitbias.fitting.preconditioners import (
     shared_preconditioner,
     target_preconditioner,
 )
-from circuitbias.fitting.rows import DenseRows
+from circuitbias.fitting.rows import DenseRows, SparseRows
 from circuitbias.fitting.sample_hessians import match_moments, sample_hessians
 from circuitbias.fitting.tuning import tuning
 from circuitbias.progress import Descent
@@ -163,7 +163,7 @@ def lead_by_sample(design, problem, fits, block_rows):
         # rare pairs decide: then there may be no optimum. (Hessians of a sample of all rows are exact.)
         moved = sample @ move
         moments = SpikeTriggeredMoments.at(
-            [moved.float()], begin, problem.second_moment, problem.cross_moment, free
+            [(moved.float(), 1.0)], begin, problem.second_moment, problem.cross_moment, free
         )
         led = descend(moved, begin, moments.solve, tuned.led_tolerance, tuned.led_passes)
         if led.converged.all():
@@ -182,17 +182,22 @@ def lead_by_sample(design, problem, fits, block_rows):
     fits.descend(everyone, precondition, fits.tolerance, tuned.patience, inverse_diagonal)
 
 
-def _sampled_blocks(design):
-    """Evenly spaced rows of the design, as many as Hessians need, block by block in single precision."""
+def _sampled_blocks(design, problem):
+    """Rows as many as Hessians need, and their weights, block by block in single precision.
+
+    Evenly spaced ones; of sparse rows, those with responses and covariates are the likeliest.
+    """
+    if isinstance(problem.rows, SparseRows):
+        return problem.sample.dense_blocks()
     spaced = EvenlySpaced(max(1, design.n_rows // (tuning().sample_rows_per_column * design.n_columns)))
-    return (spaced.of(block).float() for block in design.narrow_blocks())
+    return ((spaced.of(block).float(), 1.0) for block in design.narrow_blocks())
 
 
 def _moments_at(design, problem, targets, coefficients):
     """Spike-triggered moments of some targets: one pass over a sample of the rows."""
     part = problem.of(targets)
     return SpikeTriggeredMoments.at(
-        _sampled_blocks(design),
+        _sampled_blocks(design, problem),
         coefficients[:, targets],
         part.second_moment,
         part.cross_moment,
@@ -224,7 +229,7 @@ def lead_by_clusters(design, fits, targets, n_hessians):
     """Fit some targets with so many Hessians on a sample of the rows, which is read again."""
     part, tuned = fits.problem.of(targets), fits.tuning
     precondition = cluster_preconditioner(
-        _sampled_blocks(design),
+        _sampled_blocks(design, fits.problem),
         fits.coefficients[:, targets],
         similar_targets(part.correlations(), n_hessians),
         part.second_moment,
@@ -238,19 +243,23 @@ def lead_by_clusters(design, fits, targets, n_hessians):
 
 
 def errors_by_sample(design, fits, targets):
-    """Find the inverse Hessians of some targets at the end, on a sample of the rows, which is read again."""
-    part, found = fits.problem.of(targets), fits.coefficients[:, targets].float()
-    own, n_sampled = torch.zeros_like(part.second_moment), 0
-    for rows in _sampled_blocks(design):
-        own += rows.T @ rows
-        n_sampled += len(rows)
-    hessians = sample_hessians(
-        _sampled_blocks(design),
-        lambda rows: (rows @ found).exp_(),
-        part.free,
-        part.least_curvatures,
-        part.ridge,
-        match_moments(own / n_sampled, part.second_moment),
-    )
-    fits.passes += 2
+    """Find the inverse Hessians of some targets at the end; of dense rows, on a sample."""
+    part, found = fits.problem.of(targets), fits.coefficients[:, targets]
+    if isinstance(part.rows, SparseRows):
+        hessians = part.objective().hessians(found, part.least_curvatures)
+        fits.passes += 1
+    else:
+        found, own, n_sampled = found.float(), torch.zeros_like(part.second_moment), 0
+        for rows, _ in _sampled_blocks(design, part):
+            own += rows.T @ rows
+            n_sampled += len(rows)
+        hessians = sample_hessians(
+            (rows for rows, _ in _sampled_blocks(design, part)),
+            lambda rows: (rows @ found).exp_(),
+            part.free,
+            part.least_curvatures,
+            part.ridge,
+            match_moments(own / n_sampled, part.second_moment),
+        )
+        fits.passes += 2
     fits.inverse_diagonal[:, targets] = target_preconditioner(hessians, part.free)[1][:-1]

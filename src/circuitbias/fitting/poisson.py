@@ -132,7 +132,7 @@ def fit(
     Order of calls: `summarise` the data, in one pass; make batches of targets, one if memory allows; start
     each on a sample of the rows; descend with the preconditioner that the sample shows to be good enough;
     and give those that are left behind Hessians of all rows. Where most counts are zero, the rows are kept
-    as events, and all Hessians are those of all rows.
+    as events, and Hessians are those of all rows from the start, if memory holds them all.
 
     Parameters
     ----------
@@ -165,9 +165,8 @@ def fit(
         left_memory -= _descent_bytes(n_together, n_columns) + _hessian_bytes(0, n_columns)
         n_shared = max(1, int(left_memory / (_SHARED_BYTES * n_columns**2)))
         n_hessians = max(1, int(left_memory / (_OWN_BYTES * n_columns**2)))
-    if isinstance(problem.rows, SparseRows):
-        for targets in fits.left(n_hessians):
-            fits.newton_on_sample(targets)
+    if all_hessians and isinstance(problem.rows, SparseRows):
+        fits.newton_on_sample(torch.arange(n_targets))
     elif all_hessians:
         lead_by_sample(design, problem, fits, block_rows)
     else:

@@ -92,8 +92,8 @@ class SpikeTriggeredMoments:
 
         Parameters
         ----------
-        blocks : iterable of tensor, shape (n_rows, n_columns)
-            Rows, or perhaps a sample of them, with about the second moment of all.
+        blocks : iterable of (tensor, shape (rows, n_columns); tensor, shape (rows, 1), or float)
+            Rows, or perhaps a sample of them with about the second moment of all, and their weights.
         coefficients : tensor, shape (n_columns, n_targets)
             Near the optimum.
         second_moment, cross_moment : tensor
@@ -105,8 +105,8 @@ class SpikeTriggeredMoments:
         SpikeTriggeredMoments
         """
         total, first, second = 0.0, 0.0, 0.0
-        for rows in blocks:
-            rates = (rows @ coefficients.to(rows)).exp_()
+        for rows, weights in blocks:
+            rates = (rows @ coefficients.to(rows)).exp_() * weights
             slopes = rows[:, :-1]
             total = total + rates.sum(0)
             first = first + slopes.T @ rates

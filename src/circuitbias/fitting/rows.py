@@ -149,6 +149,18 @@ class SparseRows:
             _multiply(parameters, self.starts, self.columns, self.values, first, given)
             yield first, last, torch.from_numpy(parameters)
 
+    def dense_blocks(self):
+        """Yield blocks of the different rows, dense and in single precision, and their weights (rows, 1)."""
+        for first in range(0, len(self.weights), tuning().chunk_rows):
+            last = min(first + tuning().chunk_rows, len(self.weights))
+            entries = slice(self.starts[first], self.starts[last])
+            rows = np.zeros((last - first, self.n_columns), dtype=np.float32)
+            of_entries = np.repeat(np.arange(last - first), np.diff(self.starts[first : last + 1]))
+            rows[of_entries, self.columns[entries]] = self.values[entries]
+            rows[:, -1] = 1
+            weights = self.weights[first:last, None].astype(np.float32)
+            yield torch.from_numpy(rows), torch.from_numpy(weights)
+
     def second_moment(self) -> torch.Tensor:
         """``X'X / T``, shape (n_columns, n_columns)."""
         second = np.zeros((self.n_columns, self.n_columns, 1))
