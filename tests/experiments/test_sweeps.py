@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.errors import circulant_errors, total_error
 from circuitbias.estimators import Couplings, estimate
-from circuitbias.experiments import bin_width, data_volume, partial_observation, patterns
+from circuitbias.estimators.couplings import ConstantNeuronWarning, NotConvergedWarning
+from circuitbias.experiments import bin_width, data_volume, partial_observation, patterns, sweep
 from circuitbias.experiments.sweep import described, error_row, try_estimate
 from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
@@ -227,6 +229,20 @@ def test_a_network_of_two_neurons_has_no_error():
         pair, record, estimators=MEAN_FIELD, decades=0, n_windows=1, resources=RESOURCES
     )
     assert table.total.isna().all() and table.note.str.startswith("2 pairs are too few").all()
+
+
+@pytest.mark.filterwarnings("default::RuntimeWarning")
+def test_other_warnings_are_none_of_the_estimates_own(small_ring, recording, monkeypatch):
+    def warning(*_, **__):
+        warnings.warn("of some library", RuntimeWarning, stacklevel=2)
+        warnings.warn("b", NotConvergedWarning, stacklevel=2)
+        warnings.warn("a", ConstantNeuronWarning, stacklevel=2)
+        warnings.warn("a once more", ConstantNeuronWarning, stacklevel=2)
+        return Couplings(np.zeros((20, 20)))
+
+    monkeypatch.setattr(sweep, "estimate", warning)
+    _, note = try_estimate(MEAN_FIELD["mean_field"], recording, small_ring, RESOURCES)
+    assert note == "ConstantNeuronWarning, NotConvergedWarning"
 
 
 def test_options_are_told_in_one_order_whatever_order_they_came_in():
