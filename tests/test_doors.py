@@ -159,6 +159,32 @@ def test_arguments_of_an_estimate(record, arguments, message):
         estimate("mean_field", **{"source": record} | arguments)
 
 
+class Foreign:
+    """A source of spikes of a user's own make."""
+
+    def __init__(self, segments, n_neurons=3, dt_ms=0.1, lengths=(20,)):
+        self.pieces, self.n_neurons, self.dt_ms, self.trial_steps = segments, n_neurons, dt_ms, lengths
+
+    def segments(self, trial=None):
+        return (segment for segment in self.pieces if trial is None or segment.trial == trial)
+
+
+def test_a_source_of_somebody_elses_make_is_checked_as_it_is_read(record):
+    same = Foreign(record.pieces, 20, lengths=record.trial_steps.tolist())
+    found, expected = (estimate("glm", source) for source in (same, record))
+    assert found.values.tobytes() == expected.values.tobytes()
+    for case, (segments, message) in IMPOSSIBLE.items():
+        if case != "a negative trial":  # which nobody asks for
+            with pytest.raises(ValueError, match=message):
+                estimate("mean_field", Foreign(segments), bin_steps=5)
+            with pytest.raises(ValueError, match=message):
+                BinnedCounts(ObservedNeurons(Foreign(segments), [0, 1, 2]), 5).all()
+    with pytest.raises(ValueError, match=r"n_neurons = 3\.5"):
+        estimate("mean_field", Foreign([], 3.5))
+    with pytest.raises(ValueError, match=r"trial_steps = \[20.5\] of dtype float64"):
+        estimate("mean_field", Foreign([], lengths=[20.5]))
+
+
 # --- the command line ---------------------------------------------------------------------------
 
 

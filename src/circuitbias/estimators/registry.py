@@ -11,7 +11,7 @@ from circuitbias.checks import number
 from circuitbias.config_schema import checked_section
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.memory import require_memory
-from circuitbias.spikes.segments import SpikeSource
+from circuitbias.spikes.segments import SpikeSource, checked_source
 
 _BYTES_A_PAIR = 160  # of the matrices of any method: twenty of them
 
@@ -125,8 +125,7 @@ def estimate(
     """
     options = complete_options(method, options)
     function = _function(method)
-    if not hasattr(source, "segments"):
-        raise ValueError(f"source = {source!r:.100}: must be spikes, such as a SpikeRecord or a SpikeFile")
+    source = checked_source(source)
     memory_mb = number("memory_mb", memory_mb, above=0)
     shown = {"weights": weights} if "weights" in inspect.signature(function).parameters else {}
     pairs = _BYTES_A_PAIR * source.n_neurons**2

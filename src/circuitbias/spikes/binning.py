@@ -10,7 +10,7 @@ from numba import njit
 
 from circuitbias.checks import flag, number, whole
 from circuitbias.memory import MemoryLimitError
-from circuitbias.spikes.segments import SpikeSource
+from circuitbias.spikes.segments import SpikeSource, checked_source
 
 _CACHED_BINS = 2048  # more rows of a hundred float64 columns do not stay in a core's cache
 
@@ -77,6 +77,7 @@ class BinnedCounts:
     memory_mb: float = 1500.0
 
     def __post_init__(self):
+        self.source = checked_source(self.source)
         self.bin_steps = whole("bin_steps", self.bin_steps, least=1)
         self.binarise = flag("binarise", self.binarise)
         self.memory_mb = number("memory_mb", self.memory_mb, above=0)

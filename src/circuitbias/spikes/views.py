@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from circuitbias.checks import whole, whole_numbers
-from circuitbias.spikes.segments import Segment, SpikeSource
+from circuitbias.spikes.segments import Segment, SpikeSource, checked_source
 
 
 @dataclass
@@ -31,6 +31,7 @@ class StepWindow:
     n_steps: int
 
     def __post_init__(self):
+        self.source = checked_source(self.source)
         self.first_step, self.n_steps = whole("first_step", self.first_step), whole("n_steps", self.n_steps)
         lengths = self.source.trial_steps
         if not (self.first_step >= 0 and 1 <= self.n_steps <= lengths.sum() - self.first_step):
@@ -86,6 +87,7 @@ class ObservedNeurons:
     neurons: np.ndarray
 
     def __post_init__(self):
+        self.source = checked_source(self.source)
         self.neurons = whole_numbers("neurons", self.neurons, "; of a mask: np.flatnonzero(mask)")
         n = self.source.n_neurons
         if not len(self.neurons) or len(np.unique(self.neurons)) < len(self.neurons):
