@@ -5,6 +5,7 @@ CORES  ?= all
 BIN    := $(VENV)/bin
 PEERS  := .venv-peers
 BRIAN2 := .venv-brian2
+CONFIG ?= config/config.yaml
 KINDS  ?= simulator glm low_rates methods correlograms
 BENCH  := OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 
@@ -26,7 +27,7 @@ paper: $(VENV)/.ok       ## the same at the paper's full scale (1e8 spikes per w
 pinned: $(VENV)/.ok      ## the ring with one neuron silenced
 	$(BIN)/snakemake --cores $(CORES) --configfile config/pinned.yaml
 
-reproduction:            ## docs/reproduction.md, from the comparisons in docs/data/
+reproduction: $(VENV)/.ok  ## docs/reproduction.md, from the comparisons in docs/data/
 	$(BIN)/circuitbias reproduction --comparisons docs/data/comparison_*.csv --texts docs/reproduction.yaml \
 	  --output docs/reproduction.md
 
@@ -79,17 +80,17 @@ bench-scaling: $(VENV)/.ok  ## time by the size of the network, steps, spikes an
 	mkdir -p results/benchmarks
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/scaling.py --output results/benchmarks/scaling.csv
 
-bench-tables:            ## docs/data/benchmarks.csv and scaling.csv, renewed by the last runs of the two before
+bench-tables: $(VENV)/.ok  ## docs/data/benchmarks.csv and scaling.csv, renewed by the last runs of the two before
 	$(BIN)/python benchmarks/tables.py results/benchmarks docs/data
 
-performance:             ## docs/performance.md, from these tables
+performance: $(VENV)/.ok  ## docs/performance.md, from these tables
 	$(BIN)/python benchmarks/page.py
 
 bench-gpu: $(VENV)/.ok-gpu  ## timings on a CUDA device, beside the CPU's
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks/test_gpu.py -m gpu --benchmark-only --benchmark-group-by=group
 
-report: $(VENV)/.ok      ## one self-contained HTML page of the finished run
-	$(BIN)/snakemake --report results/report.html
+report: $(VENV)/.ok      ## one self-contained HTML page of the finished run of CONFIG: results/report.html
+	$(BIN)/snakemake --configfile $(CONFIG) --report results/report.html
 
 $(VENV)/.ok: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -121,4 +122,4 @@ $(VENV)/.fuzz: $(VENV)/.ok
 	touch $@
 
 clean:                   ## remove results and environment
-	rm -rf $(VENV) $(PEERS) $(BRIAN2) results/*/ .snakemake
+	rm -rf $(VENV) $(PEERS) $(BRIAN2) results/*/ results/*.html .snakemake

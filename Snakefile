@@ -6,6 +6,7 @@ from pathlib import Path
 from snakemake.utils import min_version
 
 from circuitbias.config import load_config, read_config
+from circuitbias.plan import require_possible
 
 min_version("9.8")
 
@@ -23,6 +24,7 @@ for (
     read_config(file)
 
 config = load_config(config)
+require_possible(config)
 
 
 report: "workflow/report/workflow.rst"
@@ -41,8 +43,13 @@ rule all:
     default_target: True
     input:
         targets(),
+        OUTCOME,
     localrule: True
 
 
 onsuccess:
     print_outcome()
+
+
+onerror:
+    print_failures()

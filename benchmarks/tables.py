@@ -14,6 +14,7 @@ OURS = "circuitbias"
 _SAID = ["task", "case", "program", "version", "done", "whole", "unit", "threads", "dtype", "load"]
 _FOUND = ["n_neurons", "n_spikes", "n_bins", "passes"]
 _QUALITY = ["rate_hz", "largest_scaled_gradient", "largest_difference", "counts"]
+_WHICH = ["run", "task", "case", "program"]
 _DIGITS = 4
 
 
@@ -55,20 +56,37 @@ def benchmark_table(paths: list[Path]) -> pd.DataFrame:
     return table.assign(**numbers).assign(**whole_numbers)
 
 
+def _require_no_loss(before, table, target):
+    """Stop if a process that was run again has not timed all that the table has of it: peers were missing."""
+    again = before[before.run.isin(table.run)]
+    timed = set(table[_WHICH].itertuples(index=False, name=None))
+    lost = [row for row in again[_WHICH].itertuples(index=False, name=None) if row not in timed]
+    if lost:
+        programs = ", ".join(sorted({program for *_, program in lost}))
+        raise SystemExit(
+            f"{target} is left as it is: it has {len(lost)} rows that were not timed again, of {programs}. "
+            "Run make peers and make bench, or take these rows out of it"
+        )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("results", type=Path, help="folder with the files of the runs (.json, scaling.csv)")
     parser.add_argument("tables", type=Path, help="folder of the tables")
     arguments = parser.parse_args()
-    if paths := sorted(arguments.results.glob("*.json")):
+    paths, scaling = sorted(arguments.results.glob("*.json")), arguments.results / "scaling.csv"
+    if not paths and not scaling.exists():
+        raise SystemExit(f"nothing in {arguments.results}: run make bench or make bench-scaling first")
+    if paths:
         target, table = arguments.tables / "benchmarks.csv", benchmark_table(paths)
         if target.exists():
             before = pd.read_csv(target).astype(dict.fromkeys(_FOUND, "Int64"))
+            _require_no_loss(before, table, target)
             table = pd.concat([before[~before.run.isin(table.run)], table])
         # Brian2's process times ours again: where both tell of the same, the main one counts.
         table = table.sort_values("run", key=lambda runs: runs.where(runs != "brian2", "~"), kind="stable")
         table.drop_duplicates(["task", "case", "program"]).to_csv(target, index=False)
-    if (scaling := arguments.results / "scaling.csv").exists():
+    if scaling.exists():
         shutil.copy(scaling, arguments.tables)
 
 

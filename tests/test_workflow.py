@@ -12,7 +12,10 @@ import pandas as pd
 import pytest
 from checkout import CONFIG, ROOT, Checkout
 
-ERRORS = {"errors": 1, "figure2": 1, "methods": 1, "profiles": 1}
+END = {"outcome": 1}
+"""What follows when anything is made again."""
+
+ERRORS = {"errors": 1, "figure2": 1, "methods": 1, "profiles": 1} | END
 """What follows when an estimate is made again."""
 
 
@@ -52,6 +55,18 @@ def test_results_are_there_and_a_second_run_has_nothing_to_do(checkout):
     assert "Nothing to be done" in checkout.snakemake()
 
 
+def test_the_report_has_each_figure_and_table_once(checkout):
+    said = checkout.snakemake("--report", "report.html")
+    added = re.findall(r"Adding (\S+) \(", said)
+    names = ("figure1", "figure2", "methods", "profiles", "data_volume", "patterns")
+    tables = ["errors.csv", "data_volume.csv", "data_volume_summary.csv", "patterns.csv"]
+    assert sorted(added) == sorted([f"{name}.svg" for name in names] + tables)
+    page = (checkout.folder / "report.html").read_text()
+    for title in ("Quality of the inference", "Error against data volume", "Errors of every estimate"):
+        assert title in page
+    assert "figure2.pdf" not in page
+
+
 @pytest.mark.parametrize(
     ("change", "again"),
     [
@@ -65,10 +80,10 @@ def test_results_are_there_and_a_second_run_has_nothing_to_do(checkout):
             | {"experiment": 1, "gather": 1, "patterns": 1}
             | ERRORS,
         ),
-        ({"figures": {"example_strengths": [0.02]}}, {"figure1": 1, "figure2": 1, "profiles": 1}),
+        ({"figures": {"example_strengths": [0.02]}}, {"figure1": 1, "figure2": 1, "profiles": 1} | END),
         (
             {"experiments": CONFIG["experiments"] | {"patterns": {"bin_steps": 50}}},
-            {"experiment": 2, "gather": 1, "patterns": 1},
+            {"experiment": 2, "gather": 1, "patterns": 1} | END,
         ),
     ],
     ids=["one estimator", "one threshold", "the examples", "one experiment"],
@@ -84,9 +99,9 @@ def test_a_changed_key_reruns_what_depends_on_it(checkout, change, again):
         ("estimators/glm.py", {"estimate": 2} | ERRORS),
         (
             "experiments/data_volume.py",
-            {"experiment": 1, "gather": 1, "summarise": 1, "data_volume": 1},
+            {"experiment": 1, "gather": 1, "summarise": 1, "data_volume": 1} | END,
         ),
-        ("figures/figure1.py", {"figure1": 1}),
+        ("figures/figure1.py", {"figure1": 1} | END),
         ("cli.py", {}),
     ],
 )
@@ -102,7 +117,7 @@ OF_SPIKES = {"activity": 1, "estimate": 2, "experiment": 2, "gather": 2, "summar
 OF_SPIKES |= {"data_volume": 1, "patterns": 1} | ERRORS
 REPLACED = {
     "spikes/r0.01_seed1.h5": OF_SPIKES,
-    "errors.csv": {"figure2": 1, "methods": 1},
+    "errors.csv": {"figure2": 1, "methods": 1} | END,
 }
 
 

@@ -210,13 +210,13 @@ def test_what_no_scale_fits_has_a_reason_and_every_row_all_columns(small_ring, r
     uncoupled = Network(np.zeros((20, 20)), np.arange(20), np.ones(20), "null", False, {})
     values = np.random.default_rng(0).normal(size=(20, 20))
     null = error_row(uncoupled, Couplings(values), 5, "")
-    assert math.isnan(null["total"]) and "one of them is 0 throughout" in null["note"]
+    assert math.isnan(null["total"]) and "all weights are zero" in null["note"]
     refused = error_row(small_ring, None, 5, "too few bins")
     assert refused.keys() == null.keys()
     assert (refused["note"], refused["n_pairs"], refused["n_all_pairs"]) == ("too few bins", 0, 380)
     assert math.isnan(refused["n_counts"]) and math.isnan(refused["total"])
     both = error_row(uncoupled, Couplings(values), 5, "ConstantNeuronWarning")
-    assert both["note"].startswith("ConstantNeuronWarning; no scale")
+    assert both["note"].startswith("ConstantNeuronWarning; all weights are zero")
     whole = error_row(small_ring, Couplings(values), 5, "", n_observed=7)
     assert (whole["n_all_pairs"], whole["n_pairs"], whole["n_counts"]) == (42, 380, 5)
 

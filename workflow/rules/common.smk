@@ -1,6 +1,7 @@
 import json
 import shlex
 import sys
+import time
 from functools import cache
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from circuitbias.config import (
     strength_label,
 )
 from circuitbias.estimators.registry import module_of
-from circuitbias.experiments import SUMMARISED
+from circuitbias.experiments import SUMMARISED, WITH_ARRAYS
 from circuitbias.job_sizes import job_memory_mb, job_minutes
 from circuitbias.made_from import FOLDER_VARIABLE, age, hashes, stale_results
 from circuitbias.provenance import code_hash
@@ -22,6 +23,7 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 NETWORK = f"{RESULTS}/network.npz"
 THRESHOLD = f"{RESULTS}/thresholds/r{{r}}.json"
 EXPERIMENTS = f"{RESULTS}/experiments"
+OUTCOME = f"{RESULTS}/outcome.txt"
 
 RECORDS = f"{RESULTS}/.made_from"
 
@@ -33,6 +35,18 @@ shell.prefix(
     f" {FOLDER_VARIABLE}={shlex.quote(RECORDS)} CIRCUITBIAS_RUN_BY=$PPID; "
 )
 
+STARTED = time.time()
+FIGURE_TITLES = {
+    "figure1": "1  Structure and dynamics",
+    "figure2": "2  Quality of the inference",
+    "methods": "3  Errors of every method",
+    "profiles": "4  Mean coupling profiles",
+    "data_volume": "Error against data volume",
+    "partial_observation": "Error with some neurons unseen",
+    "bin_width": "Error against bin width",
+    "patterns": "Patterns of activity",
+    "synchrony": "What correlograms tell",
+}
 THETA = {strength_label(r): theta for r, theta in resolve_thresholds(config).items()}
 EXAMPLES = [strength_label(r) for r in config["figures"]["example_strengths"]]
 COMPARISON = [f"{RESULTS}/paper_comparison.csv"] if compares_with_paper(config) else []
@@ -64,8 +78,24 @@ def every_estimate():
     )
 
 
+def figure_picture(name):
+    """The format of a figure that the report shows."""
+    return f"{RESULTS}/figures/{name}.svg"
+
+
 def figure_files(name):
-    return multiext(f"{RESULTS}/figures/{name}", ".svg", ".pdf", ".png", ".csv")
+    """Its other formats, and the numbers behind it."""
+    return multiext(f"{RESULTS}/figures/{name}", ".pdf", ".png", ".csv")
+
+
+def figure_labels(name):
+    """What the report calls a figure."""
+    return {"figure": FIGURE_TITLES[name]}
+
+
+def table_labels(title):
+    """What the report calls a table."""
+    return {"table": title}
 
 
 def figure_tables():
@@ -78,9 +108,10 @@ def figure_tables():
         drawn[name] = {"table": f"{EXPERIMENTS}/{name}.csv", "comparison": COMPARISON}
         if name in SUMMARISED:
             drawn[name]["summary"] = f"{EXPERIMENTS}/{name}_summary.csv"
-    if "synchrony" in drawn:  # matrices of the last recording are shown
-        last = experiment_runs("synchrony")[-1]
-        drawn["synchrony"]["arrays"] = last.removesuffix(".csv") + ".npz"
+    # Of the last recording that has any, arrays are shown.
+    for name in set(WITH_ARRAYS).intersection(drawn):
+        runs = [path.removesuffix(".csv") for path in experiment_runs(name)]
+        drawn[name]["arrays"] = [f"{path}.npz" for path in runs]
     return drawn
 
 
@@ -88,15 +119,19 @@ def figure_arguments(input):
     """Arguments of the figure step: each input by its name."""
     named = [(name, path) for name, path in input.items() if name != "network" and path]
     examples = ["--examples", *EXAMPLES] if "profiles.csv" in str(input.table) else []
-    return [
-        word for name, path in named for word in (f"--{name}", str(path))
-    ] + examples
+    words = [
+        [f"--{name}", *([path] if isinstance(path, str) else path)]
+        for name, path in named
+    ]
+    return [word for part in words for word in part] + examples
 
 
 def targets():
     tables = experiment_tables()
     names = ("figure1", "figure2", *FIGURE_TABLES)
-    figures = [file for name in names for file in figure_files(name)]
+    figures = [
+        file for name in names for file in [figure_picture(name), *figure_files(name)]
+    ]
     return [f"{RESULTS}/errors.csv", *COMPARISON, *tables, *figures]
 
 
@@ -107,10 +142,10 @@ def experiment_runs(name):
     return expand(path, r=map(strength_label, strengths), seed=config["seeds"])
 
 
-def experiment_tables():
+def experiment_tables(summaries=True):
     """The table of every experiment of the config, and its summary if it has one."""
     names = list(config["experiments"])
-    names += [f"{name}_summary" for name in names if name in SUMMARISED]
+    names += [f"{name}_summary" for name in names if summaries and name in SUMMARISED]
     return [f"{EXPERIMENTS}/{name}.csv" for name in names]
 
 
@@ -181,7 +216,7 @@ def step_code(step, *modules):
 
 
 def print_outcome():
-    for file in map(Path, COMPARISON):
+    for file in map(Path, [*COMPARISON, OUTCOME]):
         if file.exists():  # a run may ask for less
             print(file.with_suffix(".txt").read_text())
     print(f"Figures: {RESULTS}/figures/   errors: {RESULTS}/errors.csv   logs: {LOGS}/")
@@ -193,6 +228,13 @@ def make_stale_results_older():
         age(stale)
         names = ", ".join(stale[:5]) + ", ..." * (len(stale) > 5)
         print(f"Made from files that have changed since: {names}", file=sys.stderr)
+
+
+def print_failures():
+    """Repeat what the last job of this run has found, below all that Snakemake says."""
+    file = Path(f"{LOGS}/outcome.log")
+    if file.exists() and file.stat().st_mtime >= STARTED:
+        print(file.read_text())
 
 
 FIGURE_TABLES = figure_tables()

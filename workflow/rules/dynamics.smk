@@ -17,7 +17,7 @@ if isinstance(config["thresholds"], dict):
             rate=config["thresholds"]["rate_hz"],
             code=step_code("threshold"),
         shell:
-            "circuitbias threshold --network {input.network:q} --parameters {params.parameters:q}"
+            "circuitbias threshold --keep-going --network {input.network:q} --parameters {params.parameters:q}"
             " --rate-hz {params.rate} --output {output:q} 2>&1 | tee {log:q}"
 
 
@@ -50,7 +50,7 @@ rule simulate:
         device=config["device"],
         code=step_code("simulate"),
     shell:
-        "circuitbias simulate --network {input.network:q} --parameters {params.parameters:q}"
+        "circuitbias simulate --keep-going --network {input.network:q} --parameters {params.parameters:q}"
         " {params.threshold} --seed {wildcards.seed} {params.recording} --threads {threads} --device {params.device}"
         " --output {output:q} 2>&1 | tee {log:q}"
 

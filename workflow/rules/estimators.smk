@@ -23,6 +23,6 @@ rule estimate:
             "estimate", module_of(estimator_method(wildcards))
         ),
     shell:
-        "circuitbias estimate --network {input.network:q} --spikes {input.spikes:q} --method {params.method} --options {params.options:q}"
+        "circuitbias estimate --keep-going --network {input.network:q} --spikes {input.spikes:q} --method {params.method} --options {params.options:q}"
         " --name {wildcards.estimator} --memory-mb {resources.memory_mb} --device {params.device}"
         " --output {output:q} 2>&1 | tee {log:q}"

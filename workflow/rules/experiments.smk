@@ -26,7 +26,7 @@ rule experiment:
         device=config["device"],
         code=lambda wildcards: experiment_code("experiment", wildcards.experiment),
     shell:
-        "circuitbias experiment {wildcards.experiment} --network {input.network:q} --spikes {input.spikes:q}"
+        "circuitbias experiment {wildcards.experiment} --keep-going --network {input.network:q} --spikes {input.spikes:q}"
         " --estimators {params.estimators:q} --options {params.options:q} --memory-mb {resources.memory_mb}"
         " --device {params.device} --output {output.table:q} 2>&1 | tee {log:q}"
 
@@ -51,6 +51,7 @@ rule gather:
             f"{EXPERIMENTS}/{{experiment}}.csv",
             caption="../report/experiment.rst",
             category="Tables",
+            labels=table_labels("Experiment {experiment}"),
         ),
     log:
         f"{LOGS}/experiments/{{experiment}}.log",
@@ -67,7 +68,12 @@ rule summarise:
     input:
         rules.gather.output,
     output:
-        f"{EXPERIMENTS}/{{experiment}}_summary.csv",
+        report(
+            f"{EXPERIMENTS}/{{experiment}}_summary.csv",
+            caption="../report/summary.rst",
+            category="Tables",
+            labels=table_labels("Summary of {experiment}"),
+        ),
     log:
         f"{LOGS}/experiments/{{experiment}}_summary.log",
     localrule: True

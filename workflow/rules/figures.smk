@@ -4,10 +4,12 @@ rule figure1:
         activity=every_run(rules.activity.output),
     output:
         report(
-            figure_files("figure1"),
+            figure_picture("figure1"),
             caption="../report/figure1.rst",
             category="Figures",
+            labels=figure_labels("figure1"),
         ),
+        figure_files("figure1"),
     log:
         f"{LOGS}/figure1.log",
     localrule: True
@@ -31,10 +33,12 @@ rule figure2:
         comparison=COMPARISON,
     output:
         report(
-            figure_files("figure2"),
+            figure_picture("figure2"),
             caption="../report/figure2.rst",
             category="Figures",
+            labels=figure_labels("figure2"),
         ),
+        figure_files("figure2"),
     log:
         f"{LOGS}/figure2.log",
     localrule: True
@@ -64,10 +68,12 @@ for figure, tables in FIGURE_TABLES.items():
             network=NETWORK,
         output:
             report(
-                figure_files(figure),
+                figure_picture(figure),
                 caption=f"../report/{figure}.rst",
                 category="Figures",
+                labels=figure_labels(figure),
             ),
+            figure_files(figure),
         log:
             f"{LOGS}/{figure}.log",
         localrule: True

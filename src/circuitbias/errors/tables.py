@@ -15,6 +15,7 @@ from circuitbias.errors.decomposition import (
     circulant_matrix,
     fit_profile_scale,
     fit_scale,
+    off_diagonal,
     offset_profile,
     total_error,
 )
@@ -65,7 +66,9 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
     -------
     DataFrame
         A row a run: `run_of`, `errors_of`, the scores of `detection_scores`, ``n_counts`` (sum of the
-        binned values that the method saw: fewer than spikes if binarised).
+        binned values that the method saw: fewer than spikes if binarised), ``n_all_pairs`` (those that there
+        are), ``directed`` (whether the coupling from i to j may differ from that from j to i), ``note`` (what
+        the estimate warned of, or why it has no error; empty if nothing).
     """
     runs = list(runs)
     for run in runs:
@@ -75,7 +78,12 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
             run_of(run)
             | errors_of(network, run)
             | detection_of(network, run)
-            | {"n_counts": sum_of_counts(run, run_of(run)["n_spikes"])}
+            | {
+                "n_counts": sum_of_counts(run, run_of(run)["n_spikes"]),
+                "n_all_pairs": network.n_neurons * (network.n_neurons - 1),
+                "directed": run.diagnostics.get("traits", {}).get("directed"),
+                "note": run.diagnostics.get("note") or why_no_error(network, run),
+            }
             for run in runs
         ]
     )
@@ -162,6 +170,21 @@ def corrected_columns(corrected: CorrectedErrors) -> dict:
     }
 
 
+def why_no_error(network: Network, couplings: Couplings) -> str:
+    """Say why an estimate has no error relative to the weights; empty if it has one.
+
+    An error is relative to the norm of the weights, after the couplings were scaled to them: of a network
+    without weights, or of couplings that are all zero, there is none.
+    """
+    weights, values = off_diagonal(network.dense_weights(), couplings.values)
+    observed = np.isfinite(values)
+    if not observed.any():
+        return "no pair has a coupling"
+    if not weights[observed].any():
+        return "all weights are zero: there is nothing that an error could be relative to"
+    return "" if values[observed].any() else "all couplings are zero: no scale brings them to the weights"
+
+
 def sum_of_counts(couplings: Couplings, n_spikes: int) -> float:
     """Sum of the binned values behind an estimate: what the method says, else its number of spikes.
 
@@ -183,13 +206,15 @@ def repetition_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFram
     Returns
     -------
     DataFrame
-        A row for each condition with two seeds or more: `CONDITION`, ``n_seeds``; the fields of
-        `ErrorDecomposition` by `seed_errors`; ``n_pairs`` (least of a seed); and the columns of
+        A row for each condition with two seeds or more that have an estimate: `CONDITION`, ``n_seeds``; the
+        fields of `ErrorDecomposition` by `seed_errors`; ``n_pairs`` (least of a seed); and the columns of
         `corrected_columns`, by `seeds_corrected`, or, where rows are repetitions, which tell more, the means
         over seeds of what rows give (``corrected_by``: "seeds", "rows").
     """
     groups: dict[tuple, list] = {}
     for run in runs:
+        if not np.isfinite(run.values).any():
+            continue  # what could not be estimated is no repetition
         key = tuple(run_of(run)[column] for column in CONDITION)
         groups.setdefault(key, []).append(run)
     rows = []

@@ -6,8 +6,7 @@ import numpy as np
 
 from circuitbias.estimators.couplings import Couplings, EstimationWarning
 from circuitbias.estimators.registry import estimate
-from circuitbias.files import DamagedFileError
-from circuitbias.memory import MemoryLimitError
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import StepWindow
 
@@ -38,7 +37,7 @@ def estimate_with_blocks(
 
     Raises
     ------
-    ValueError
+    UnusableDataError
         If the whole recording does not allow an estimate.
     """
     whole = estimate(method, source, **arguments)
@@ -50,9 +49,7 @@ def estimate_with_blocks(
                 estimate(method, StepWindow(source, k * length, length), **arguments).values
                 for k in range(n_blocks)
             ]
-    except (DamagedFileError, MemoryLimitError):
-        raise
-    except ValueError as refusal:
+    except UnusableDataError as refusal:
         whole.diagnostics["blocks_refused"] = str(refusal)
     else:
         whole.arrays["blocks"] = np.stack(parts)

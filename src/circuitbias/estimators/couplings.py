@@ -37,6 +37,10 @@ class NotConvergedWarning(EstimationWarning):
     """The fit of a neuron did not reach its tolerance."""
 
 
+class NoCouplingsWarning(EstimationWarning):
+    """No pair at all has a coupling; the message says what may help."""
+
+
 @dataclass
 class Couplings:
     """Estimated couplings between all pairs of neurons.

@@ -15,6 +15,7 @@ import numpy as np
 from numba import njit
 
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, FlatBackgroundWarning
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.memory import MemoryLimitError
 from circuitbias.progress import Countdown
 from circuitbias.spikes.segments import SpikeSource
@@ -151,7 +152,7 @@ def counted_correlogram(source, bin_steps, longest_lag, binarise=False) -> tuple
     """As `correlogram`, and the sum of the counts of each neuron, (n,)."""
     trial_bins = source.trial_steps // bin_steps
     if trial_bins.max(initial=0) <= longest_lag:
-        raise ValueError(
+        raise UnusableDataError(
             f"a lag of {longest_lag} bins of {bin_steps} steps is longer than every trial "
             f"(longest: {source.trial_steps.max(initial=0)} steps)"
         )

@@ -8,6 +8,7 @@ from itertools import count
 import numpy as np
 import torch
 
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.families import LOGISTIC
 from circuitbias.fitting.tuning import tuning
 
@@ -151,7 +152,7 @@ class CrossValidation:
         self._design, self._path, self._folds, self._n_rows = design, path, folds, design.n_rows
         fewest = min(design.n_rows - n for n in np.diff(fold_edges(design.n_rows, folds)))
         if fewest <= design.n_columns or folds > design.n_rows:
-            raise ValueError(
+            raise UnusableDataError(
                 f"folds={folds} of {design.n_rows} bins leave {fewest} for {design.n_columns} coefficients a "
                 "neuron: more bins than coefficients are needed"
             )

@@ -15,6 +15,7 @@ from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.designs.counts import STEEPNESS
 from circuitbias.fitting.designs.raised_cosines import BasisDesign, raised_cosines
 from circuitbias.fitting.lbfgs import lbfgs
@@ -225,7 +226,7 @@ def _history_steps(source, history_ms):
         )
     longest = min(history_ms / source.dt_ms + 1e-9, np.iinfo(np.int64).max)
     if longest >= source.trial_steps.max():
-        raise ValueError(
+        raise UnusableDataError(
             f"history_ms={history_ms:g} is longer than every trial "
             f"(longest: {source.trial_steps.max() * source.dt_ms:g} ms): no spike has that much before it"
         )

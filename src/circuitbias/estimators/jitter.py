@@ -15,6 +15,7 @@ Amarasingham, Harrison, Hatsopoulos & Geman (2012), doi:10.1152/jn.00633.2011.
 import numpy as np
 from numba import njit
 
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.spikes.segments import SpikeSource
 
 
@@ -71,7 +72,7 @@ def jittered_pairs(
     window_steps = window_bins * bin_steps
     whole_steps = source.trial_steps // window_steps * window_steps
     if not whole_steps.any():
-        raise ValueError(
+        raise UnusableDataError(
             f"jitter windows of {window_steps} steps are longer than every trial "
             f"(longest: {source.trial_steps.max(initial=0)} steps)"
         )

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -9,7 +10,8 @@ import numpy as np
 
 from circuitbias.checks import number
 from circuitbias.config_schema import checked_section
-from circuitbias.estimators.couplings import Couplings
+from circuitbias.estimators.couplings import Couplings, NoCouplingsWarning
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.memory import require_memory
 from circuitbias.spikes.segments import SpikeSource, checked_source
 
@@ -116,18 +118,27 @@ def estimate(
         With ``method``, all its ``options``, ``traits`` (see `Method`) and ``certificate``
         (how far the fit is from its optimum, in words) among the diagnostics.
 
+    Warns
+    -----
+    NoCouplingsWarning
+        If no pair has a coupling, after the warnings that say why; not where fits have not converged.
+
     Raises
     ------
     ConfigError
         If the method or an option is unknown, or an option is not allowed.
     ValueError
-        If an argument or the data do not allow an estimate.
+        If an argument does not allow an estimate.
+    UnusableDataError
+        If the data do not; see `circuitbias.estimators.attempt`.
     """
     options = complete_options(method, options)
     function = _function(method)
     source = checked_source(source)
     memory_mb = number("memory_mb", memory_mb, above=0)
     shown = {"weights": weights} if "weights" in inspect.signature(function).parameters else {}
+    if not source.trial_steps.sum():
+        raise UnusableDataError(getattr(source, "unusable", "") or "the recording has no steps")
     pairs = _BYTES_A_PAIR * source.n_neurons**2
     require_memory(memory_mb, pairs, f"the pairs of {source.n_neurons} neurons")
     couplings = function(source, memory_mb=memory_mb, device=device, **shown, **options)
@@ -144,7 +155,23 @@ def estimate(
             else f"largest scaled gradient {gradient:.1e}"
         ),
     }
+    # Fits that did not converge have said so, and what they lacked.
+    failed = isinstance(gradient, float) and gradient > options.get("tolerance", np.inf)
+    failed = failed or couplings.diagnostics.get("n_not_converged")
+    if not failed and not np.isfinite(couplings.values).any():
+        warnings.warn(_nothing_found(method, options), NoCouplingsWarning, stacklevel=2)
     return couplings
+
+
+def _nothing_found(method, options) -> str:
+    """Say that there is no coupling at all, and name the penalty where the method has one that is off."""
+    if options.get("ridge") == 0:
+        return (
+            f"{method}: no pair has a coupling. Where the likelihood has no maximum, a penalty gives it one: "
+            "try ridge=1e-4 (nats a bin: ridge / 2 times the sum of squared couplings is added to the mean "
+            "log-loss of a bin). Else try other bins or a longer recording"
+        )
+    return f"{method}: no pair has a coupling. Try other bins or a longer recording"
 
 
 def complete_options(method: str, options: dict) -> dict:

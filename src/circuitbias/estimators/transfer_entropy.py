@@ -8,6 +8,7 @@ import torch
 
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
@@ -133,7 +134,9 @@ def estimate(
     counts = BinnedCounts(source, bin_steps, True, memory_mb)
     n_bins = int(np.maximum(counts.trial_bins - lag, 0).sum())
     if n_bins == 0:
-        raise ValueError(f"lag={lag} is as long as every trial (longest: {counts.trial_bins.max()} bins)")
+        raise UnusableDataError(
+            f"lag={lag} is as long as every trial (longest: {counts.trial_bins.max()} bins)"
+        )
     joint = joint_counts(counts, lag, device)
 
     past, present = joint.sum(axis=(1, 2))[1, :, 0], joint.sum(axis=(0, 1))[1, 0]

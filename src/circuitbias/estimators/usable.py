@@ -7,6 +7,7 @@ import numpy as np
 from scipy.linalg import qr
 
 from circuitbias.estimators.couplings import CollinearNeuronsWarning, ConstantNeuronWarning
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.spikes.moments import Moments, correlation, dependencies
 
 
@@ -55,7 +56,7 @@ def usable_neurons(moments: Moments) -> UsableNeurons:
     """
     n = len(moments.mean)
     if moments.n_bins <= n:
-        raise ValueError(
+        raise UnusableDataError(
             f"{moments.n_bins} bins are too few for {n} neurons: more bins than neurons are needed"
         )
     constant, dependent, n_superfluous = dependencies(moments.mean, moments.covariance)
@@ -68,7 +69,9 @@ def usable_neurons(moments: Moments) -> UsableNeurons:
         )
     varying = np.flatnonzero(~constant)
     if len(varying) < 2:
-        raise ValueError(f"only {len(varying)} of {n} neurons have counts that vary: at least 2 are needed")
+        raise UnusableDataError(
+            f"only {len(varying)} of {n} neurons have counts that vary: at least 2 are needed"
+        )
 
     kept = varying
     if n_superfluous:

@@ -9,3 +9,6 @@ EXPERIMENTS = ("data_volume", "partial_observation", "bin_width", "patterns", "s
 
 SUMMARISED = ("data_volume", "partial_observation")
 """Those that have a function ``summarise``."""
+
+WITH_ARRAYS = ("synchrony",)
+"""Those that give arrays beside the table."""

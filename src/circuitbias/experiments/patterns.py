@@ -75,7 +75,7 @@ def run(
     def diffusivity(part):
         return bump_diffusivity(binned(part), source.dt_ms * bin_steps, period)
 
-    parts = [StepWindow(source, k * n_steps // _PARTS, n_steps // _PARTS) for k in range(_PARTS)]
+    parts = [StepWindow(source, k * n_steps // _PARTS, max(n_steps // _PARTS, 1)) for k in range(_PARTS)]
     correlations = _correlations(binned(source), resources["device"])
     driven = network.drive_scale > 0
     rates = firing_rates_hz(source)[driven]

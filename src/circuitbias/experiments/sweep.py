@@ -7,13 +7,9 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from circuitbias.config_schema import ConfigError
-from circuitbias.errors.tables import errors_of, sum_of_counts
-from circuitbias.estimators import Couplings, estimate, estimate_with_blocks
-from circuitbias.estimators.couplings import EstimationWarning
+from circuitbias.errors.tables import errors_of, sum_of_counts, why_no_error
+from circuitbias.estimators import Couplings, attempt
 from circuitbias.estimators.registry import complete_options
-from circuitbias.files import DamagedFileError
-from circuitbias.memory import MemoryLimitError
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeSource
 
@@ -43,29 +39,26 @@ def try_estimate(entry: dict, source: SpikeSource, network: Network, resources: 
     Returns
     -------
     couplings : Couplings or None
-        None where the method refuses the data. With blocks of the recording (`estimate_with_blocks`) unless
-        the rows are repetitions of each other: they are not if neurons can be told apart, or some are unseen.
+        None where no pair has one. With blocks of the recording (`estimate_with_blocks`) unless the rows are
+        repetitions of each other: they are not if neurons can be told apart, or some are unseen.
     note : str
         What it refused or warned of; empty if nothing.
 
     Raises
     ------
     ConfigError, DamagedFileError, MemoryLimitError
+        And all else that has nothing to do with what the data allow.
     """
     options = {key: value for key, value in entry.items() if key != "method"}
-    weights = network.dense_weights()
     repeated = network.equivalent_positions and source.n_neurons == network.n_neurons
-    estimating = estimate if repeated else estimate_with_blocks
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", EstimationWarning)
-        try:
-            couplings = estimating(entry["method"], source, weights=weights, **resources, **options)
-        except (ConfigError, DamagedFileError, MemoryLimitError):
-            raise  # what the data allow has nothing to do with these
-        except ValueError as refusal:
-            return None, str(refusal)
-    problems = {w.category.__name__ for w in caught if issubclass(w.category, EstimationWarning)}
-    return couplings, ", ".join(sorted(problems))
+    weights = network.dense_weights()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the note says what there is to say
+        couplings = attempt(
+            entry["method"], source, blocks=not repeated, weights=weights, **resources, **options
+        )
+    note = couplings.diagnostics["note"]
+    return (couplings if np.isfinite(couplings.values).any() else None), note
 
 
 def described(name: str, entry: dict) -> dict:
@@ -119,7 +112,7 @@ def error_row(
             unknown = dict.fromkeys(errors, math.nan) | {"split_by": "nothing"}
             errors = unknown | {"n_pairs": errors["n_pairs"]}
         elif math.isnan(errors["total"]):
-            reasons.append("no scale brings the couplings to the true weights: one of them is 0 throughout")
+            reasons.append(why_no_error(network, found))
         elif errors["inverted"]:
             reasons.append("signs the wrong way round: only a negative scale brings them to the true weights")
     return (
@@ -160,3 +153,21 @@ def most_common(notes: pd.Series) -> str:
     """Most frequent of the notes of some rows; empty if none has one."""
     notes = notes.fillna("")  # as an empty text is read from a table
     return str(notes[notes != ""].mode().get(0, ""))
+
+
+def refused_rows(network: Network, estimators: dict, reason: str) -> pd.DataFrame:
+    """Rows of a recording that cannot be used at all: one for each estimator, or one if there is none.
+
+    Parameters
+    ----------
+    network : Network
+    estimators : dict
+        Entries of a config by name.
+    reason : str
+        Goes into the column ``note``; errors are NaN.
+    """
+    if not estimators:
+        return pd.DataFrame([{"n_spikes": 0, "note": reason}])
+    return pd.DataFrame(
+        [described(name, entry) | error_row(network, None, 0, reason) for name, entry in estimators.items()]
+    )

@@ -9,7 +9,7 @@ import pandas as pd
 
 from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.errors.decomposition import fit_scale
-from circuitbias.errors.tables import errors_of
+from circuitbias.errors.tables import errors_of, why_no_error
 from circuitbias.estimators import Couplings, correlogram_graph, glm
 from circuitbias.estimators.cross_correlation import correlogram
 from circuitbias.networks.network import Network
@@ -48,7 +48,8 @@ def run(
     table : DataFrame
         A row each for the estimators "glm", "correlogram_graph" (weighed by the correlation at its peak) and
         "glm_masked": estimator, n_spikes, the columns of `errors_of`, ``n_all_pairs`` (those that there are),
-        ``n_connected`` (pairs of neurons with a coupling, either way, that is not 0).
+        ``n_connected`` (pairs of neurons with a coupling, either way, that is not 0), ``note`` (why there is
+        no error; empty if there is one).
     arrays : dict
         The couplings of each estimator by its name, (n, n), on the scale of the weights; ``connected`` (n, n)
         of bool, by peaks at lags shorter than ``connected_ms``; ``peak_lag_ms`` (n, n); ``example_pairs``
@@ -57,7 +58,7 @@ def run(
 
     Raises
     ------
-    ValueError
+    UnusableDataError
         If the recording does not allow one of the estimates.
     """
     source = first_spikes(source, n_spikes)
@@ -75,7 +76,7 @@ def run(
             {"estimator": name, "n_spikes": volume}
             | errors_of(network, couplings)
             | {"n_all_pairs": network.n_neurons * (network.n_neurons - 1)}
-            | {"n_connected": _connected_pairs(couplings)}
+            | {"n_connected": _connected_pairs(couplings), "note": why_no_error(network, couplings)}
             for name, couplings in estimates.items()
         ]
     )

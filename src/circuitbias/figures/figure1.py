@@ -23,7 +23,7 @@ class Activity(NamedTuple):
     raster_neurons: np.ndarray
     """Their neurons."""
     rates_hz: np.ndarray
-    """Rate of each neuron over the whole recording, shape (n,)."""
+    """Rate of each neuron over the whole recording, shape (n,); NaN if there is none."""
 
 
 @style.styled
@@ -132,6 +132,11 @@ def _rates(axes, numbers, runs):
         [(run.r, run.rates_hz.mean(), run.rates_hz.min(), run.rates_hz.max()) for run in runs],
         columns=["r", "mean", "low", "high"],
     )
+    table = table.dropna()
+    if table.empty:
+        axes.set_title(style.lettered("c", "firing rates"))
+        axes.text(0.5, 0.5, "no spikes", transform=axes.transAxes, ha="center", color=style.TRUTH)
+        return
     table = table.groupby("r").agg({"mean": "mean", "low": "min", "high": "max"}).reset_index()
     color = _PATTERN_COLORS[1]
     axes.fill_between(table.r, table.low, table.high, color=style.tint(color, 0.25), label="all neurons")
@@ -163,6 +168,8 @@ def _spikes(figure, numbers, shown):
         )
         raster.set(xlim=(0, duration_ms), ylim=(-0.5, n - 0.5), xlabel="time (ms)")
         raster.xaxis.set_major_locator(MaxNLocator(2))
+        if not len(run.raster_ms):
+            raster.text(0.5, 0.5, "no spikes", transform=raster.transAxes, ha="center", color=style.TRUTH)
         edges = np.arange(n + 1) - 0.5
         beside.stairs(rate, edges, orientation="horizontal", fill=True, color=_RATE_COLOR)
         beside.set(xlim=(0, 1.05 * fastest), xlabel="Hz")

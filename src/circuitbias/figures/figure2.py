@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
 from circuitbias.errors.decomposition import fit_scale
-from circuitbias.figures import shared, style
+from circuitbias.figures import notes, shared, style
 
 _QUANTITIES = {"total": "total error", "bias": "bias error", "variance": "variance error"}
 _TRUE = {"color": style.TRUTH, "linewidth": 0.8}
@@ -72,10 +72,17 @@ def draw(
         panels[1, 0].axis("off")
         _scatters(panels[1, 1:], numbers, weights, scaled, styles)
     quantities = [quantity for quantity in _QUANTITIES if errors[quantity].notna().any()]
+    if not quantities:
+        shared.say(bottom.subplots(), notes.why_empty(errors))
+        _legend(bottom, styles, errors, None)
+        return figure, numbers.table()
     error_axes = bottom.subplots(1, len(quantities), sharey=True, squeeze=False)[0]
     for letter, axes, quantity in zip("cde", error_axes, quantities, strict=False):
         axes.set_title(style.lettered(letter, _QUANTITIES[quantity]))
         _errors(axes, numbers, letter, errors, quantity, styles)
+        for name in styles:
+            some = shared.of_some_pairs(errors[errors.estimator == name])
+            shared.mark_fewer(axes, numbers, letter, name, some, "r", quantity)
     if comparison is not None:
         comparison = shared.under_condition(comparison, _QUANTITIES, "")
         for letter, axes, quantity in zip("cde", error_axes, quantities, strict=False):

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
-from circuitbias.figures import shared, style
+from circuitbias.figures import notes, shared, style
 
 FAMILIES = {
     "regressions": ("glm", "glm_history", "glm_spatiotemporal", "logistic"),
@@ -55,7 +55,7 @@ def draw(
     quantities = [quantity for quantity in _ROWS if table[quantity].notna().any()]
     if not quantities:
         figure = style.new_figure(40)
-        shared.say(figure.subplots(), "No estimate has an error.")
+        shared.say(figure.subplots(), notes.why_empty(table))
         return figure, numbers.table()
     families = _families(table)
     paper = shared.under_condition(comparison, [*_ROWS, _OLDER], "")
@@ -112,6 +112,7 @@ def _errors(panels, numbers, table, paper, quantity, styles):
             ours, color = table[table.estimator == name], styles[name]["color"]
             shared.draw_strengths_without_noise(axes, numbers, letter, name, ours, quantity, color)
             shared.mark_inverted(axes, ours, quantity)
+            shared.mark_fewer(axes, numbers, letter, name, shared.of_some_pairs(ours), "r", quantity)
     for axes, _ in panels.values():
         axes.set_yscale("log")
         axes.margins(y=0.08)

@@ -1,15 +1,17 @@
 """What the panels of several figures share: axes of errors, volumes and strengths; published values."""
 
 import math
-from textwrap import wrap
+from textwrap import fill, wrap
 
 import pandas as pd
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, FuncFormatter, MaxNLocator, NullFormatter
 
 from circuitbias.errors.tables import mean_corrected
 from circuitbias.experiments.sweep import most_common
-from circuitbias.figures.style import INK, OPEN, TRUTH, Numbers, counts_text
+from circuitbias.figures.style import INK, OPEN, TRUTH, Numbers, counts_text, new_figure, styled
+from circuitbias.outcome import SPARSE_SHARE
 
 FEWER = {"color": INK, "marker": "x", "linestyle": "", "markersize": 4.5, "markeredgewidth": 0.9}
 """Look of errors over fewer pairs than there are: crossed out."""
@@ -197,6 +199,12 @@ def over_fewer_pairs(table: pd.DataFrame) -> pd.Series:
     return table.total.notna() & (table.n_pairs < table.n_all_pairs)
 
 
+def of_some_pairs(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows whose estimates are of less than `SPARSE_SHARE` of the pairs; see `over_fewer_pairs`."""
+    fewer = table[over_fewer_pairs(table)]
+    return fewer[fewer.n_pairs < SPARSE_SHARE * fewer.n_all_pairs] if len(fewer) else fewer
+
+
 def say_pairs(figure, table: pd.DataFrame) -> None:
     """Write above a figure over how many of the pairs its errors are, if that is not all of them.
 
@@ -255,4 +263,14 @@ def say_why(axes, text: str, table: pd.DataFrame) -> None:
 def say(axes, text: str) -> None:
     """Write in the place of a panel why there is none."""
     axes.axis("off")
+    width = max(20, int(axes.get_position().width * 110))
+    text = text if "\n" in text else fill(text, width)
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=TRUTH)
+
+
+@styled
+def empty_figure(reason: str) -> tuple[Figure, pd.DataFrame]:
+    """Draw a figure without anything but the reason for that."""
+    figure = new_figure(40)
+    say(figure.subplots(), reason)
+    return figure, Numbers().table()

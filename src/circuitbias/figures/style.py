@@ -3,6 +3,7 @@
 import math
 import os
 from itertools import cycle
+from textwrap import wrap
 
 import matplotlib.style
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoMinorLocator, MaxNLocator
+from matplotlib.transforms import Bbox
 
 from circuitbias.files import atomic_path
 
@@ -103,6 +105,8 @@ styled = matplotlib.style.context(
 )
 """Decorator of the functions that draw or save figures."""
 
+_LINE_CHARACTERS, _LINE_INCHES = 135, 0.125  # of a line of footnotes
+
 _COLUMNS = ["panel", "series", "x", "y", "low", "high", "value"]
 
 
@@ -136,15 +140,37 @@ def new_figure(height_mm: float) -> Figure:
 
 
 @styled
-def save(figure: Figure, numbers: pd.DataFrame, stem: str | os.PathLike) -> None:
-    """Write ``stem`` .svg, .pdf, .png and .csv; the same figure gives the same bytes at any time."""
+def save(figure: Figure, numbers: pd.DataFrame, stem: str | os.PathLike, footnotes=()) -> None:
+    """Write ``stem`` .svg, .pdf, .png and .csv; the same figure gives the same bytes at any time.
+
+    Parameters
+    ----------
+    figure : Figure
+    numbers : DataFrame
+        As from `Numbers.table`.
+    stem : path-like
+        Path without suffix.
+    footnotes : iterable of str, optional
+        Sentences, each on a line of its own (or more, if it is long), below all that is drawn.
+    """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, for all formats alike
+    width, height = figure.get_size_inches()
+    lines = [line for note in footnotes for line in wrap(note, _LINE_CHARACTERS)]
+    depth = _LINE_INCHES * len(lines) + 0.05 if lines else 0.0
+    if lines:
+        look = {"va": "top", "fontsize": 7, "linespacing": 1.25, "color": INK}
+        figure.text(0.06 / width, 0.0, "\n".join(map(_plain, lines)), **look)
+    page = Bbox([[0, -depth], [width, height]])
     for suffix, metadata in (("svg", {"Date": None}), ("pdf", {"CreationDate": None}), ("png", {})):
         with atomic_path(f"{os.fspath(stem)}.{suffix}") as aside:
-            figure.savefig(aside, metadata=metadata)
+            figure.savefig(aside, metadata=metadata, bbox_inches=page)
     with atomic_path(f"{os.fspath(stem)}.csv") as aside:
         numbers.to_csv(aside, index=False, float_format="%.6g")
+
+
+def _plain(text: str) -> str:
+    return text.replace("$", r"\$")  # no formula, whatever a name holds
 
 
 def estimator_styles(names) -> dict[str, dict]:
@@ -224,6 +250,7 @@ def show_matrix(axes, matrix: np.ndarray, limit: float):
     -------
     AxesImage
     """
+    limit = limit or 1.0  # without weights all is white
     image = axes.imshow(matrix, cmap=WEIGHTS_MAP, vmin=-limit, vmax=limit)
     axes.set_facecolor(GAP)
     axes.spines[:].set_visible(False)

@@ -1,11 +1,58 @@
 """What the activity looks like: rates, pattern strength, and a piece of it to draw."""
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
 
 from circuitbias.checks import whole
+from circuitbias.exceptions import SaturatedActivityWarning, SilentNeuronsWarning
 from circuitbias.spikes.segments import Segment, SpikeRecord, SpikeSource
+
+SATURATED_SHARE = 0.1
+"""A neuron that fires in more than this share of all steps is saturated: 1 kHz with steps of 0.1 ms."""
+
+
+def warn_of_rates(rates_hz: np.ndarray, dt_ms: float, driven: np.ndarray | None = None) -> None:
+    """Warn of neurons that fire nearly all the time, or never: couplings cannot be learned from them.
+
+    Parameters
+    ----------
+    rates_hz : ndarray, shape (n,)
+    dt_ms : float
+        Length of a step, in which a neuron fires at most once.
+    driven : ndarray of bool, shape (n,), optional
+        Neurons that are meant to fire; default: all.
+
+    Warns
+    -----
+    SaturatedActivityWarning, SilentNeuronsWarning
+        At the caller.
+    """
+    highest = 1000 / dt_ms
+    saturated = np.flatnonzero(rates_hz > SATURATED_SHARE * highest)
+    if saturated.size:
+        warnings.warn(
+            f"{saturated.size} of {len(rates_hz)} neurons ({_listed(saturated)}) fire in more than "
+            f"{SATURATED_SHARE:.0%} of the steps, at up to {rates_hz.max():.0f} Hz (a spike in every step: "
+            f"{highest:.0f} Hz): activity runs away, or the drive exceeds the threshold. Couplings from it "
+            "mean little: raise theta, or lower r or the weights",
+            SaturatedActivityWarning,
+            stacklevel=2,
+        )
+    silent = np.flatnonzero((rates_hz == 0) & (True if driven is None else driven))
+    if silent.size:
+        warnings.warn(
+            f"{silent.size} of {len(rates_hz)} neurons ({_listed(silent)}) never fire: nothing can be "
+            "inferred to or from them. Lower theta, or record for longer",
+            SilentNeuronsWarning,
+            stacklevel=2,
+        )
+
+
+def _listed(neurons, most=10) -> str:
+    names = ", ".join(map(str, neurons[:most]))
+    return names if len(neurons) <= most else f"{names}, ..."
 
 
 def firing_rates_hz(source: SpikeSource) -> np.ndarray:
@@ -75,16 +122,19 @@ def pattern_strength(correlations: np.ndarray, period: float) -> float:
     Returns
     -------
     float
+        NaN if a neuron has no correlations, or if there is a single bump, which has nothing to repeat.
 
     References
     ----------
     Das & Fiete, Nat. Neurosci. 23:1286 (2020), where n = 100 and the shifts are 25, 50 and 75.
     """
     n = len(correlations)
+    shifts = np.round(np.arange(period, n - period / 2, period)).astype(int)
+    if not len(shifts) or not np.isfinite(correlations[~np.eye(n, dtype=bool)]).all():
+        return float("nan")
     rows = np.where(np.eye(n, dtype=bool), 0.0, correlations)
     rows = rows - rows.mean(axis=1, keepdims=True)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    shifts = np.round(np.arange(period, n - period / 2, period)).astype(int)
     return float(np.mean([(rows * np.roll(rows, shift, axis=1)).sum(axis=1).mean() for shift in shifts]))
 
 

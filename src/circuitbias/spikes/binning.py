@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from circuitbias.checks import flag, number, whole
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.memory import MemoryLimitError
 from circuitbias.spikes.segments import SpikeSource, checked_source
 
@@ -85,7 +86,7 @@ class BinnedCounts:
         self.trial_bins = self.source.trial_steps // self.bin_steps
         self.n_bins = int(self.trial_bins.sum())
         if self.n_bins == 0:
-            raise ValueError(
+            raise UnusableDataError(
                 f"bin_steps={self.bin_steps} is longer than every trial "
                 f"(longest: {self.source.trial_steps.max(initial=0)} steps): no bin is complete"
             )

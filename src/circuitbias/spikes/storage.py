@@ -195,6 +195,8 @@ class SpikeFile:
         Recorded steps of each trial.
     metadata : dict
         What made the spikes.
+    unusable : str
+        Why there is no spike in it, if a simulation could not give any; else empty.
 
     Raises
     ------
@@ -219,6 +221,7 @@ class SpikeFile:
                 check_hdf5_storage(dataset)
             self.n_spikes = len(neuron)
             self._check_kinds(index, neuron, gap)
+            self.unusable = str(self.metadata.get("unusable", ""))
             check_size("its index", index.nbytes)
             self._index = index[:]
             self._check_index()

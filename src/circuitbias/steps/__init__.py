@@ -21,6 +21,7 @@ STEPS = (
     "figure",
     "reproduction",
     "check",
+    "outcome",
 )
 
 
@@ -38,6 +39,15 @@ def whole_number(text: str) -> int:
         return int(text)
     except ValueError:
         return whole("a number", float(text), least=-MOST_WHOLE)
+
+
+def add_keep_going(parser):
+    """Declare ``--keep-going``, of steps whose work the data may not allow."""
+    parser.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="where the data allow no result, write one that says why, and succeed: the rest can go on",
+    )
 
 
 def json_object(argument: str, text: str) -> dict:

@@ -10,8 +10,10 @@ from circuitbias.spikes.activity import (
     firing_rates_hz,
     pattern_strength,
     snapshot,
+    warn_of_rates,
     windows_of_spikes,
 )
+from circuitbias.spikes.segments import Segment
 from circuitbias.spikes.storage import SpikeFile
 
 # The published values are of single-step counts of about this many spikes: the measure depends on it.
@@ -38,16 +40,22 @@ def run(arguments):
         if np.isfinite(period)
         for _, window in zip(range(_MOST_WINDOWS), windows_of_spikes(spikes, n_spikes), strict=False)
     ]
-    piece = snapshot(spikes, int(_SNAPSHOT_MS / spikes.dt_ms))
+    if spikes.unusable:
+        rates, piece = np.full(network.n_neurons, np.nan), Segment(0, 0, 0, *np.empty((2, 0), dtype=np.int64))
+    else:
+        rates, piece = firing_rates_hz(spikes), snapshot(spikes, int(_SNAPSHOT_MS / spikes.dt_ms))
+        warn_of_rates(rates, spikes.dt_ms, network.drive_scale > 0)
     with atomic_path(arguments.output) as aside, open(aside, "wb") as file:
         np.savez_compressed(
             file,
             r=parameters["model"]["r"],
-            theta=parameters["model"]["theta"],
+            theta=np.nan if parameters["model"]["theta"] is None else parameters["model"]["theta"],
             seed=parameters["seed"],
+            unusable=spikes.unusable,
             n_spikes=spikes.n_spikes,
+            dt_ms=spikes.dt_ms,
             duration_s=spikes.trial_steps.sum() * spikes.dt_ms / 1000,
-            rates_hz=firing_rates_hz(spikes),
+            rates_hz=rates,
             pattern_window_spikes=np.array([n for n, _ in patterns], dtype=np.int64),
             pattern_strength=np.array([strength for _, strength in patterns], dtype=np.float64),
             raster_ms=piece.steps * spikes.dt_ms,

@@ -18,7 +18,9 @@ from circuitbias.comparison.experiments import (
 )
 from circuitbias.files import atomic_path, read_arrays
 from circuitbias.networks.network import Network
-from circuitbias.tables import read_table
+from circuitbias.tables import read_table, split_usable
+
+_TABLES = ("data_volume", "data_volume_summary", "bin_width", "patterns", "synchrony")
 
 
 def add_arguments(parser):
@@ -26,8 +28,8 @@ def add_arguments(parser):
     parser.add_argument("--network", required=True, help="network file: the ring of the paper, pinned or not")
     parser.add_argument("--errors", required=True, help="errors of each run (.csv)")
     parser.add_argument("--activity", required=True, nargs="+", help="activity files (.npz)")
-    for name in ("data-volume", "data-volume-summary", "bin-width", "patterns", "synchrony"):
-        parser.add_argument(f"--{name}", help="table of this experiment (.csv)")
+    for name in _TABLES:
+        parser.add_argument(f"--{name.replace('_', '-')}", help="table of this experiment (.csv)")
     parser.add_argument("--output", required=True, help="comparison (.csv)")
     parser.add_argument("--summary", help="what agrees and what differs, in words (.txt)")
 
@@ -57,19 +59,20 @@ def run(arguments):
 
 
 def _experiments(arguments, which):
-    """Comparisons of the experiments that there are, and that the paper did on this network."""
-    if arguments.data_volume_summary:
-        laws = read_table(arguments.data_volume_summary)
-        yield compare_volume_laws(laws) if which == "ring" else compare_data_demand(laws)
-    if arguments.data_volume and which == "ring_pinned":
-        yield compare_volume_curves(read_table(arguments.data_volume), which)
-    if arguments.bin_width and which == "ring":
-        yield compare_bin_widths(read_table(arguments.bin_width))
-    if arguments.patterns:
-        compare = compare_diffusivities if which == "ring" else compare_noise_correlations
-        yield compare(read_table(arguments.patterns))
-    if arguments.synchrony and which == "ring":
-        yield compare_synchrony(read_table(arguments.synchrony))
+    """Comparisons of the experiments that have results, and that the paper did on this network."""
+    given = {name: path for name in _TABLES if (path := getattr(arguments, name))}
+    usable = {name: split_usable(read_table(path))[0] for name, path in given.items()}
+    tables = {name: table for name, table in usable.items() if len(table)}
+    if "data_volume_summary" in tables:
+        yield (compare_volume_laws if which == "ring" else compare_data_demand)(tables["data_volume_summary"])
+    if "data_volume" in tables and which == "ring_pinned":
+        yield compare_volume_curves(tables["data_volume"], which)
+    if "bin_width" in tables and which == "ring":
+        yield compare_bin_widths(tables["bin_width"])
+    if "patterns" in tables:
+        yield (compare_diffusivities if which == "ring" else compare_noise_correlations)(tables["patterns"])
+    if "synchrony" in tables and which == "ring":
+        yield compare_synchrony(tables["synchrony"])
 
 
 def _patterns(paths) -> pd.DataFrame:

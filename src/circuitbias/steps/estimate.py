@@ -2,12 +2,13 @@
 
 import time
 
-from circuitbias.estimators import estimate, estimate_with_blocks
+from circuitbias.estimators import attempt
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.networks.network import Network
 from circuitbias.progress import report_line
 from circuitbias.provenance import describe
 from circuitbias.spikes.storage import SpikeFile
-from circuitbias.steps import json_object
+from circuitbias.steps import add_keep_going, json_object
 
 
 def add_arguments(parser):
@@ -23,6 +24,7 @@ def add_arguments(parser):
     parser.add_argument("--name", help="name of the estimator in tables and figures; default: the method")
     parser.add_argument("--memory-mb", type=float, default=1500.0)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    add_keep_going(parser)
     parser.add_argument("--output", required=True, help="file of couplings (.npz)")
 
 
@@ -35,14 +37,17 @@ def run(arguments):
     network = Network.load(arguments.network) if arguments.network else None
     repeated = network is None or network.equivalent_positions
     started = time.perf_counter()
-    couplings = (estimate if repeated else estimate_with_blocks)(
+    couplings = attempt(
         arguments.method,
         spikes,
         memory_mb=arguments.memory_mb,
         device=arguments.device,
         weights=network and network.dense_weights(),
+        blocks=not repeated,
         **options,
     )
+    if couplings.diagnostics.get("refused") and not arguments.keep_going:
+        raise UnusableDataError(couplings.diagnostics["note"])
     # The log may hold a time; the result must not: its bytes follow from its input alone.
     report_line(f"{arguments.method} took {time.perf_counter() - started:.3g} s", always=True)
     couplings.provenance = describe(

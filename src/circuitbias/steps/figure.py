@@ -9,11 +9,12 @@ from circuitbias import published
 from circuitbias.comparison import published_network
 from circuitbias.errors.tables import run_of
 from circuitbias.estimators.couplings import Couplings
-from circuitbias.figures import FIGURES
+from circuitbias.figures import FIGURES, notes
 from circuitbias.files import read_arrays
 from circuitbias.networks.network import Network
+from circuitbias.outcome import undirected_note
 from circuitbias.places import drawing_into_files
-from circuitbias.tables import read_table
+from circuitbias.tables import read_table, split_usable
 
 
 def add_arguments(parser):
@@ -40,7 +41,7 @@ def add_arguments(parser):
             command.add_argument("--table", required=True, help="table of results (.csv)")
             command.add_argument("--summary", help="its summary, a row a condition (.csv)")
             command.add_argument("--comparison", help="comparison with the published numbers (.csv)")
-            command.add_argument("--arrays", help="arrays of one recording (.npz)")
+            command.add_argument("--arrays", nargs="+", help="arrays of recordings (.npz); of the last")
 
 
 def run(arguments):
@@ -48,20 +49,32 @@ def run(arguments):
     # Only the figure asked for: an error in another one is none of our business.
     with drawing_into_files():
         module = importlib.import_module(f"circuitbias.figures.{arguments.figure}")
-        style = importlib.import_module("circuitbias.figures.style")
-    inputs = _READERS.get(arguments.figure, _read_tables)(module, arguments)
-    style.save(*module.draw(**inputs), arguments.output)
+        shared, style = (
+            importlib.import_module(f"circuitbias.figures.{name}") for name in ("shared", "style")
+        )
+    read = _READERS.get(arguments.figure, _read_tables)
+    try:
+        inputs, footnotes = read(module, arguments)
+        drawn = module.draw(**inputs)
+    except NothingToDraw as nothing:
+        drawn, footnotes = shared.empty_figure(str(nothing)), []
+    style.save(*drawn, arguments.output, footnotes=footnotes)
 
 
-def _read_figure1(module, arguments) -> dict:
+class NothingToDraw(Exception):
+    """The results hold nothing that the figure could show; says why."""
+
+
+def _read_figure1(module, arguments) -> tuple[dict, list[str]]:
     network = Network.load(arguments.network)
-    runs, patterns, seeds = [], [], []
+    runs, patterns, seeds, silent = [], [], [], []
     needed = (*module.Activity._fields, "seed", "pattern_window_spikes", "pattern_strength")
     for path in arguments.activity:
         part = read_arrays(path, "activity file", needed)
         fields = {name: part[name] for name in module.Activity._fields}
         runs.append(module.Activity(**fields | {"r": float(part["r"])}))
         seeds.append(int(part["seed"]))
+        silent.append({"r": float(part["r"]), "note": str(part.get("unusable", "")) or None})
         patterns.append(
             pd.DataFrame(
                 {
@@ -72,51 +85,70 @@ def _read_figure1(module, arguments) -> dict:
             )
         )
     _check_examples(arguments.examples, {run.r for run in runs})
-    return {
+    inputs = {
         "weights": network.dense_weights(),
         "circulant": network.circulant,
-        "runs": [runs[i] for i in np.argsort(seeds, kind="stable")],
+        "runs": [runs[i] for i in np.lexsort((seeds, [one["note"] is not None for one in silent]))],
         "examples": arguments.examples,
         "patterns": pd.concat(patterns, ignore_index=True),
         "published": published.pattern_strength() if published_network(network) == "ring" else None,
     }
+    return inputs, notes.not_drawn(pd.DataFrame(silent))
 
 
-def _read_figure2(module, arguments) -> dict:
+def _read_figure2(module, arguments) -> tuple[dict, list[str]]:
     errors = read_table(arguments.errors)
     _check_examples(arguments.examples, set(errors.r))
     couplings: dict[float, dict] = {r: {} for r in arguments.examples}
-    first_seed = errors.seed.min()
-    for path in arguments.couplings:
-        estimate = Couplings.load(path)
-        key = run_of(estimate)
+    runs = [(run_of(found), found.values) for found in map(Couplings.load, arguments.couplings)]
+    for key, values in sorted(runs, key=lambda run: run[0]["seed"]):  # the first that has any coupling
         for r in couplings:
-            if key["seed"] == first_seed and np.isclose(key["r"], r):
-                couplings[r][key["estimator"]] = estimate.values
+            if np.isclose(key["r"], r):
+                known = couplings[r].get(key["estimator"])
+                if known is None or not np.isfinite(known).any():
+                    couplings[r][key["estimator"]] = values
     for r, estimates in couplings.items():
         if missing := set(errors.estimator) - set(estimates):
             raise ValueError(f"--couplings: no file of {', '.join(sorted(missing))} at r = {r:g}")
-    return {
-        "weights": Network.load(arguments.network).dense_weights(),
+    network = Network.load(arguments.network)
+    inputs = {
+        "weights": network.dense_weights(),
         "errors": errors,
         "profiles": read_table(arguments.profiles),
         "couplings": couplings,
         "comparison": read_table(arguments.comparison) if arguments.comparison else None,
     }
+    return inputs, _error_footnotes(network, errors)
 
 
-def _read_tables(module, arguments) -> dict:
-    tables = ("table", "summary", "comparison")
-    paths = {name: path for name in tables if (path := getattr(arguments, name))}
-    inputs = {name: read_table(path) for name, path in paths.items()}
+def _error_footnotes(network, errors) -> list[str]:
+    lines = [*notes.not_drawn(errors), *notes.over_fewer_pairs(errors)]
+    undirected = undirected_note(network, errors)
+    return [*lines, f"{undirected}."] if undirected else lines
+
+
+def _read_tables(module, arguments) -> tuple[dict, list[str]]:
+    names = ("table", "summary", "comparison")
+    inputs = {name: read_table(path) for name in names if (path := getattr(arguments, name))}
+    table, network = inputs["table"], Network.load(arguments.network)
+    footnotes = _error_footnotes(network, table) if "directed" in table else notes.not_drawn(table)
+    usable = split_usable(table)[0]
+    if "coupling" in table and not network.weight_arrays().popitem()[1].any():
+        raise NothingToDraw("No mean profile: all weights are zero.")
+    if len(table) and usable.empty:
+        raise NothingToDraw(notes.why_empty(table))
+    inputs["table"] = usable
+    if "summary" in inputs:
+        inputs["summary"] = split_usable(inputs["summary"])[0]
     if arguments.arrays:
-        arrays = read_arrays(arguments.arrays)
-        inputs |= {"weights": Network.load(arguments.network).dense_weights(), "arrays": arrays}
+        arrays = (read_arrays(path) for path in reversed(arguments.arrays))
+        inputs["arrays"] = next(found for found in arrays if len(found) > len(("r", "seed")))
+        inputs["weights"] = network.dense_weights()
     if examples := getattr(arguments, "examples", None):
-        if len(inputs["table"]):  # networks without a ring have no profiles
-            _check_examples(examples, set(inputs["table"].r))
+        if len(table):  # networks without a ring have no profiles
+            _check_examples(examples, set(table.r))
         inputs["examples"] = examples
-    return inputs
+    return inputs, footnotes
 
 
 _READERS = {"figure1": _read_figure1, "figure2": _read_figure2}

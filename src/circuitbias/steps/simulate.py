@@ -3,15 +3,19 @@
 import os
 import time
 
+import numpy as np
+
 from circuitbias.dynamics.checkpoint import Checkpoint, fingerprint, folder_of
 from circuitbias.dynamics.device import simulation_device
 from circuitbias.dynamics.parameters import ThresholdParameters
-from circuitbias.dynamics.simulate import FIRST_SPIKE, Simulation, simulate
+from circuitbias.dynamics.simulate import FIRST_SPIKE, SilentNetworkError, Simulation, simulate
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.networks.network import Network
 from circuitbias.progress import Countdown, report_line
 from circuitbias.provenance import describe
-from circuitbias.spikes.storage import write_spikes
-from circuitbias.steps import json_object, whole_number
+from circuitbias.spikes.activity import warn_of_rates
+from circuitbias.spikes.storage import SpikeFile, write_spikes
+from circuitbias.steps import add_keep_going, json_object, whole_number
 from circuitbias.steps.threshold import read_threshold
 
 
@@ -38,21 +42,33 @@ def add_arguments(parser):
     parser.add_argument("--max-silent-steps", type=whole_number, default=1_000_000)
     parser.add_argument("--threads", type=whole_number, default=1, help="trials that run side by side")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda; auto: cuda for many trials")
+    add_keep_going(parser)
     parser.add_argument("--output", required=True, help="spike file (.h5)")
 
 
 def run(arguments):
     """Do the step."""
     network = Network.load(arguments.network)
-    given = json_object("--parameters", arguments.parameters)
+    given, unusable = json_object("--parameters", arguments.parameters), ""
     if arguments.threshold:
         if "theta" in given:
             raise ValueError("theta is given twice: in --parameters and by --threshold")
-        given["theta"] = read_threshold(arguments.threshold)
+        try:
+            given["theta"] = read_threshold(arguments.threshold)
+        except UnusableDataError as refusal:
+            if not arguments.keep_going:
+                raise
+            unusable, given["theta"] = str(refusal), 0.0
     parameters = ThresholdParameters.from_dict(given)
     recording = {name: getattr(arguments, name) for name in ("seed", "n_spikes", "trials", "burn_in")}
     options = recording | {"max_silent_steps": arguments.max_silent_steps, "threads": arguments.threads}
     metadata = describe(network=network.provenance, model=parameters.to_dict(), **recording)
+    kind = network.n_neurons, parameters.dt_ms
+    if unusable:
+        report_line(f"no spikes are recorded: {unusable}", always=True)
+        metadata["parameters"]["model"]["theta"] = None
+        write_spikes(arguments.output, (), *kind, metadata | {"unusable": unusable})
+        return
     checkpoint = None
     if simulation_device(arguments.device, network.n_neurons, arguments.trials) == "cpu":
         checkpoint = Checkpoint(folder_of(arguments.output), fingerprint(network, metadata))
@@ -60,14 +76,19 @@ def run(arguments):
     else:  # without checkpoints: the device is ahead of what has been recorded
         segments = simulate(network, parameters, **options, device="cuda")
     resumed = checkpoint.n_spikes if checkpoint else 0
-    write_spikes(
-        arguments.output,
-        segments,
-        network.n_neurons,
-        parameters.dt_ms,
-        metadata,
-        progress=Countdown(arguments.n_spikes, "spikes", resumed=resumed).add,
-    )
+    totals = np.zeros(network.n_neurons, dtype=np.int64)
+    progress = Countdown(arguments.n_spikes, "spikes", resumed=resumed).add
+    try:
+        write_spikes(arguments.output, _counted(segments, totals), *kind, metadata, progress=progress)
+    except SilentNetworkError as silence:
+        if not arguments.keep_going:
+            raise
+        report_line(f"no spikes are recorded: {silence}", always=True)
+        write_spikes(arguments.output, (), *kind, metadata | {"unusable": str(silence)})
+    else:
+        spikes = SpikeFile(arguments.output)
+        seconds = spikes.trial_steps.sum() * spikes.dt_ms / 1000
+        warn_of_rates(totals / seconds, spikes.dt_ms, network.drive_scale > 0)
     if not checkpoint:
         return
     inputs = [path for path in (arguments.network, arguments.threshold) if path]
@@ -77,3 +98,10 @@ def run(arguments):
         report_line(f"the clock is {late:.0f} s behind its input: the checkpoint stays", always=True)
     else:
         checkpoint.remove()
+
+
+def _counted(segments, totals):
+    """Pass segments on, and add up the spikes of each neuron."""
+    for segment in segments:
+        totals += np.bincount(segment.neurons, minlength=len(totals))
+        yield segment

@@ -2,10 +2,12 @@
 
 import importlib
 
+import pandas as pd
+
 from circuitbias.experiments import SUMMARISED
 from circuitbias.files import atomic_path
 from circuitbias.steps import json_object
-from circuitbias.tables import read_table
+from circuitbias.tables import read_table, split_usable, without_result
 
 
 def add_arguments(parser):
@@ -20,6 +22,15 @@ def run(arguments):
     """Do the step."""
     module = importlib.import_module(f"circuitbias.experiments.{arguments.experiment}")
     options = json_object("--options", arguments.options)
-    summary = module.summarise(read_table(arguments.table), **options)
+    table = read_table(arguments.table)
+    keys = ["estimator", "method", "options", "r"]
+    summary = pd.DataFrame(columns=keys)
+    if len(split_usable(table)[0]):
+        summary = module.summarise(table, **options)
+    # What there is nothing to sum up of has a row that says why.
+    without = without_result(table, keys)
+    known = summary.set_index(keys).index
+    without = without[~without.set_index(keys).index.isin(known)]
+    summary = pd.concat([part for part in (summary, without) if len(part)], ignore_index=True)
     with atomic_path(arguments.output) as aside:
         summary.to_csv(aside, index=False, float_format="%.8g")

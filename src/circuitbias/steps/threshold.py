@@ -4,11 +4,13 @@ import json
 from dataclasses import replace
 
 from circuitbias.dynamics.parameters import ThresholdParameters
-from circuitbias.dynamics.threshold_search import threshold_for_rate
+from circuitbias.dynamics.threshold_search import NoThresholdError, threshold_for_rate
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.files import atomic_path, damaged
 from circuitbias.networks.network import Network
+from circuitbias.progress import report_line
 from circuitbias.provenance import describe
-from circuitbias.steps import json_object, whole_number
+from circuitbias.steps import add_keep_going, json_object, whole_number
 
 
 def add_arguments(parser):
@@ -17,6 +19,7 @@ def add_arguments(parser):
     parser.add_argument("--parameters", required=True, help='JSON without theta, e.g. {"r": 0.01}')
     parser.add_argument("--rate-hz", type=float, required=True, help="mean over all neurons")
     parser.add_argument("--threads", type=whole_number, default=1, help="trials that run side by side")
+    add_keep_going(parser)
     parser.add_argument("--output", required=True, help="threshold file (.json)")
 
 
@@ -27,11 +30,19 @@ def run(arguments):
     if "theta" in given:
         raise ValueError(f"--parameters holds theta = {given['theta']!r}, which is what is looked for")
     parameters = ThresholdParameters.from_dict(given | {"theta": 0.0})
-    found = threshold_for_rate(network, parameters, arguments.rate_hz, threads=arguments.threads)
-    model = replace(parameters, theta=found.theta).to_dict()
+    try:
+        found = threshold_for_rate(
+            network, parameters, arguments.rate_hz, threads=arguments.threads
+        )._asdict()
+    except NoThresholdError as refusal:
+        if not arguments.keep_going:
+            raise
+        report_line(f"no threshold: {refusal}", always=True)
+        found = {"theta": None, "unusable": str(refusal)}
+    model = replace(parameters, theta=0.0).to_dict() | {"theta": found["theta"]}
     told = describe(network=network.provenance, model=model, rate_hz=arguments.rate_hz)
     with atomic_path(arguments.output) as aside:
-        aside.write_text(json.dumps(found._asdict() | {"provenance": told}, indent=1), encoding="utf-8")
+        aside.write_text(json.dumps(found | {"provenance": told}, indent=1), encoding="utf-8")
 
 
 def read_threshold(path) -> float:
@@ -41,10 +52,17 @@ def read_threshold(path) -> float:
     ------
     DamagedFileError
         If it is not such a file.
+    UnusableDataError
+        If no threshold gives the rate.
     """
     with open(path, encoding="utf-8") as file:
         text = file.read()
     try:
-        return float(json.loads(text)["theta"])
-    except (ValueError, TypeError, KeyError) as error:
+        found = json.loads(text)
+        if found.get("unusable"):
+            raise UnusableDataError(found["unusable"])
+        return float(found["theta"])
+    except UnusableDataError:
+        raise
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise damaged(path, "threshold file", error) from error

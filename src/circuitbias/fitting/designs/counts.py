@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.designs.sparse_counts import SparseCounts, sparse_counts
 from circuitbias.fitting.limits import Limits, response_limits
 from circuitbias.spikes.binning import BinnedCounts
@@ -63,7 +64,7 @@ class Design:
 
     def _require_rows(self):
         if self.n_rows <= self.n_columns:
-            raise ValueError(
+            raise UnusableDataError(
                 f"{self.n_rows} bins are too few for {self.n_columns} coefficients a neuron: "
                 "more bins than coefficients are needed"
             )
@@ -125,7 +126,7 @@ class Design:
         dependent = dependent_counts(means.cpu().numpy(), covariance.cpu().numpy())
         dependent = dependent.reshape(len(self._lags), -1).any(0) | (response_means == 0).cpu().numpy()
         if dependent.any():
-            raise ValueError(
+            raise UnusableDataError(
                 f"counts of neurons {self.kept[dependent].tolist()} at lags={self._lags} are constant or "
                 "linearly dependent: leave out lags, or record for longer"
             )

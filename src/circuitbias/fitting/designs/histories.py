@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numba import njit
 
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.limits import response_limits
 from circuitbias.spikes.events import Events
@@ -95,7 +96,7 @@ class HistoryDesign(Design):
         dependent = dependent_counts(means.cpu().numpy(), covariance.cpu().numpy())
         dependent |= (response_means == 0).cpu().numpy()
         if dependent.any():
-            raise ValueError(
+            raise UnusableDataError(
                 f"histories of neurons {self.kept[dependent].tolist()} are constant or linearly dependent: "
                 "record for longer, or leave these neurons out"
             )
