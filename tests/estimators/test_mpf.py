@@ -127,6 +127,17 @@ def test_pair_that_never_fires_together(record_of):
     assert fit.diagnostics["passes"] < 100
 
 
+def test_states_of_three_that_are_not_seen(record_of):
+    """3 fires where 0 and 1 do, and only there: their couplings to it are infinite, pair by pair or not."""
+    counts = (np.random.default_rng(1).random((5000, 4)) < 0.5).astype(int)
+    counts[:, 3] = counts[:, 0] * counts[:, 1]
+    with pytest.warns(SeparableCountsWarning, match="3 pairs .*perhaps given others"):
+        couplings = estimate("mpf", record_of(counts), bin_steps=10)
+    lost = np.argwhere(np.triu(np.isnan(couplings.values), 1)).tolist()
+    assert lost == [[0, 1], [0, 3], [1, 3]]
+    assert np.nanmax(np.abs(couplings.values)) < 1
+
+
 @pytest.mark.parametrize("silent", [False, True], ids=["one only where the other is", "one is always there"])
 def test_other_states_that_are_not_seen(record_of, silent):
     counts = (correlated_counts(1500) > 0).astype(int)

@@ -147,6 +147,10 @@ def estimate(
     unseen = np.triu((state_counts(kept) == 0).any(axis=0), 1)
     if solution.converged:
         coefficients = packing.spread(solution.coefficients).cpu().numpy()
+        steep = np.triu(np.abs(coefficients[:-1]) > tuning().steep, 1)
+        if steep.any():  # the states of more than two neurons may send a coupling to infinity, too
+            told = packing.spread(packing.gather(objective.curvature(solution.coefficients)))[:-1]
+            unseen |= steep & (design.n_rows * told < tuning().identified).cpu().numpy()
         values = np.where(unseen | unseen.T, np.nan, coefficients[:-1])
         biases = np.where((unseen | unseen.T).any(axis=0), np.nan, coefficients[-1])
     else:
@@ -160,8 +164,9 @@ def estimate(
     if unseen.any():
         warnings.warn(
             f"{unseen.sum()} pairs of neurons never fire together, never one of them alone, or always at "
-            f"least one of them ({named_pairs(unseen, usable.kept)}): their couplings are infinite and given "
-            "as NaN; all others are those in this limit. Leave out the neurons named, or use wider bins",
+            f"least one of them, perhaps given others ({named_pairs(unseen, usable.kept)}): their couplings "
+            "are infinite and given as NaN; all others are those in this limit. Leave out the neurons named, "
+            "or use wider bins",
             SeparableCountsWarning,
             stacklevel=3,
         )
