@@ -17,8 +17,9 @@ class Tuning:
     sample_rows_per_column : int
         Rows of a sample for each column of the design: Hessians of a hundred are off by a tenth.
     most_density : float
-        Share of entries that are not zero up to which rows are kept as events. At .013 a pass takes 33 ms
-        that takes 290 ms over dense rows (150 in single precision): both are alike at about .07.
+        Share of entries that are not zero up to which rows are kept as events. Of the time over dense rows,
+        in double (single) precision, a pass takes .11 (.22) at .013, .11 (.19) at .03, .4 (.7) at .06, and
+        .6 (1.2) at .125.
     rough_tolerance, rough_enough, rough_passes : float, float, int
         Scaled gradient at which a fit to the sample ends; at which it is used as a start; and most passes.
     coarse_tolerance, coarse_passes : float, int
@@ -98,7 +99,7 @@ class Tuning:
     """
 
     sample_rows_per_column: int = 100
-    most_density: float = 0.06
+    most_density: float = 0.08
     rough_tolerance: float = 1e-3
     rough_enough: float = 1e-2
     rough_passes: int = 200
