@@ -250,6 +250,9 @@ def test_rows_split_errors_only_where_no_neuron_can_be_told_from_another(small_r
         assert row["split_by"] == "blocks"
         assert row["total"] ** 2 == pytest.approx(row["bias"] ** 2 + row["variance"] ** 2)
         assert row["variance_corrected"] > 0 and row["bias_corrected_se"] > 0
+        couplings.arrays["blocks"][1:] = np.nan  # one part alone tells nothing
+        (row,) = error_table(network, [couplings]).to_dict("records")
+        assert row["split_by"] == "nothing" and math.isnan(row["variance"]) and row["total"] > 0
 
 
 def test_errors_over_seeds_have_the_total_of_single_seeds(asymmetric, small_ring):

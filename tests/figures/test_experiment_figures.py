@@ -278,6 +278,9 @@ def test_profiles_on_the_scale_without_shrinkage_are_dotted():
     np.testing.assert_allclose(dotted.y, 2 * plain.y)
     assert series(numbers, "b", "glm, without shrinkage").y.item() == 2 * series(numbers, "b", "glm").y.item()
     assert [line.get_linestyle() for line in panel(figure, "b").lines][-1] == ":"
+    assert not any("ominus" in axes.get_title(loc="left") for axes in figure.axes)
+    figure, _ = profiles.draw(table.assign(inverted=True), examples=[0.01])
+    assert sum("ominus" in axes.get_title(loc="left") for axes in figure.axes) == 1
 
 
 def test_without_a_profile_the_figure_says_so():

@@ -119,6 +119,7 @@ def errors_of(network: Network, couplings: Couplings) -> dict:
         split_by = "blocks"
         corrected = blocks_corrected(weights, values, couplings.arrays["blocks"])
         errors = block_errors(weights, values, corrected)
+        split_by = "nothing" if math.isnan(errors.variance) else split_by
     if split_by != "rows":
         older = ErrorDecomposition(older.scale, older.total, *unknown)
     return (
@@ -287,7 +288,7 @@ def profile_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
         Columns estimator, r, seed, offset (1 ... n - 1), weight (the truth), coupling (the mean over
         neurons of couplings on the least-squares scale), coupling_corrected (the same on the scale without
         shrinkage, NaN where that is not known) and coupling_corrected_se (from the spread over neurons; NaN
-        where they are not equivalent). Empty unless the network is circulant.
+        where they are not equivalent), inverted (as in `errors_of`). Empty unless the network is circulant.
     """
     tables = []
     for run in runs if network.circulant else ():
@@ -304,6 +305,7 @@ def profile_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
                 "coupling": errors["scale"] * mean,
                 "coupling_corrected": scale * mean,
                 "coupling_corrected_se": np.abs(scale) * se,
+                "inverted": errors["inverted"],
             }
         )
         profile.insert(0, "estimator", key["estimator"])
@@ -311,6 +313,6 @@ def profile_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
         profile.insert(2, "seed", key["seed"])
         tables.append(profile[1:])
     columns = ["estimator", "r", "seed", "offset", "weight"]
-    columns += ["coupling", "coupling_corrected", "coupling_corrected_se"]
+    columns += ["coupling", "coupling_corrected", "coupling_corrected_se", "inverted"]
     empty = pd.DataFrame(columns=columns)
     return pd.concat(tables, ignore_index=True) if tables else empty

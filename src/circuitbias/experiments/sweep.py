@@ -109,7 +109,7 @@ def error_row(
             reasons.append(
                 f"{errors['n_pairs']} pairs are too few for an error: {LEAST_PAIRS} or more are needed"
             )
-            unknown = dict.fromkeys(errors, math.nan) | {"split_by": "nothing"}
+            unknown = dict.fromkeys(errors, math.nan) | {"split_by": "nothing", "inverted": False}
             errors = unknown | {"n_pairs": errors["n_pairs"]}
         elif math.isnan(errors["total"]):
             reasons.append(why_no_error(network, found))

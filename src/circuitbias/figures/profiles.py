@@ -131,7 +131,8 @@ def _profiles(figure, panels, numbers, table, examples, styles):
                 y = rows.groupby("offset").coupling_corrected.mean().reindex(range(n)).to_numpy()[offsets % n]
                 axes.plot(offsets, factor * y, color=color, **shared.WITHOUT_NOISE)
                 numbers.add("a", f"{name}, r = {r:g}, without shrinkage", offsets, y)
-        axes.set_title(style.pretty(name), fontsize=8)
+        mark = r"  $\ominus$" if "inverted" in here and here.inverted.eq(True).any() else ""
+        axes.set_title(style.pretty(name) + mark, fontsize=8)
         axes.set_xlim(-half, half)
         style.offset_ticks(axes)
     _tidy(panels, len(styles))

@@ -160,14 +160,15 @@ def draw_strengths_without_noise(axes, numbers: Numbers, panel: str, name: str, 
     return True
 
 
-INVERTED = {"linestyle": "", "marker": r"$\ominus$", "markersize": 7, "color": INK}
+INVERTED = {"linestyle": "", "marker": r"$\ominus$", "markersize": 6, "color": INK}
 """Look of the mark on an estimate that only a negative scale brings to the true weights."""
 
 
 def mark_inverted(axes, rows: pd.DataFrame, quantity: str) -> None:
     """Mark the strengths at which any seed's couplings have the signs of the weights the wrong way round."""
-    if "inverted" in rows and rows.inverted.any():
-        marked = rows.groupby("r").filter(lambda seeds: seeds.inverted.any()).groupby("r")[quantity].mean()
+    inverted = rows.inverted.eq(True) if "inverted" in rows else pd.Series(False, rows.index)
+    if inverted.any():
+        marked = rows[rows.r.isin(rows.r[inverted])].groupby("r")[quantity].mean()
         axes.plot(marked.index, marked, **INVERTED)
 
 
@@ -176,7 +177,7 @@ def extra_handles(rows: pd.DataFrame) -> list[Line2D]:
     handles = []
     if "bias_corrected" in rows and rows.bias_corrected.notna().any():
         handles.append(without_noise_handle())
-    if "inverted" in rows and rows.inverted.any():
+    if "inverted" in rows and rows.inverted.eq(True).any():
         handles.append(Line2D([], [], label="signs the wrong way round", **INVERTED))
     return handles
 
