@@ -4,7 +4,7 @@ import torch
 
 from circuitbias.fitting.lbfgs import Solution, lbfgs
 from circuitbias.fitting.objective import Objective
-from circuitbias.fitting.preconditioners import target_preconditioner
+from circuitbias.fitting.preconditioners import newton_steps
 from circuitbias.fitting.tuning import tuning
 
 
@@ -44,7 +44,7 @@ def newton(
     passes = 0
     while len(left) and passes + 3 <= max_passes:  # a Hessian, where it is, and a step
         part, begin = objective.of(left), coefficients[:, left]
-        precondition, _ = target_preconditioner(part.hessians(begin, least_diagonal[:, left]), part.free)
+        precondition = newton_steps(part.hessians(begin, least_diagonal[:, left]), part.free)
         enough = tuning().line_search if searching[left].any() else passes_per_hessian
         allowed = min(enough, max_passes - passes - part.passes)
         solution = lbfgs(

@@ -177,12 +177,16 @@ def target_preconditioner(hessians, free):
         Diagonals of the inverse Hessians.
     """
     factors = _factors(hessians)
-    inverse_diagonal = torch.cholesky_inverse(factors).diagonal(dim1=1, dim2=2).T
+    return _solver(factors, free), torch.cholesky_inverse(factors).diagonal(dim1=1, dim2=2).T
 
-    def apply(gradient):
-        return torch.cholesky_solve(gradient.T[:, :, None], factors)[:, :, 0].T * free
 
-    return apply, inverse_diagonal
+def newton_steps(hessians, free):
+    """The former of `target_preconditioner` alone, which takes half the time."""
+    return _solver(_factors(hessians), free)
+
+
+def _solver(factors, free):
+    return lambda gradient: torch.cholesky_solve(gradient.T[:, :, None], factors)[:, :, 0].T * free
 
 
 def _factors(hessians):
