@@ -54,3 +54,12 @@ def test_pieces_come_back_trial_by_trial_in_order_of_time():
 def test_lengths_are_summed_by_trial():
     assert total_steps([(2, 10), (0, 1), (2, 5)]).tolist() == [1, 0, 15]
     assert total_steps([]).tolist() == []
+
+
+@pytest.mark.parametrize("neurons", [(0, 3), (-1, 0), (3, 4)])
+def test_one_neuron_out_of_range_is_enough_to_refuse_a_segment(neurons):
+    """Of three neurons, 0 to 2; the other event may be sound."""
+    with pytest.raises(
+        ValueError, match=rf"neurons {neurons[0]} \.\.\. {neurons[1]} .*must lie in 0 \.\.\. 2"
+    ):
+        list(SpikeRecord(3, 0.1, [piece(0, 0, 6, [(1, neurons[0]), (4, neurons[1])])]).segments())
