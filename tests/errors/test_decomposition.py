@@ -52,6 +52,8 @@ def test_the_older_scale_by_hand():
     assert fit_profile_scale(weights, 2 * weights) == 0.5
     couplings[:, :] = circulant([0.0, 0, 1, -1])  # no ratio at offset 1; of two alike, the lower one is taken
     assert fit_profile_scale(weights, couplings) == -3
+    # ratios 1/2 and 2/3 of sizes 2 and 3: half of 5 is reached at the second
+    assert fit_profile_scale(weights, circulant([0.0, 2, 3, 0])) == pytest.approx(2 / 3)
     assert math.isnan(fit_profile_scale(weights, np.zeros((4, 4))))
 
 
