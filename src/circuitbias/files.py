@@ -16,6 +16,7 @@ from circuitbias.reading import HDF5_SIGNATURE, expanded, opened, read_npz
 WRITTEN: list[str] = []
 """Paths that this process has written, in order."""
 
+_PROCESSES = Path("/proc")  # on Linux alone
 _LONG_SILENT_S = 24 * 3600
 _HEAD_BYTES = 2**16  # of a file, in which it says what it is
 
@@ -47,9 +48,13 @@ def check_not_orphaned() -> None:
     ------
     OrphanedStepError
         If the process that the environment names as the one that runs this step (``CIRCUITBIAS_RUN_BY``) has
-        ended. Never where none is named.
+        ended. Never where none is named, where it is outside of a container (0), or where there is no /proc.
     """
-    if _RUN_BY.isdigit() and _started(int(_RUN_BY)) != _RUN_BY_STARTED:
+    if (
+        _RUN_BY
+        and (_PROCESSES / "self" / "stat").exists()
+        and not (_RUN_BY_STARTED and _started(_RUN_BY) == _RUN_BY_STARTED)
+    ):
         raise OrphanedStepError(f"the workflow that runs this step (process {_RUN_BY}) has ended")
 
 
@@ -161,13 +166,13 @@ def _machine() -> str:
 def _started(process: int) -> str:
     """When a process started, in the system's own count; empty if nobody says (only Linux does)."""
     with suppress(OSError):
-        state, *fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        state, *fields = (_PROCESSES / str(process) / "stat").read_text().rpartition(")")[2].split()
         return "" if state == "Z" else fields[18]  # it has ended, though nobody has asked how
     return ""
 
 
-_RUN_BY = os.environ.get("CIRCUITBIAS_RUN_BY", "")
-_RUN_BY_STARTED = _started(int(_RUN_BY)) if _RUN_BY.isdigit() else ""
+_RUN_BY = int(text) if (text := os.environ.get("CIRCUITBIAS_RUN_BY", "")).isdecimal() else 0
+_RUN_BY_STARTED = _started(_RUN_BY)
 
 
 def _has_no_writer(temporary: Path, mark: str) -> bool:
@@ -258,6 +263,8 @@ def is_made_by_a_step(path: str | os.PathLike) -> bool | None:
             return ours if head.startswith(HDF5_SIGNATURE) else None
         case ".npz":
             return head[30:].startswith(_FIRST_ARRAYS) if head.startswith(b"PK\3\4") else None
+        case ".json":
+            return head.startswith(b'{\n "theta": ') or None
         case ".csv":
             names = head.split(b"\n")[0].decode("utf-8", "replace").strip().split(",")
             return len(_COLUMNS.intersection(names)) > 1 or None

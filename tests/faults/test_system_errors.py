@@ -270,3 +270,16 @@ def test_check_does_not_remove_what_was_made_again_meanwhile(steps, capfd, monke
     monkeypatch.setitem(check._READERS, ".h5", made_again)
     assert main(["check", str(steps.folder), "--delete"]) == 1
     assert steps.spikes.read_bytes() == whole
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_threshold_files_are_checked_too(steps, capfd, broken):
+    """One that a step wrote and that is cut is made again; a note of somebody else's stays."""
+    threshold, note = steps.folder / "thresholds" / "r0.01.json", steps.folder / "note.json"
+    threshold.parent.mkdir()
+    whole = json.dumps({"theta": 0.0013, "rate_hz": 60.0, "provenance": {}}, indent=1)
+    threshold.write_text(whole[:30] if broken else whole)
+    note.write_text('{"animal": "m7"')
+    assert main(["check", str(steps.folder), "--delete"]) == 0
+    assert threshold.exists() != broken and note.exists()
+    assert f"{note}: not a whole threshold file, but a file of another kind" in capfd.readouterr().out

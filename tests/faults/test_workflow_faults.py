@@ -234,3 +234,23 @@ def test_too_little_memory_is_said_before_the_work(checkout):
     )
     output = checkout.snakemake("results/tiny/couplings/mpf/r0.01_seed1.npz", code=1)
     assert "error: memory_mb=100 is too small for minimum probability flow of 300 neurons" in output
+
+
+@pytest.mark.parametrize("stage", ["simulate", "errors"])
+def test_snakemake_alone_is_killed(checkout, undisturbed, stage):
+    """Its jobs go on: one that ends late must not write over what the next run has made."""
+    running = start_and_hold(checkout, STAGES[stage], "begun")
+    os.kill(running.pid, signal.SIGKILL)
+    running.wait()
+    (checkout.folder / "held").unlink()
+    deadline = time.monotonic() + 60
+    while processes_in(checkout.folder):
+        assert time.monotonic() < deadline, "a job goes on"
+        time.sleep(0.05)
+    logs = [path.read_text() for path in (checkout.results / "logs").rglob("*.log")]
+    said = f"circuitbias {stage}: error: the workflow that runs this step (process {running.pid}) has ended"
+    assert sum(said in log for log in logs) == 1
+    assert not (checkout.results / STAGES[stage]).exists()
+    checkout.snakemake("--unlock")
+    checkout.snakemake()
+    assert_same(results(checkout.results), results(undisturbed.results))

@@ -6,12 +6,15 @@ file that the system cannot read is named and left alone, and so is everybody el
 
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from circuitbias.dynamics.checkpoint import SUFFIX
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.files import DamagedFileError, is_made_by_a_step, left_overs, read_arrays
 from circuitbias.reading import expanded
 from circuitbias.spikes.storage import SpikeFile
+from circuitbias.steps.threshold import read_threshold
 from circuitbias.tables import read_table
 
 
@@ -67,7 +70,12 @@ def _read_spikes(path):
         pass
 
 
-_READERS = {".h5": _read_spikes, ".npz": read_arrays, ".csv": read_table}
+def _read_threshold(path):
+    with suppress(UnusableDataError):  # it says why there is no threshold, and is whole
+        read_threshold(path)
+
+
+_READERS = {".h5": _read_spikes, ".npz": read_arrays, ".csv": read_table, ".json": _read_threshold}
 """What reads all of a file, and raises if it is damaged. Figures have no checksum that could be looked at."""
 
 

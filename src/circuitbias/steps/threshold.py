@@ -10,6 +10,7 @@ from circuitbias.files import atomic_path, damaged
 from circuitbias.networks.network import Network
 from circuitbias.progress import report_line
 from circuitbias.provenance import describe
+from circuitbias.reading import opened
 from circuitbias.steps import add_keep_going, json_object, whole_number
 
 
@@ -50,19 +51,20 @@ def read_threshold(path) -> float:
 
     Raises
     ------
+    OSError
+        If it is missing, or the system cannot read it.
     DamagedFileError
         If it is not such a file.
     UnusableDataError
         If no threshold gives the rate.
     """
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
     try:
-        found = json.loads(text)
+        with opened(path) as file:
+            found = json.loads(file.read())
         if found.get("unusable"):
             raise UnusableDataError(found["unusable"])
         return float(found["theta"])
     except UnusableDataError:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise damaged(path, "threshold file", error) from error
