@@ -91,6 +91,14 @@ def test_without_a_home_no_folder_is_named_tilde(tmp_path, home):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_package_sees_to_it_by_itself(tmp_path):
+    """Before any module of it imports numba, where nothing but the temporary folder can be written to."""
+    program = "import os, sys; os.access = lambda *_: False; import circuitbias; "
+    program += "print('numba' in sys.modules, os.environ['NUMBA_CACHE_DIR'])"
+    said = python(program, tmp_path, TMPDIR=str(tmp_path))
+    assert said == f"False {tmp_path}/circuitbias-{os.geteuid()}/numba\n"
+
+
 def test_nowhere_at_all_is_one_clear_line(monkeypatch, capsys):
     def none(name):
         raise RuntimeError("cannot cache function 'f': no locator available for file '/x.py'")

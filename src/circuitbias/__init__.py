@@ -13,6 +13,8 @@ The package in five lines; what each does is said by its own docstring:
 
 import importlib
 
+from circuitbias.places import settle_kernels
+
 __version__ = "0.1.0"
 
 # Imported when they are first asked for: torch and numba take a second to load.
@@ -30,6 +32,8 @@ _WHERE = {
 }
 
 __all__ = ["__version__", *_WHERE]
+
+settle_kernels()  # before anything of ours imports numba
 
 
 def __getattr__(name):
