@@ -130,7 +130,7 @@ def left_overs(folder: str | os.PathLike, name: str | None = None) -> list[Path]
     stem, suffix = (".*", ".*") if name is None else map(re.escape, (Path(name).stem, Path(name).suffix))
     ours = re.compile(rf"\.{stem}\.({_MARK})\.tmp{suffix}")
     found = ((path, ours.fullmatch(path.name)) for path in Path(folder).glob(".*.tmp*"))
-    return sorted(path for path, name in found if name and _has_no_writer(path, name[1]))
+    return sorted(path for path, name in found if name and has_no_writer(path, name[1]))
 
 
 _MARK = r"\w*-\d+(?:s\d+)?-[0-9a-f]{8}"
@@ -175,11 +175,12 @@ _RUN_BY = int(text) if (text := os.environ.get("CIRCUITBIAS_RUN_BY", "")).isdeci
 _RUN_BY_STARTED = _started(_RUN_BY)
 
 
-def _has_no_writer(temporary: Path, mark: str) -> bool:
+def has_no_writer(path: Path, mark: str) -> bool:
+    """Whether the writer of a file or folder, known by its mark, is dead or, elsewhere, long silent."""
     lives = writer_lives(mark)
     if lives is None:
         with suppress(FileNotFoundError):
-            return time.time() - temporary.stat().st_mtime > _LONG_SILENT_S
+            return time.time() - path.stat().st_mtime > _LONG_SILENT_S
     return not lives
 
 

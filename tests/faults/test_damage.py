@@ -1,12 +1,14 @@
 """Results that are damaged: whoever reads one names it, and ``circuitbias check`` finds and removes it."""
 
+import os
+
 import h5py
 import pytest
 from faulty import die_before_the_rename, error_lines, run_in_child
 
 from circuitbias.cli import main
 from circuitbias.dynamics.checkpoint import Checkpoint, folder_of
-from circuitbias.files import left_overs
+from circuitbias.files import left_overs, writers_mark
 
 READERS = {
     "network": ("simulate", "estimate", "errors", "figure"),
@@ -129,6 +131,33 @@ def test_check_finds_what_killed_writers_left_over(steps, capfd):
     check(steps, capfd, "--delete")
     assert left_overs(steps.folder) == [] and not parts.exists()
     assert folder_of(steps.folder / "not_yet_finished.h5").exists()  # it is to be gone on with
+
+
+@pytest.mark.parametrize(
+    ("owner", "removed"),
+    [
+        ("{machine}-{living}-0123abcd", False),
+        ("{machine}-{living}s1-0123abcd", True),
+        ("far-17-0123abcd", False),
+    ],
+)
+def test_check_leaves_the_parts_of_a_living_writer(steps, capfd, owner, removed):
+    """Somebody makes a finished file once more: its parts are no left-overs."""
+    parts = folder_of(steps.spikes)
+    parts.mkdir()
+    mark = owner.format(machine=writers_mark().split("-")[0], living=os.getppid())
+    (parts / f"{mark}.owner").touch()
+    check(steps, capfd, "--delete")
+    assert parts.exists() != removed
+
+
+def test_check_leaves_the_parts_of_a_damaged_file(steps, capfd):
+    """It is made again from there."""
+    parts = folder_of(steps.spikes)
+    parts.mkdir()
+    damage(steps.spikes, "cut")
+    check(steps, capfd, "--delete")
+    assert parts.exists() and not steps.spikes.exists()
 
 
 def test_check_of_no_folder(tmp_path, capfd):

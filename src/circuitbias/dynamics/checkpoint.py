@@ -25,6 +25,7 @@ from circuitbias.files import (
     DamagedFileError,
     atomic_path,
     check_not_orphaned,
+    has_no_writer,
     read_arrays,
     writer_lives,
     writers_mark,
@@ -65,6 +66,13 @@ def fingerprint(network: Network, description: dict) -> str:
 def folder_of(output: str | Path) -> Path:
     """Hidden folder beside a spike file in which its parts are kept."""
     return Path(output).with_name(f".{Path(output).name}{SUFFIX}")
+
+
+def is_in_use(folder: Path) -> bool:
+    """Whether the writer that a folder of parts belongs to may still be at work."""
+    return any(
+        not has_no_writer(folder, path.name.removesuffix(_OWNER)) for path in folder.glob(f"*{_OWNER}")
+    )
 
 
 class Checkpoint:

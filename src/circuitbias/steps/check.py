@@ -9,7 +9,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from circuitbias.dynamics.checkpoint import SUFFIX
+from circuitbias.dynamics.checkpoint import SUFFIX, is_in_use
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.files import DamagedFileError, is_made_by_a_step, left_overs, read_arrays
 from circuitbias.reading import expanded
@@ -112,9 +112,11 @@ def _is_of_a_run(folder) -> bool:
 def _left_over(folders, needed) -> list[Path]:
     """Temporary files of dead writers, and checkpoints of simulations that have been finished.
 
-    A checkpoint stays if the file that it was for is ``needed``: damaged, it is made again from there.
+    A checkpoint stays if the file that it was for is ``needed``: damaged, it is made again from there. It
+    also stays while a process is at work that makes a finished file once more.
     """
     found = [path for where in folders for path in left_overs(where)]
     checkpoints = [path for path in folders if path.name.endswith(SUFFIX) and path.name.startswith(".")]
     outputs = {path: path.with_name(path.name[1 : -len(SUFFIX)]) for path in checkpoints}
-    return found + [path for path, output in outputs.items() if output.exists() and output not in needed]
+    done = [path for path, output in outputs.items() if output.exists() and output not in needed]
+    return found + [path for path in done if not is_in_use(path)]
