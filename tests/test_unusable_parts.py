@@ -123,7 +123,7 @@ def figures_of(folder):
     return {path.stem: path.read_text() for path in (folder / "figures").glob("*.svg")}
 
 
-def test_a_silent_strength_leaves_the_others_as_they_are(silent_strength, tmp_path):
+def test_a_silent_strength_leaves_the_others_as_they_are(silent_strength):
     folder, status = silent_strength
     assert status == 1
     assert not (folder / "outcome.txt").exists()
@@ -137,6 +137,13 @@ def test_a_silent_strength_leaves_the_others_as_they_are(silent_strength, tmp_pa
         table = pd.read_csv(folder / f"{name}.csv")
         assert table.note[table.r == 0.02].str.startswith("no neuron has fired for").all(), name
         assert len(table[table.r == 0.02]) == (1 if name in ("patterns", "synchrony") else 2)
+
+
+@pytest.mark.slow
+def test_tables_of_the_others_are_those_of_a_run_without_it(silent_strength, tmp_path):
+    folder, _ = silent_strength
+    errors = pd.read_csv(folder / "errors.csv")
+    silent = errors.r == 0.02
     assert run_all_steps(tmp_path, RING, {0.01: THETA[0.01]}) == 0
     alone = pd.read_csv(tmp_path / "errors.csv")
     pd.testing.assert_frame_equal(errors[~silent].reset_index(drop=True), alone, check_dtype=False)
@@ -418,6 +425,14 @@ def test_what_the_network_cannot_give_is_refused_at_once(tmp_path, monkeypatch, 
     with pytest.raises(ConfigError) as refusal:
         require_possible(config)
     assert key in str(refusal.value)
+
+
+def test_a_file_of_weights_that_is_not_there_is_a_mistake_in_the_config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    network = {"family": "file", "path": "mine.npy"}
+    given = {"network": network, "thresholds": [0.001], "strengths": [0.01], "experiments": {"patterns": {}}}
+    with pytest.raises(ConfigError, match=r"network\.path = 'mine.npy': no such file"):
+        require_possible(load_config(given))
 
 
 def test_what_a_ring_gives_is_not_refused():

@@ -2,7 +2,7 @@
 
 import math
 
-from circuitbias.config import ConfigError
+from circuitbias.config import ConfigError, network_files
 from circuitbias.config_schema import problem
 from circuitbias.networks import Network, build_network
 from circuitbias.spikes.activity import bump_period
@@ -19,13 +19,14 @@ def require_possible(config: dict) -> None:
     Raises
     ------
     ConfigError
-        Lists all that cannot work, by key, with the reason.
+        Lists all that cannot work, by key, with the reason; or says that the file of weights is not there.
     """
     experiments = config["experiments"]
     wanted = {"patterns", "partial_observation"} & set(experiments)
     if not wanted:
         return  # no need to read a file of weights
     network = config["network"]
+    network_files(config)  # says it if there is no such file
     built = None if network["family"] == "sparse" else build_network(network)
     n_neurons = built.n_neurons if built else network["n_neurons"]
     problems = []
