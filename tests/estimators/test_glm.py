@@ -9,6 +9,7 @@ from circuitbias.estimators import estimate
 from circuitbias.estimators.couplings import (
     CollinearNeuronsWarning,
     ConstantNeuronWarning,
+    NoCouplingsWarning,
     NotConvergedWarning,
     SeparableCountsWarning,
 )
@@ -205,7 +206,7 @@ def test_neuron_that_is_the_sum_of_two(record_of):
 
 def test_two_equal_neurons_alone(record_of):
     counts = np.repeat(correlated_counts(100)[:, :1], 2, axis=1)
-    with pytest.warns(CollinearNeuronsWarning):
+    with pytest.warns(CollinearNeuronsWarning), pytest.warns(NoCouplingsWarning):
         couplings = estimate("glm", record_of(counts), bin_steps=10)
     assert np.isnan(couplings.values).all()
 

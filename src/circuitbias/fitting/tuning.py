@@ -39,7 +39,7 @@ class Tuning:
         Of these Hessians towards the moments at all times: what no sample has is not impossible.
     error_batches : int
         Batches in which own Hessians are made for standard errors alone; with more there are none. One batch
-        of the ring of 400 neurons takes 7 s.
+        of the ring of 400 neurons takes 12 s.
     patience : int
         Passes that a preconditioner made of a sample gets; the ring takes 5 to 9. Fits that have not
         converged then get Hessians of all rows.
