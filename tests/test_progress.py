@@ -14,6 +14,7 @@ def clock(monkeypatch):
 
     monkeypatch.setattr("time.monotonic", lambda: Clock.now)
     monkeypatch.setattr("circuitbias.progress._Reporter.last", 0.0)
+    monkeypatch.setattr("circuitbias.progress._Reporter.label", "")  # steps run before leave theirs
     return Clock
 
 

@@ -6,7 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuitbias.estimators import cross_correlation, estimate
-from circuitbias.estimators.couplings import ConstantNeuronWarning, FlatBackgroundWarning
+from circuitbias.estimators.couplings import (
+    ConstantNeuronWarning,
+    FlatBackgroundWarning,
+    NoCouplingsWarning,
+)
 from circuitbias.estimators.cross_correlation import correlogram, count_pairs
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
@@ -204,7 +208,7 @@ def test_neuron_of_constant_count(record_of, count, measure):
 def test_background_without_variation():
     """Two spikes, close together: no product in the background, nothing to measure a z-score by."""
     record = SpikeRecord.from_events([500, 512], [0, 1], n_neurons=2, n_steps=1000)
-    with pytest.warns(FlatBackgroundWarning, match="2 pairs of neurons"):
+    with pytest.warns(FlatBackgroundWarning, match="2 pairs of neurons"), pytest.warns(NoCouplingsWarning):
         couplings = estimate("cross_correlation", record, measure="z_score")
     assert np.isnan(couplings.values).all()
 
