@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV   ?= .venv
 CORES  ?= all
+TEST_JOBS ?= 2
 BIN    := $(VENV)/bin
 PEERS  := .venv-peers
 BRIAN2 := .venv-brian2
@@ -32,7 +33,7 @@ reproduction: $(VENV)/.ok  ## docs/reproduction.md, from the comparisons in docs
 	  --output docs/reproduction.md
 
 test: $(VENV)/.ok        ## the fast tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile
 
 test-slow: $(VENV)/.ok   ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
