@@ -54,9 +54,10 @@ def warn_infinite(infinite: np.ndarray, kept: np.ndarray, reason: str, remedy: s
     if not len(pairs):
         return
     targets = kept[np.unique(pairs[:, 1])].tolist()
+    who = f"neurons {targets}" if len(targets) <= _MOST_NAMED else f"{len(targets)} neurons"
     warnings.warn(
-        f"neurons {targets} {reason}: {len(pairs)} coefficients ({named_pairs(infinite, kept)}) have no "
-        f"finite value and are NaN; all others are those in this limit. {remedy or _RIDGE}",
+        f"{len(pairs)} coefficients ({named_pairs(infinite, kept)}) have no finite value and are NaN: {who} "
+        f"{reason}. All others are those in this limit. {remedy or _RIDGE}",
         SeparableCountsWarning,
         stacklevel=4,
     )
