@@ -1,10 +1,12 @@
 """Parts of a recording hold exactly the spikes that they should."""
 
+import h5py
 import numpy as np
 import pytest
 
 from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.spikes.segments import Segment, SpikeRecord
+from circuitbias.spikes.segments import CheckedSource, Segment, SpikeRecord
+from circuitbias.spikes.storage import LONGEST_SEGMENT, SpikeFile, write_spikes
 from circuitbias.spikes.views import ObservedNeurons, StepWindow, count_spikes, first_spikes
 
 
@@ -101,3 +103,70 @@ def test_the_first_spikes_end_with_the_step_that_completes_them(record, n, steps
 
 def test_no_number_of_spikes_is_all_of_them(record):
     assert first_spikes(record, None) is record
+
+
+# --- windows of steps ---------------------------------------------------------------------------
+
+
+class WholeTrials:
+    """Somebody's source that knows no windows."""
+
+    def __init__(self, record):
+        self.record, self.n_neurons, self.dt_ms = record, record.n_neurons, record.dt_ms
+        self.trial_steps = record.trial_steps
+
+    def segments(self, trial=None):
+        return self.record.segments(trial)
+
+
+def on_disk(record, folder):
+    write_spikes(folder / "spikes.h5", record.segments(), record.n_neurons, record.dt_ms, {})
+    return SpikeFile(folder / "spikes.h5")
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [(0, None), (3, None), (3, 4), (2, 9), (4, 10), (9, 40), (12, 12)]
+)
+@pytest.mark.parametrize("kind", ["record", "file", "foreign", "observed", "window"])
+def test_a_window_of_steps_has_the_events_inside_and_nothing_else(record, kind, first, last, tmp_path):
+    source = {
+        "record": lambda: record,
+        "file": lambda: on_disk(record, tmp_path),
+        "foreign": lambda: CheckedSource(WholeTrials(record)),
+        "observed": lambda: ObservedNeurons(on_disk(record, tmp_path), np.array([2, 0])),
+        "window": lambda: StepWindow(on_disk(record, tmp_path), 1, 14),
+    }[kind]()
+    inside = [
+        (trial, step, neuron)
+        for trial, step, neuron in events(source)
+        if first <= step < (np.inf if last is None else last)
+    ]
+    found = list(source.segments(first_step=first, last_step=last))
+    assert [
+        (s.trial, int(k), int(i)) for s in found for k, i in zip(s.steps, s.neurons, strict=True)
+    ] == inside
+    for trial, length in enumerate(source.trial_steps):
+        pieces = list(source.segments(trial, first, last))
+        assert [piece.trial for piece in pieces] == [trial] * len(pieces)
+        ends = [first, *(piece.first_step + piece.n_steps for piece in pieces)]
+        assert [piece.first_step for piece in pieces] == ends[:-1]
+        assert ends[-1] == max(first, length if last is None else min(length, last))
+
+
+def test_a_window_of_a_file_reads_no_more_than_its_segments(tmp_path, monkeypatch):
+    n_steps, length = 40 * LONGEST_SEGMENT, 2 * LONGEST_SEGMENT
+    steps = np.arange(0, n_steps, 16)
+    path = tmp_path / "spikes.h5"
+    write_spikes(path, [Segment(0, 0, n_steps, steps, np.zeros_like(steps))], 1, 0.1, {})
+    read, whole = [], h5py.Dataset.__getitem__
+
+    def noting(dataset, item):
+        values = whole(dataset, item)
+        if dataset.name == "/gap":
+            read.append(len(values))
+        return values
+
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", noting)
+    window = StepWindow(SpikeFile(path), n_steps // 2 + 5, length)
+    assert count_spikes(window) == length // 16
+    assert sum(read) == 3 * LONGEST_SEGMENT // 16  # it begins within one segment and ends within another

@@ -154,7 +154,7 @@ def snapshot(source: SpikeSource, n_steps: int) -> Segment:
     """The last ``n_steps`` of the first trial, for a raster plot; steps count from the snapshot's start."""
     length = int(source.trial_steps[0])
     start = max(length - n_steps, 0)
-    late = [s for s in source.segments(trial=0) if s.first_step + s.n_steps > start]
-    steps = np.concatenate([s.steps for s in late]) - start
-    neurons = np.concatenate([s.neurons for s in late])
-    return Segment(0, 0, length - start, steps[steps >= 0], neurons[steps >= 0])
+    late = list(source.segments(0, first_step=start))
+    steps = np.concatenate([segment.steps for segment in late]) - start
+    neurons = np.concatenate([segment.neurons for segment in late])
+    return Segment(0, 0, length - start, steps, neurons)

@@ -92,8 +92,38 @@ def checked_segments(segments: Iterable[Segment], n_neurons: int) -> Iterator[Se
         yield Segment(trial, first_step, n_steps, steps, neurons)
 
 
+def cut(segments: Iterable[Segment], first_step: int, last_step: int | None) -> Iterator[Segment]:
+    """Cut segments to some steps of their trials.
+
+    Parameters
+    ----------
+    segments : iterable of Segment
+    first_step : int
+    last_step : int or None
+        One past the last of them; None: up to the end.
+
+    Yields
+    ------
+    Segment
+        Those with steps inside; views of the events, if a segment is cut.
+    """
+    for segment in segments:
+        end = segment.first_step + segment.n_steps
+        first, last = max(segment.first_step, first_step), end if last_step is None else min(end, last_step)
+        if first > segment.first_step or last < end:
+            if first >= last:
+                continue
+            inside = slice(*np.searchsorted(segment.steps, [first, last]))
+            events = segment.steps[inside], segment.neurons[inside]
+            segment = Segment(segment.trial, first, last - first, *events)
+        yield segment
+
+
 class SpikeSource(Protocol):
-    """What binning and estimators need of spikes, in memory (`SpikeRecord`) or on disk (`SpikeFile`)."""
+    """What binning and estimators need of spikes, in memory (`SpikeRecord`) or on disk (`SpikeFile`).
+
+    A source of somebody else's make may do without bounds of steps: see `CheckedSource`.
+    """
 
     n_neurons: int
     dt_ms: float
@@ -102,8 +132,19 @@ class SpikeSource(Protocol):
     def trial_steps(self) -> np.ndarray:
         """Recorded steps of each trial, shape (n_trials,)."""
 
-    def segments(self, trial: int | None = None) -> Iterator[Segment]:
-        """Segments in order of time within a trial, of one trial or of all of them, trial by trial."""
+    def segments(
+        self, trial: int | None = None, first_step: int = 0, last_step: int | None = None
+    ) -> Iterator[Segment]:
+        """Segments in order of time within a trial, of one trial or of all of them, trial by trial.
+
+        Parameters
+        ----------
+        trial : int, optional
+            Default: all trials, one after the other.
+        first_step, last_step : int, optional
+            Bounds of the steps in each trial, the latter exclusive: segments are cut to them, and nothing
+            else is read. Default: the whole trial.
+        """
 
 
 @dataclass
@@ -180,9 +221,12 @@ class SpikeRecord:
         """Number of spikes of all trials."""
         return sum(piece.steps.size for piece in self.pieces)
 
-    def segments(self, trial: int | None = None) -> Iterator[Segment]:
-        """Segments in order of time within a trial, of one trial or of all of them."""
-        return (piece for piece in self.pieces if trial is None or piece.trial == trial)
+    def segments(
+        self, trial: int | None = None, first_step: int = 0, last_step: int | None = None
+    ) -> Iterator[Segment]:
+        """See `SpikeSource.segments`."""
+        pieces = (piece for piece in self.pieces if trial is None or piece.trial == trial)
+        return cut(pieces, first_step, last_step)
 
 
 class CheckedSource:
@@ -215,9 +259,11 @@ class CheckedSource:
         """Recorded steps of each trial, shape (n_trials,)."""
         return whole_numbers("trial_steps", self._source.trial_steps)
 
-    def segments(self, trial: int | None = None) -> Iterator[Segment]:
-        """Segments in order of time within a trial, of one trial or of all of them."""
-        return checked_segments(self._source.segments(trial), self.n_neurons)
+    def segments(
+        self, trial: int | None = None, first_step: int = 0, last_step: int | None = None
+    ) -> Iterator[Segment]:
+        """See `SpikeSource.segments`; the source is asked for whole trials."""
+        return cut(checked_segments(self._source.segments(trial), self.n_neurons), first_step, last_step)
 
 
 def checked_source(source: SpikeSource) -> SpikeSource:

@@ -26,7 +26,7 @@ import numpy as np
 from circuitbias.checks import number, require, whole
 from circuitbias.files import DamagedFileError, atomic_path, damaged, is_made_by_a_step
 from circuitbias.reading import check_hdf5_storage, check_size, expanded, hdf5_item, hdf5_opened, is_of_system
-from circuitbias.spikes.segments import Segment, checked_segments, total_steps
+from circuitbias.spikes.segments import Segment, checked_segments, cut, total_steps
 
 FORMAT, VERSION = np.bytes_("circuitbias-spikes"), 1
 LONGEST_SEGMENT = 2**16
@@ -284,13 +284,10 @@ class SpikeFile:
             broken = damaged(self.path, "spike file", error)
             raise SpikeFileError(str(broken), remake=broken.remake) from error
 
-    def segments(self, trial: int | None = None) -> Iterator[Segment]:
-        """Read the segments in order of time within a trial, of one trial or of all, trial by trial.
-
-        Parameters
-        ----------
-        trial : int, optional
-            Default: all trials, one after the other.
+    def segments(
+        self, trial: int | None = None, first_step: int = 0, last_step: int | None = None
+    ) -> Iterator[Segment]:
+        """Read segments, as `circuitbias.spikes.segments.SpikeSource` has them: the blocks they lie in.
 
         Yields
         ------
@@ -306,6 +303,13 @@ class SpikeFile:
         index = self._index[np.lexsort((self._index[:, 1], self._index[:, 0]))]
         if trial is not None:
             index = index[index[:, 0] == trial]
+        index = index[index[:, 1] + index[:, 2] > first_step]
+        if last_step is not None:
+            index = index[index[:, 1] < last_step]
+        return cut(self._read(index), first_step, last_step)
+
+    def _read(self, index: np.ndarray) -> Iterator[Segment]:
+        """Read the segments of these rows of the index."""
         first, last = index[:, 3], index[:, 3] + index[:, 4]
         row = 0
         with self._open() as file:
@@ -320,10 +324,10 @@ class SpikeFile:
                 gaps, neurons = gap[spikes], neuron[spikes]
                 if neurons.max(initial=0) >= self.n_neurons:
                     raise ValueError(f"neuron {neurons.max()} of {self.n_neurons}")
-                for which, first_step, n_steps, start, size in index[row:end].tolist():
+                for trial, first_step, n_steps, start, size in index[row:end].tolist():
                     span = slice(start - int(first[row]), start - int(first[row]) + size)
                     steps = np.cumsum(gaps[span], dtype=np.int64) + first_step
                     if size and steps[-1] >= first_step + n_steps:
                         raise ValueError(f"a spike in step {steps[-1]}, after the end of its segment")
-                    yield Segment(which, first_step, n_steps, steps, neurons[span])
+                    yield Segment(trial, first_step, n_steps, steps, neurons[span])
                 row = end

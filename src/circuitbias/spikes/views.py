@@ -50,21 +50,23 @@ class StepWindow:
         """Steps of each trial inside the window, shape (n_trials,)."""
         return (self._end - self._begin)[self._trials]
 
-    def segments(self, trial: int | None = None) -> Iterator[Segment]:
-        """Segments in order of time within a trial, of one trial or of all of them, trial by trial."""
+    def segments(
+        self, trial: int | None = None, first_step: int = 0, last_step: int | None = None
+    ) -> Iterator[Segment]:
+        """See `SpikeSource.segments`."""
         for number, original in enumerate(self._trials):
             if trial is not None and number != trial:
                 continue
             begin, end = int(self._begin[original]), int(self._end[original])
-            for segment in self.source.segments(int(original)):
-                if segment.first_step >= end:
-                    break
-                first = max(segment.first_step, begin)
-                last = min(segment.first_step + segment.n_steps, end)
-                if first < last:
-                    inside = slice(*np.searchsorted(segment.steps, [first, last]))
-                    steps, neurons = segment.steps[inside] - begin, segment.neurons[inside]
-                    yield Segment(number, first - begin, last - first, steps, neurons)
+            last = end if last_step is None else min(end, begin + last_step)
+            for segment in self.source.segments(int(original), begin + first_step, last):
+                yield Segment(
+                    number,
+                    segment.first_step - begin,
+                    segment.n_steps,
+                    segment.steps - begin,
+                    segment.neurons,
+                )
 
 
 @dataclass
@@ -103,10 +105,12 @@ class ObservedNeurons:
         """Recorded steps of each trial, shape (n_trials,)."""
         return self.source.trial_steps
 
-    def segments(self, trial: int | None = None) -> Iterator[Segment]:
-        """Segments of the observed neurons, as `SpikeSource` has them."""
+    def segments(
+        self, trial: int | None = None, first_step: int = 0, last_step: int | None = None
+    ) -> Iterator[Segment]:
+        """See `SpikeSource.segments`."""
         rising = bool((np.diff(self.neurons) > 0).all())
-        for segment in self.source.segments(trial):
+        for segment in self.source.segments(trial, first_step, last_step):
             labels = self._label[segment.neurons]
             steps, labels = segment.steps[labels >= 0], labels[labels >= 0]
             if not rising:  # within a step, events are sorted by neuron
