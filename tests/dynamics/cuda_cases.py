@@ -14,11 +14,11 @@ from scipy.sparse import csr_array
 from scipy.special import ndtr, ndtri
 
 from circuitbias.cli import main
-from circuitbias.dynamics import RHO_PAPER, ThresholdParameters, simulate_cuda
-from circuitbias.dynamics import simulate as simulate_module
+from circuitbias.dynamics import RHO_PAPER, ThresholdParameters, simulate_cuda, trials
 from circuitbias.dynamics.engines.cuda import NEURON_BITS, DeviceTrials
 from circuitbias.dynamics.engines.philox import uniforms
-from circuitbias.dynamics.simulate import SilentNetworkError, simulate
+from circuitbias.dynamics.simulate import simulate
+from circuitbias.dynamics.trials import SilentNetworkError
 from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
 
@@ -105,7 +105,7 @@ def test_recording_starts_and_ends_as_on_the_cpu(options):
 
 @pytest.mark.parametrize("events_a_launch", [1, 2**20])
 def test_segments_end_when_they_are_full(events_a_launch, monkeypatch):
-    for module in (simulate_module, simulate_cuda):
+    for module in (trials, simulate_cuda):
         monkeypatch.setattr(module, "EVENTS_A_SEGMENT", 10)
     monkeypatch.setattr(simulate_cuda, "_EVENTS_A_LAUNCH", events_a_launch)
     options = {"seed": 1, "n_steps": 24, "chunk_steps": 20, "burn_in": 0}

@@ -15,7 +15,8 @@ from circuitbias.cli import main
 from circuitbias.dynamics import checkpoint as module
 from circuitbias.dynamics.checkpoint import Checkpoint, fingerprint
 from circuitbias.dynamics.parameters import ThresholdParameters
-from circuitbias.dynamics.simulate import Simulation, simulate
+from circuitbias.dynamics.simulate import simulate
+from circuitbias.dynamics.trials import Simulation
 from circuitbias.networks.ring import ring_network
 from circuitbias.progress import Countdown
 

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from circuitbias.dynamics import ThresholdParameters
-from circuitbias.dynamics.simulate import SilentNetworkError, simulate
+from circuitbias.dynamics.simulate import simulate
+from circuitbias.dynamics.trials import SilentNetworkError
 from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
 

@@ -20,7 +20,7 @@ from circuitbias.cli import main
 from circuitbias.config import ConfigError, read_config
 from circuitbias.dynamics.checkpoint import Checkpoint
 from circuitbias.dynamics.parameters import ThresholdParameters
-from circuitbias.dynamics.simulate import Simulation
+from circuitbias.dynamics.trials import Simulation
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.files import DamagedFileError, is_made_by_a_step
 from circuitbias.networks import Network, read_weights, ring_network

@@ -43,6 +43,7 @@ NEAREST = {
     "dynamics/engines": "dynamics/test_engine.py",
     "dynamics/engines/philox": "dynamics/test_philox.py dynamics/test_engine.py",
     "dynamics/engines/cuda": "dynamics/test_simulate_cuda.py",
+    "dynamics/trials": "dynamics/test_simulate.py",
     "spikes/segments": "spikes/test_segments.py test_doors.py",
     "spikes/storage": "spikes/test_storage.py hostile/test_hostile_readers.py",
     "spikes/moments": "estimators/test_mean_field.py estimators/test_mpf.py",

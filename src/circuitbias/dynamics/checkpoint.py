@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from circuitbias.dynamics.simulate import Simulation
+from circuitbias.dynamics.trials import Simulation
 from circuitbias.files import (
     DamagedFileError,
     atomic_path,

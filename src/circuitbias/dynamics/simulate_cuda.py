@@ -16,7 +16,7 @@ from numba import njit
 from circuitbias.checks import require, whole
 from circuitbias.dynamics.engines.cuda import MOST_STEPS, NEURON_BITS, DeviceTrials
 from circuitbias.dynamics.parameters import ThresholdParameters
-from circuitbias.dynamics.simulate import EVENTS_A_SEGMENT, NEVER, Simulation, Trial
+from circuitbias.dynamics.trials import EVENTS_A_SEGMENT, NEVER, Simulation, Trial
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment
 

@@ -8,7 +8,8 @@ import numpy as np
 from circuitbias.dynamics.checkpoint import Checkpoint, fingerprint, folder_of
 from circuitbias.dynamics.device import simulation_device
 from circuitbias.dynamics.parameters import ThresholdParameters
-from circuitbias.dynamics.simulate import FIRST_SPIKE, SilentNetworkError, Simulation, simulate
+from circuitbias.dynamics.simulate import simulate
+from circuitbias.dynamics.trials import FIRST_SPIKE, SilentNetworkError, Simulation
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.networks.network import Network
 from circuitbias.progress import Countdown, report_line
