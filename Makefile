@@ -17,12 +17,15 @@ export UV_COMPILE_BYTECODE := 1
 # What a recipe calls by its bare name is the environment's own. (Snakemake's rules see to that themselves.)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run paper pinned reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu report clean
+.PHONY: run methods paper pinned reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu report clean
 
-run: $(VENV)/.ok         ## the main job: networks, spikes, estimates, errors, figures
+run: $(VENV)/.ok         ## the main job: the paper's central figure at its full scale, from the network to the picture
 	$(BIN)/snakemake --cores $(CORES)
 
-paper: $(VENV)/.ok       ## the same at the paper's full scale (1e8 spikes per weight strength)
+methods: $(VENV)/.ok     ## all methods and all experiments, 1e7 spikes for each weight strength
+	$(BIN)/snakemake --cores $(CORES) --configfile config/methods.yaml
+
+paper: $(VENV)/.ok       ## the same at the paper's full scale, 1e8 spikes
 	$(BIN)/snakemake --cores $(CORES) --configfile config/paper.yaml
 
 pinned: $(VENV)/.ok      ## the ring with one neuron silenced

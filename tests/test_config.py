@@ -34,14 +34,13 @@ def estimators(**options):
 
 
 def test_config_yaml_spells_out_the_defaults():
+    """All but the number of spikes and the examples: what a config leaves out is taken from here."""
     config = load_config(CONFIGS / "config.yaml")
-    chosen = {key: config[key] for key in ("estimators", "experiments", "figures")}
-    assert config == load_config(chosen)
-    assert set(config["estimators"]) > set(load_config({})["estimators"])
+    assert config == load_config({"simulation": {"n_spikes": 10**8}, "figures": config["figures"]})
 
 
-def test_the_default_run_shows_every_method_and_experiment():
-    config = load_config(CONFIGS / "config.yaml")
+def test_methods_yaml_shows_every_method_and_experiment():
+    config = load_config(CONFIGS / "methods.yaml")
     shown_by_synchrony = {"correlogram_graph", "glm_masked"}
     assert {entry["method"] for entry in config["estimators"].values()} == set(METHODS) - shown_by_synchrony
     assert set(config["experiments"]) == set(EXPERIMENTS)
@@ -50,10 +49,11 @@ def test_the_default_run_shows_every_method_and_experiment():
     assert set(schema()["properties"]["experiments"]["properties"]) == set(EXPERIMENTS)
 
 
-def test_paper_yaml_is_config_yaml_at_full_scale():
-    config, paper = (load_config(CONFIGS / name) for name in ("config.yaml", "paper.yaml"))
+def test_paper_yaml_is_methods_yaml_at_full_scale():
+    config, paper = (load_config(CONFIGS / name) for name in ("methods.yaml", "paper.yaml"))
     assert paper["simulation"].pop("n_spikes") == 10 * config["simulation"].pop("n_spikes") == 10**8
-    assert (paper.pop("name"), config.pop("name")) == ("paper", "ring")
+    assert (paper.pop("name"), config.pop("name")) == ("paper", "methods")
+    assert set(config.pop("strengths")) < set(paper.pop("strengths"))
     # The paper chose the penalty against the truth, and went further down in volume.
     assert paper["estimators"].pop("logistic")["l1"] == "oracle"
     config["estimators"].pop("logistic")
@@ -62,11 +62,15 @@ def test_paper_yaml_is_config_yaml_at_full_scale():
     assert paper == config
 
 
-def test_figure2_yaml_is_a_part_of_paper_yaml():
-    paper, part = (load_config(CONFIGS / name) for name in ("paper.yaml", "figure2.yaml"))
-    assert part["simulation"] == paper["simulation"]
+def test_the_default_run_is_a_part_of_paper_yaml():
+    """The central figure of the paper at its full scale, and what it is compared with."""
+    paper, part = (load_config(CONFIGS / name) for name in ("paper.yaml", "config.yaml"))
+    assert compares_with_paper(part) and compares_with_paper(paper)
+    for key in ("network", "model", "strengths", "thresholds", "simulation", "figures"):
+        assert part[key] == paper[key]
     assert part["estimators"].items() <= paper["estimators"].items()
-    assert list(part["estimators"]) == ["glm", "mean_field"] and part["experiments"] == {}
+    assert list(part["estimators"]) == ["glm", "mean_field", "cross_correlation"]
+    assert part["experiments"] == {}
 
 
 def test_pinned_yaml_is_compared_with_the_paper():

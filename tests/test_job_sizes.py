@@ -16,13 +16,13 @@ EXPERIMENT = {name: {"estimators": ["glm"]} if name in SWEEPS else {} for name i
 
 # Seconds and largest memory (MB) of whole jobs: docs/clusters.md.
 MEASURED = [
-    ("config", "simulate", None, 6, 238),
-    ("config", "estimate", "glm_history", 39, 562),
-    ("config", "estimate", "glm_spatiotemporal", 72, 646),
-    ("config", "estimate", "logistic", 35, 481),
-    ("config", "experiment", "data_volume", 57, 552),
-    ("config", "experiment", "partial_observation", 70, 493),
-    ("config", "experiment", "bin_width", 34, 558),
+    ("methods", "simulate", None, 6, 238),
+    ("methods", "estimate", "glm_history", 39, 562),
+    ("methods", "estimate", "glm_spatiotemporal", 72, 646),
+    ("methods", "estimate", "logistic", 35, 481),
+    ("methods", "experiment", "data_volume", 57, 552),
+    ("methods", "experiment", "partial_observation", 70, 493),
+    ("methods", "experiment", "bin_width", 34, 558),
     ("paper", "simulate", None, 26, 238),
     ("paper", "estimate", "glm", 29, 625),
     ("paper", "estimate", "mpf", 64, 630),

@@ -88,7 +88,7 @@ def every_figure_can_be_laid_out(monkeypatch, tmp_path):
 
 
 def test_every_estimator_of_the_usual_config_has_a_look_of_its_own():
-    names = list(load_config("config/config.yaml")["estimators"])
+    names = list(load_config("config/methods.yaml")["estimators"])
     looks = style.estimator_styles([*names, "correlogram_graph", "glm_masked"])
     assert len(looks) == len(names) + 2
     colors = [to_hex(look["color"]) for look in looks.values()]
