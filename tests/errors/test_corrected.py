@@ -121,6 +121,18 @@ def test_seeds_find_the_bias_that_stays(beta2, xi2, n_seeds):
     assert np.median(published) > 1.1 * math.sqrt(beta2 / (1 + beta2))  # which shrinkage is still in
 
 
+@pytest.mark.parametrize("n_seeds", [3, 4, 6])
+def test_noise_that_all_pairs_share_has_the_error_of_a_jackknife(n_seeds):
+    """One pattern comes and goes: the variance of its few amplitudes is all there is to know."""
+    weights, pattern = sparse(15)
+    amplitudes = 0.1 * np.random.default_rng(16).normal(size=n_seeds)
+    run = seeds_corrected(weights, [weights + amplitude * pattern for amplitude in amplitudes])
+    left_out = [np.var(np.delete(amplitudes, k), ddof=1) for k in range(n_seeds)]
+    assert run.variance**2 == pytest.approx(np.var(amplitudes, ddof=1), rel=0.02)
+    told = (run.variance + run.variance_se) ** 2 - run.variance**2
+    assert told == pytest.approx(math.sqrt((n_seeds - 1) * np.var(left_out)), rel=0.02)
+
+
 def test_noise_that_both_directions_share_makes_errors_larger_by_the_root_of_two():
     weights, bias = sparse(13)
     rng = np.random.default_rng(14)

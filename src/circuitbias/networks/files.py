@@ -83,9 +83,9 @@ def read_weights(path: str | os.PathLike, variable: str | None = None) -> np.nda
 
 
 def _check_there_is(path: Path) -> None:
-    """Refuse what is no file, in words that fit a key of a config."""
+    """Refuse a path at which there is nothing, in words that fit a key of a config."""
     try:
-        there = path.is_file() or path.exists()
+        there = path.exists()
     except (OSError, ValueError) as error:  # a name that no file can have, or a folder that is shut
         if isinstance(error, PermissionError):
             raise
