@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from circuitbias.catalogue import ESTIMATORS, loaded
 from circuitbias.cli import main
 from circuitbias.config import ConfigError, load_config
 from circuitbias.config_schema import schema
@@ -14,7 +15,7 @@ from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.dynamics.threshold_search import threshold_for_rate
 from circuitbias.estimators import METHODS, Couplings, estimate
-from circuitbias.estimators.registry import _function, complete_options
+from circuitbias.estimators.registry import complete_options
 from circuitbias.networks import Network, build_network, ring_network, sparse_network
 from circuitbias.spikes.activity import windows_of_spikes
 from circuitbias.spikes.binning import BinnedCounts
@@ -90,7 +91,7 @@ def test_what_no_option_takes_is_refused_at_every_door(method, option):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_defaults_of_python_are_those_of_a_config(method):
-    parameters = inspect.signature(_function(method)).parameters
+    parameters = inspect.signature(loaded(ESTIMATORS[method]).estimate).parameters
     ours = ("source", "memory_mb", "device", "weights")
     written = {name: part.default for name, part in parameters.items() if name not in ours}
     written = {name: list(value) if isinstance(value, tuple) else value for name, value in written.items()}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from circuitbias import provenance
+from circuitbias.estimators.registry import METHODS, module_of
 from circuitbias.provenance import code_files, code_hash, describe
 
 FILES = {
@@ -94,6 +95,35 @@ def test_code_that_does_the_same_has_the_same_hash(tmp_path, change):
 @pytest.mark.parametrize("change", OTHER)
 def test_code_that_does_something_else_has_another_hash(tmp_path, change):
     assert hash_of(tmp_path, a_py=OTHER[change]) != hash_of(tmp_path, a_py=SOURCE)
+
+
+COMPONENT = """
+from pack.component import Cost, Estimator, Look, option
+
+class Mine(Estimator):
+    lag: int = option(1, "Lag (bins).", least=1)
+    directed = True
+    cost = Cost(seconds=5)
+    look = Look("others", {"mine": ("#000000", "o")})
+"""
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "matters"),
+    [
+        ("Lag (bins).", "Lag, in bins.", False),
+        ("least=1", "least=0, most=9", False),
+        ("seconds=5", "seconds=6", False),
+        ("#000000", "#ffffff", False),
+        ("option(1", "option(2", True),
+        ("lag: int", "lag: float", True),
+        ("directed = True", "directed = False", True),
+    ],
+)
+def test_of_what_a_component_says_only_that_counts_which_decides_over_numbers(tmp_path, now, then, matters):
+    assert now in COMPONENT
+    edited = hash_of(tmp_path, a_py=COMPONENT.replace(now, then))
+    assert (edited != hash_of(tmp_path, a_py=COMPONENT)) == matters
 
 
 def test_names_and_lengths_are_part_of_the_hash(tmp_path):
@@ -184,6 +214,19 @@ def test_the_package_itself():
     assert {"config_schema.py", "config_schema.yaml", "checks.py"}.isdisjoint(names)  # these only refuse
     assert "provenance.py" not in names
     assert code_hash("circuitbias.config") == code_hash("circuitbias.config")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_estimate_depends_on_its_own_method_and_not_on_where_methods_are_listed(method):
+    root = Path(code_hash.__code__.co_filename).parent
+    files = code_files("circuitbias.steps.estimate", module_of(method), root=root)
+    used = {path.stem for path in files if path.parent.name == "estimators"}
+    assert {path.name for path in files}.isdisjoint({"catalogue.py", "component.py"})
+    others = {module_of(other).rpartition(".")[2] for other in METHODS} - {
+        module_of(method).rpartition(".")[2]
+    }
+    allowed = {"correlogram_graph": {"glm", "cross_correlation"}, "glm_masked": {"glm", "cross_correlation"}}
+    assert used & others == allowed.get(method, set())
 
 
 def test_a_description_is_json_and_the_same_each_time():

@@ -21,6 +21,8 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
+from circuitbias.catalogue import ESTIMATORS, told
+
 _STANDARD = Draft202012Validator
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 _LARGEST = sys.float_info.max
@@ -48,7 +50,19 @@ class ConfigError(ValueError):
 def schema() -> dict:
     """Return the JSON schema (draft 2020-12) of a config."""
     path = Path(__file__).with_name("config_schema.yaml")
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    known = yaml.safe_load(path.read_text(encoding="utf-8"))
+    entry = known["properties"]["estimators"]["additionalProperties"]
+    entry["properties"]["method"]["enum"] = list(ESTIMATORS)
+    entry["allOf"] = [_branch("method", name, told(path)) for name, path in ESTIMATORS.items()]
+    return known
+
+
+def _branch(key: str, name: str, component) -> dict:
+    """What a section takes if one of its keys names this component."""
+    chosen, options = {key: {"const": name}}, component.schema()
+    options["properties"] = chosen | options["properties"]
+    options.pop("type")
+    return {"if": {"required": [key], "properties": chosen}, "then": options}
 
 
 def complete(config) -> dict[tuple, str]:
@@ -100,8 +114,11 @@ def checked_section(section: str, values: Mapping, what: str) -> dict:
     part = schema()
     for key in section.split("."):
         part = part["properties"][key]
-    if section == "estimators":
-        part = part["additionalProperties"]
+    return checked(part["additionalProperties"] if section == "estimators" else part, values, what)
+
+
+def checked(part: dict, values: Mapping, what: str) -> dict:
+    """Check values against a part of a schema; otherwise as `checked_section`."""
     values = plain(values)
     problems = _problems(_validator(texts=False).evolve(schema=part), values)
     if isinstance(values, dict):

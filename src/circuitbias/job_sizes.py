@@ -7,30 +7,12 @@ spare. A job that needs more is killed by the cluster and asks for twice as much
 import math
 from functools import cache
 
+from circuitbias.catalogue import ESTIMATORS, told
 from circuitbias.memory import regression_bytes
 
-SECONDS = {
-    "simulate": 8,
-    "activity": 4,
-    "bethe": 7,
-    "correlogram_graph": 15,
-    "cross_correlation": 5,
-    "glm": 7,
-    "glm_history": 39,
-    "glm_masked": 20,
-    "glm_spatiotemporal": 72,
-    "independent_pair": 5,
-    "logistic": 5,
-    "mean_field": 5,
-    "mpf": 14,
-    "partial_correlation": 8,
-    "sessak_monasson": 5,
-    "tap": 5,
-    "transfer_entropy": 5,
-    "patterns": 7,
-    "synchrony": 17,
-}
-"""Measured for 1e7 spikes of 100 neurons, start of the program included: the slowest of eleven strengths."""
+SECONDS = {"simulate": 8, "activity": 4, "patterns": 7, "synchrony": 17}
+"""Measured for 1e7 spikes of 100 neurons, start of the program included: the slowest of eleven strengths.
+What a method takes is said where the method is."""
 
 MARGIN = 5
 """Cores may be slower, and shared."""
@@ -39,9 +21,6 @@ LEAST_MINUTES = 10
 
 PROCESS_MB = 1000
 """Programs and libraries of a job, Snakemake's own included, before any data."""
-
-_BIN_STEPS = {"glm_history": 10, "cross_correlation": 10, "correlogram_graph": 3}
-"""Bins that the seconds were measured with, where not 100 steps."""
 
 
 def job_minutes(config: dict, step: str, part: str | None = None, attempt: int = 1) -> int:
@@ -111,12 +90,10 @@ def _seconds(config, step, part) -> float:
 
 def _fit_seconds(entry) -> float:
     """Seconds of one estimate from 1e7 spikes of 100 neurons."""
-    method = entry["method"]
-    fits = len(entry.get("lags", "1"))  # as many columns for each neuron
-    if entry.get("l1") in ("cross_validation", "oracle"):
-        fits = len(entry["l1_grid"]) * (entry["folds"] if entry["l1"] == "cross_validation" else 1)
-    measured_with = _BIN_STEPS.get(method, 100)
-    return SECONDS[method] * fits * max(1.0, measured_with / entry.get("bin_steps", measured_with))
+    options = {key: value for key, value in entry.items() if key != "method"}
+    method = told(ESTIMATORS[entry["method"]]).of(options)
+    narrower = method.cost.bin_steps / options.get("bin_steps", method.cost.bin_steps)
+    return method.cost.seconds * method.n_fits * max(1.0, narrower)
 
 
 def _whole_recordings(section) -> float:

@@ -23,8 +23,12 @@ _LIBRARIES |= {"sklearn": "scikit-learn"}
 
 _DATA = (".csv", ".json", ".mplstyle", ".yaml")
 
-_REFUSE_ONLY = ("checks", "config_schema")
-"""Modules that decide which options are allowed, and over no number: their edits make no result stale."""
+_REFUSE_ONLY = ("catalogue", "checks", "component", "config_schema")
+"""Modules that decide which options are allowed or where things are, and over no number: their edits make no
+result stale."""
+
+_SAYS_ONLY = ("Cost", "Look")
+"""What a component says of its jobs and of its look in figures: no estimate depends on these."""
 
 
 def code_hash(*modules: str, root: Path | None = None) -> str:
@@ -73,7 +77,9 @@ def _meaning(path: Path) -> bytes:
             for name in ("body", "orelse", "finalbody"):
                 statements = getattr(node, name, None)
                 if isinstance(statements, list):
-                    setattr(node, name, [part for part in statements if not _is_text(part)])
+                    setattr(node, name, [part for part in statements if not _says_only(part)])
+            if _calls(node) == "option":  # its default matters, not its range and its words
+                node.args, node.keywords = node.args[:1], []
         return ast.dump(tree).encode()
     if path.suffix == ".yaml":
         return json.dumps(yaml.safe_load(path.read_bytes()), default=str).encode()
@@ -81,9 +87,16 @@ def _meaning(path: Path) -> bytes:
     return b"\n".join(line for line in lines if not line.startswith(b"#"))
 
 
-def _is_text(statement) -> bool:
+def _says_only(statement) -> bool:
+    if isinstance(statement, ast.Assign):
+        return _calls(statement.value) in _SAYS_ONLY
     value = statement.value if isinstance(statement, ast.Expr) else None
     return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def _calls(node) -> str | None:
+    """Name of the function that an expression calls, if it is a plain name."""
+    return getattr(node.func, "id", None) if isinstance(node, ast.Call) else None
 
 
 def code_files(*modules: str, root: Path) -> list[Path]:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shlex
 import sys
@@ -5,6 +6,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+from circuitbias.catalogue import looks
 from circuitbias.config import (
     compares_with_paper,
     network_files,
@@ -213,6 +215,15 @@ def estimator_or_experiment(wildcards):
 def step_code(step, *modules):
     """Hash of the code that a step runs: its rule is run again when, and only when, that is edited."""
     return code_hash(f"circuitbias.steps.{step}", *modules)
+
+
+def figure_code(name):
+    """Hash of the code of a figure, and of how the methods of the run are shown."""
+    known = looks()
+    methods = sorted({entry["method"] for entry in config["estimators"].values()})
+    shown = repr([(method, known.get(method)) for method in methods])
+    code = step_code("figure", f"circuitbias.figures.{name}")
+    return f"{code} {hashlib.sha256(shown.encode()).hexdigest()[:12]}"
 
 
 def print_outcome():

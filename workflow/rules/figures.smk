@@ -18,7 +18,7 @@ rule figure1:
     params:
         stem=lambda wildcards, output: output[0].removesuffix(".svg"),
         examples=EXAMPLES,
-        code=step_code("figure", "circuitbias.figures.figure1"),
+        code=figure_code("figure1"),
     shell:
         "circuitbias figure figure1 --network {input.network:q} --activity {input.activity:q}"
         " --examples {params.examples} --output {params.stem:q} 2>&1 | tee {log:q}"
@@ -50,7 +50,7 @@ rule figure2:
         comparison=lambda wildcards, input: (
             ["--comparison", *input.comparison] if input.comparison else []
         ),
-        code=step_code("figure", "circuitbias.figures.figure2"),
+        code=figure_code("figure2"),
     shell:
         "circuitbias figure figure2 --network {input.network:q} --errors {input.errors:q}"
         " --profiles {input.profiles:q} --couplings {input.couplings:q} --examples {params.examples}"
@@ -85,7 +85,7 @@ for figure, tables in FIGURE_TABLES.items():
             # Snakemake looks for changes only in parameters that do not come from the input.
             examples=["--examples", *EXAMPLES] if figure == "profiles" else [],
             inputs=lambda wildcards, input: figure_arguments(input),
-            code=step_code("figure", f"circuitbias.figures.{figure}"),
+            code=figure_code(figure),
         shell:
             "circuitbias figure {params.figure} --network {input.network:q} {params.inputs:q}"
             " {params.examples:q} --output {params.stem:q} 2>&1 | tee {log:q}"

@@ -6,7 +6,7 @@ import numpy as np
 
 from circuitbias.estimators.blocks import estimate_with_blocks
 from circuitbias.estimators.couplings import Couplings, EstimationWarning, NoCouplingsWarning
-from circuitbias.estimators.registry import METHODS, complete_options, estimate
+from circuitbias.estimators.registry import component, estimate
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.spikes.segments import SpikeSource
 
@@ -45,8 +45,8 @@ def attempt(method: str, source: SpikeSource, *, blocks: bool = False, **argumen
         except UnusableDataError as refusal:
             note = str(refusal)
             options = {key: value for key, value in arguments.items() if key not in _NO_OPTIONS}
-            options = complete_options(method, options)
-            told = {"method": method, "options": options, "traits": METHODS[method].traits(options)}
+            chosen = component(method, options)
+            told = {"method": method, "options": chosen.options(), "traits": chosen.traits()}
             told["refused"] = True
             couplings = Couplings(np.full((source.n_neurons,) * 2, np.nan), told)
     for warning in caught:

@@ -12,9 +12,11 @@ code) read connections off its curve from lag -L to L. A pair is connected
 import warnings
 from collections.abc import Iterator
 from itertools import combinations
+from typing import Literal
 
 import numpy as np
 
+from circuitbias.component import Cost, Estimator, Look, option
 from circuitbias.device import torch_device
 from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.estimators import glm
@@ -22,6 +24,7 @@ from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, F
 from circuitbias.estimators.cross_correlation import counted_correlogram
 from circuitbias.estimators.jitter import stands_out
 from circuitbias.memory import MemoryLimitError
+from circuitbias.options import bin_width, connecting_lag, correlogram_width, longest_lag
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import ObservedNeurons
 
@@ -29,16 +32,60 @@ RULES = ("peak_lag", "zero_jump", "largest_jump")
 SIZES = ("peak", "binary")
 
 
+class CorrelogramGraph(Estimator):
+    """Whether the shape of a pair's correlogram shows a connection, and how strong."""
+
+    bin_steps: int = correlogram_width()
+    window_ms: float = longest_lag(30.0)
+    rule: Literal["peak_lag", "zero_jump", "largest_jump"] = option(
+        "peak_lag",
+        "What connects a pair: the lag of the largest correlation, the z-score of the jump at lag zero, or "
+        "the lag of the largest jump.",
+    )
+    connected_ms: float | None = option(
+        None,
+        "A pair is connected if the lag it is decided by is shorter (ms); null takes `model.tau_ms` for "
+        "`peak_lag`, a third of it for `largest_jump`.",
+        above=0,
+    )
+    least_z: float = option(
+        3.0, "Least z-score of a jump at lag zero (`zero_jump`) or of the jitter test.", above=0
+    )
+    size: Literal["peak", "binary"] = option(
+        "peak", "Size of a connection: the correlation at its peak, or 1; `zero_jump` always gives z-scores."
+    )
+    jitter_ms: float | None = option(
+        None,
+        "Keep a connection only if its peak stands out from what spikes moved within windows of this length "
+        "(ms) would give; null asks for no such test.",
+        above=0,
+    )
+
+    cost = Cost(seconds=15, bin_steps=3)
+    look = Look("correlations", {"correlogram_graph": ("#999933", "d")})
+
+    @property
+    def directed(self):
+        """Only the jump at lag zero tells who acts on whom."""
+        return self.rule == "zero_jump"
+
+    @property
+    def signed(self):
+        """Peaks have a sign; jumps are made for inhibition alone, and binary graphs have none."""
+        return self.rule != "zero_jump" and self.size == "peak"
+
+
+@CorrelogramGraph.computed_by
 def estimate(
     source: SpikeSource,
     *,
-    bin_steps: int = 3,
-    window_ms: float = 30.0,
-    rule: str = "peak_lag",
-    connected_ms: float | None = None,
-    least_z: float = 3.0,
-    size: str = "peak",
-    jitter_ms: float | None = None,
+    bin_steps: int,
+    window_ms: float,
+    rule: str,
+    connected_ms: float | None,
+    least_z: float,
+    size: str,
+    jitter_ms: float | None,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:
@@ -153,13 +200,26 @@ def estimate(
     )
 
 
+class GlmMasked(Estimator):
+    """The GLM's couplings where the correlogram of a pair shows a connection."""
+
+    bin_steps: int = bin_width()
+    correlogram_bin_steps: int = correlogram_width()
+    window_ms: float = longest_lag(30.0)
+    connected_ms: float | None = connecting_lag()
+
+    cost = Cost(seconds=20)
+    look = Look("correlations", {"glm_masked": ("#DD7788", "v")}, ("GLM",))
+
+
+@GlmMasked.computed_by
 def glm_masked(
     source: SpikeSource,
     *,
-    bin_steps: int = 100,
-    correlogram_bin_steps: int = 3,
-    window_ms: float = 30.0,
-    connected_ms: float | None = None,
+    bin_steps: int,
+    correlogram_bin_steps: int,
+    window_ms: float,
+    connected_ms: float | None,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:

@@ -10,13 +10,16 @@ pairs of nearby spikes: the cost grows with these, not with bins.
 """
 
 import warnings
+from typing import Literal
 
 import numpy as np
 from numba import njit
 
+from circuitbias.component import Cost, Estimator, Look, option
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, FlatBackgroundWarning
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.memory import MemoryLimitError
+from circuitbias.options import bin_width, binarised, longest_lag
 from circuitbias.progress import Countdown
 from circuitbias.spikes.segments import SpikeSource
 
@@ -168,14 +171,42 @@ def counted_correlogram(source, bin_steps, longest_lag, binarise=False) -> tuple
     return curves, spikes
 
 
+class CrossCorrelation(Estimator):
+    """The correlogram of a pair: its peak, its value at lag zero, or its peak as a z-score."""
+
+    bin_steps: int = bin_width(10)
+    binarise: bool = binarised()
+    window_ms: float = longest_lag()
+    far_ms: float | None = option(
+        None,
+        "Lags beyond this (ms) are the baseline; less than `window_ms`, null takes half of it.",
+        above=0,
+    )
+    measure: Literal["zero_lag", "peak", "z_score"] = option("peak", "What is read off the correlogram.")
+
+    cost = Cost(seconds=5, bin_steps=10)
+    look = Look("correlations", {"cross_correlation": ("#009E73", "^")})
+
+    @property
+    def directed(self):
+        """Lags tell who came first."""
+        return self.measure != "zero_lag"
+
+    @property
+    def binary(self):
+        """As `binarise` says."""
+        return self.binarise
+
+
+@CrossCorrelation.computed_by
 def estimate(
     source: SpikeSource,
     *,
-    bin_steps: int = 10,
-    binarise: bool = False,
-    window_ms: float = 20.0,
-    far_ms: float | None = None,
-    measure: str = "peak",
+    bin_steps: int,
+    binarise: bool,
+    window_ms: float,
+    far_ms: float | None,
+    measure: str,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:

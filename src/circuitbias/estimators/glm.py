@@ -4,27 +4,73 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from circuitbias.component import Cost, Estimator, Look, option
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.poisson import fit, require_fit_memory
+from circuitbias.options import (
+    bin_width,
+    binarised,
+    convergence,
+    most_passes,
+    quadratic_penalty,
+    with_own_past,
+)
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
 
 
+class Glm(Estimator):
+    """Poisson regression of a neuron's counts on those of the others, in the same or in earlier bins."""
+
+    bin_steps: int = bin_width()
+    binarise: bool = binarised()
+    ridge: float = quadratic_penalty()
+    lags: tuple[int, ...] = option(
+        (0,),
+        "Lags (bins) of the presynaptic counts that enter the regression.",
+        least=0,
+        fewest=1,
+        different=True,
+    )
+    own_past: bool = with_own_past()
+    tolerance: float = convergence()
+    max_passes: int = most_passes()
+
+    cost = Cost(seconds=7)
+    look = Look("regressions", {"glm": ("#0072B2", "o"), "glm_lagged": ("#56B4E9", "v")}, ("GLM",))
+
+    @property
+    def directed(self):
+        """A lag tells who came first."""
+        return set(self.lags) != {0}
+
+    @property
+    def binary(self):
+        """As `binarise` says."""
+        return self.binarise
+
+    @property
+    def n_fits(self):
+        """As many columns for each neuron as there are lags."""
+        return len(self.lags)
+
+
+@Glm.computed_by
 def estimate(
     source: SpikeSource,
     *,
-    bin_steps: int = 100,
-    binarise: bool = False,
-    lags: Sequence[int] = (0,),
-    own_past: bool = True,
-    ridge: float = 0.0,
-    tolerance: float = 1e-8,
-    max_passes: int = 200,
+    bin_steps: int,
+    binarise: bool,
+    lags: Sequence[int],
+    own_past: bool,
+    ridge: float,
+    tolerance: float,
+    max_passes: int,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:

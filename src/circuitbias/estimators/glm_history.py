@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from circuitbias.component import Cost, Estimator, Look, option
 from circuitbias.device import torch_device
 from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.estimators.couplings import Couplings
@@ -9,21 +10,40 @@ from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
 from circuitbias.fitting.designs.histories import ExponentialDesign
 from circuitbias.fitting.poisson import fit, require_fit_memory
+from circuitbias.options import convergence, most_passes, quadratic_penalty, response_width, with_own_past
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.events import Events
 from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
 
 
+class GlmHistory(Estimator):
+    """Poisson regression of a neuron's counts on the filtered past spikes of all neurons."""
+
+    bin_steps: int = response_width()
+    filter_ms: float | None = option(
+        None, "Decay time of the exponential filter of past spikes (ms); null takes `model.tau_ms`.", above=0
+    )
+    own_past: bool = with_own_past()
+    ridge: float = quadratic_penalty()
+    tolerance: float = convergence()
+    max_passes: int = most_passes()
+
+    directed = True
+    cost = Cost(seconds=39, bin_steps=10)
+    look = Look("regressions", {"glm_history": ("#332288", "P")}, ("GLM",))
+
+
+@GlmHistory.computed_by
 def estimate(
     source: SpikeSource,
     *,
-    bin_steps: int = 10,
-    filter_ms: float | None = None,
-    own_past: bool = True,
-    ridge: float = 0.0,
-    tolerance: float = 1e-8,
-    max_passes: int = 200,
+    bin_steps: int,
+    filter_ms: float | None,
+    own_past: bool,
+    ridge: float,
+    tolerance: float,
+    max_passes: int,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from circuitbias.component import Cost, Estimator, Look, option
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.estimators.result import warn_infinite, warn_not_converged
@@ -25,6 +26,7 @@ from circuitbias.fitting.rows import DenseRows
 from circuitbias.fitting.sample_hessians import sample_hessians
 from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import regression_bytes, require_memory
+from circuitbias.options import convergence, most_passes, quadratic_penalty, response_width, with_own_past
 from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.events import Events
@@ -34,16 +36,33 @@ from circuitbias.spikes.segments import SpikeSource
 _TINY = 1e-300  # in place of a zero that is divided by
 
 
+class GlmSpatiotemporal(Estimator):
+    """Poisson regression on past spikes through one temporal filter for all pairs, which the fit finds."""
+
+    bin_steps: int = response_width()
+    history_ms: float = option(20.0, "How far back the temporal filter reaches (ms).", above=0)
+    n_basis: int = option(10, "Number of raised cosines that make up the temporal filter.", least=1, most=50)
+    own_past: bool = with_own_past()
+    ridge: float = quadratic_penalty()
+    tolerance: float = convergence()
+    max_passes: int = most_passes()
+
+    directed = True
+    cost = Cost(seconds=72)
+    look = Look("regressions", {"glm_spatiotemporal": ("#44AA99", "X")}, ("GLM",))
+
+
+@GlmSpatiotemporal.computed_by
 def estimate(
     source: SpikeSource,
     *,
-    bin_steps: int = 10,
-    history_ms: float = 20.0,
-    n_basis: int = 10,
-    own_past: bool = True,
-    ridge: float = 0.0,
-    tolerance: float = 1e-8,
-    max_passes: int = 200,
+    bin_steps: int,
+    history_ms: float,
+    n_basis: int,
+    own_past: bool,
+    ridge: float,
+    tolerance: float,
+    max_passes: int,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:

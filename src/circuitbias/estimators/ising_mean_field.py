@@ -15,19 +15,33 @@ import warnings
 
 import numpy as np
 
+from circuitbias.component import Cost, Estimator, Look
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NoSolutionWarning, SeparableCountsWarning
 from circuitbias.estimators.usable import usable_neurons
+from circuitbias.options import bin_width, slip_of_the_paper
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import Moments, count_moments, inverse_covariance, state_counts
 from circuitbias.spikes.segments import SpikeSource
 
 
+class Tap(Estimator):
+    """The equations of Thouless, Anderson and Palmer: mean field to second order in the couplings."""
+
+    bin_steps: int = bin_width()
+    as_published: bool = slip_of_the_paper()
+
+    binary = True
+    cost = Cost(seconds=5)
+    look = Look("inverse Ising", {"tap": ("#4D4D4D", "<")}, ("TAP",))
+
+
+@Tap.computed_by
 def tap(
     source: SpikeSource,
     *,
-    bin_steps: int = 100,
-    as_published: bool = False,
+    bin_steps: int,
+    as_published: bool,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:
@@ -75,8 +89,19 @@ def tap(
     return _estimate(source, bin_steps, memory_mb, device, solve, _NO_REAL_ROOT)
 
 
+class IndependentPair(Estimator):
+    """The log odds ratio of a pair's four states, as if the pair were alone."""
+
+    bin_steps: int = bin_width()
+
+    binary = True
+    cost = Cost(seconds=5)
+    look = Look("inverse Ising", {"independent_pair": ("#117733", "d")})
+
+
+@IndependentPair.computed_by
 def independent_pair(
-    source: SpikeSource, *, bin_steps: int = 100, memory_mb: float = 1500.0, device: str = "auto"
+    source: SpikeSource, *, bin_steps: int, memory_mb: float = 1500.0, device: str = "auto"
 ) -> Couplings:
     r"""Estimate each coupling as if the pair were alone: the log odds ratio of its four states.
 
@@ -111,11 +136,23 @@ def independent_pair(
     return _estimate(source, bin_steps, memory_mb, device, _log_odds_ratio, _STATE_NOT_SEEN)
 
 
+class SessakMonasson(Estimator):
+    """The expansion of Sessak and Monasson in small correlations: all loops and all pairs."""
+
+    bin_steps: int = bin_width()
+    as_published: bool = slip_of_the_paper()
+
+    binary = True
+    cost = Cost(seconds=5)
+    look = Look("inverse Ising", {"sessak_monasson": ("#882255", ">")}, ("Sessak", "Monasson"))
+
+
+@SessakMonasson.computed_by
 def sessak_monasson(
     source: SpikeSource,
     *,
-    bin_steps: int = 100,
-    as_published: bool = False,
+    bin_steps: int,
+    as_published: bool,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:
@@ -170,8 +207,19 @@ def sessak_monasson(
     return _estimate(source, bin_steps, memory_mb, device, solve, _STATE_NOT_SEEN)
 
 
+class Bethe(Estimator):
+    """The Bethe approximation, exact for couplings without loops."""
+
+    bin_steps: int = bin_width()
+
+    binary = True
+    cost = Cost(seconds=7)
+    look = Look("inverse Ising", {"bethe": ("#6699CC", "H")}, ("Bethe",))
+
+
+@Bethe.computed_by
 def bethe(
-    source: SpikeSource, *, bin_steps: int = 100, memory_mb: float = 1500.0, device: str = "auto"
+    source: SpikeSource, *, bin_steps: int, memory_mb: float = 1500.0, device: str = "auto"
 ) -> Couplings:
     r"""Estimate couplings by the Bethe approximation, which is exact if they form no loops.
 

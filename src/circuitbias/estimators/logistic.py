@@ -3,10 +3,12 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 
+from circuitbias.component import Cost, Estimator, Look, option
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
 from circuitbias.estimators.cross_validation import (
@@ -29,22 +31,57 @@ from circuitbias.fitting.rows import DenseRows
 from circuitbias.fitting.sample_hessians import sample_hessians
 from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import regression_bytes, require_memory
+from circuitbias.options import bin_width, convergence, most_passes
 from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
 
 
+class Logistic(Estimator):
+    """Logistic regression of whether a neuron fires in a bin on the counts of the others."""
+
+    bin_steps: int = bin_width()
+    binarise: bool = option(False, "Reduce the covariates to 0 or 1; the response is whether a neuron fires.")
+    l1: Literal["cross_validation", "oracle"] | float = option(
+        0.0,
+        "Penalty on the sum of absolute couplings, beside the sum over bins of the log-losses: a number, or "
+        "how to choose it from `l1_grid`. An `oracle` looks at the true weights.",
+        least=0,
+    )
+    l1_grid: tuple[float, ...] = option(
+        (0, 10, 30, 100, 300, 1000), "Penalties to choose from.", least=0, fewest=1, different=True
+    )
+    folds: int = option(5, "Blocks of bins that cross-validation leaves out in turn.", least=2, most=100)
+    tolerance: float = convergence()
+    max_passes: int = most_passes()
+
+    cost = Cost(seconds=5)
+    look = Look("regressions", {"logistic": ("#AA4499", "h")})
+
+    @property
+    def binary(self):
+        """As `binarise` says."""
+        return self.binarise
+
+    @property
+    def n_fits(self):
+        """One, or one for every penalty to choose from, and for every fold."""
+        of_a_penalty = {"cross_validation": self.folds, "oracle": 1}.get(self.l1)
+        return len(self.l1_grid) * of_a_penalty if of_a_penalty else 1
+
+
+@Logistic.computed_by
 def estimate(
     source: SpikeSource,
     *,
-    bin_steps: int = 100,
-    binarise: bool = False,
-    l1: float | str = 0.0,
-    l1_grid: Sequence[float] = (0, 10, 30, 100, 300, 1000),
-    folds: int = 5,
-    tolerance: float = 1e-8,
-    max_passes: int = 200,
+    bin_steps: int,
+    binarise: bool,
+    l1: float | str,
+    l1_grid: Sequence[float],
+    folds: int,
+    tolerance: float,
+    max_passes: int,
     memory_mb: float = 1500.0,
     device: str = "auto",
     weights: np.ndarray | None = None,

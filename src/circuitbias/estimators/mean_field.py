@@ -2,19 +2,37 @@
 
 import numpy as np
 
+from circuitbias.component import Cost, Estimator, Look
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.estimators.usable import usable_neurons
+from circuitbias.options import bin_width, binarised
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import count_moments, inverse_covariance
 from circuitbias.spikes.segments import SpikeSource
 
 
+class MeanField(Estimator):
+    """Naive mean field: minus the inverse covariance of the counts."""
+
+    bin_steps: int = bin_width()
+    binarise: bool = binarised()
+
+    cost = Cost(seconds=5)
+    look = Look("inverse Ising", {"mean_field": ("#D55E00", "s"), "mean_field_binarised": ("#E69F00", "D")})
+
+    @property
+    def binary(self):
+        """As `binarise` says."""
+        return self.binarise
+
+
+@MeanField.computed_by
 def estimate(
     source: SpikeSource,
     *,
-    bin_steps: int = 100,
-    binarise: bool = False,
+    bin_steps: int,
+    binarise: bool,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:

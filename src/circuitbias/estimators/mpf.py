@@ -19,6 +19,7 @@ import warnings
 import numpy as np
 import torch
 
+from circuitbias.component import Cost, Estimator, Look, option
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NotConvergedWarning, SeparableCountsWarning
 from circuitbias.estimators.result import named_pairs
@@ -29,19 +30,36 @@ from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.sample_hessians import sample_hessians
 from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import regression_bytes, require_memory
+from circuitbias.options import bin_width, convergence, most_passes
 from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import Moments, count_moments, state_counts
 from circuitbias.spikes.segments import SpikeSource
 
 
+class Mpf(Estimator):
+    """Minimum probability flow: an Ising model fitted without its partition function."""
+
+    bin_steps: int = bin_width()
+    all_flip: bool = option(
+        False, "Add the flow into the state with all neurons flipped, as in the published objective."
+    )
+    tolerance: float = convergence()
+    max_passes: int = most_passes()
+
+    binary = True
+    cost = Cost(seconds=14)
+    look = Look("inverse Ising", {"mpf": ("#6A3D9A", "p")}, ("MPF",))
+
+
+@Mpf.computed_by
 def estimate(
     source: SpikeSource,
     *,
-    bin_steps: int = 100,
-    all_flip: bool = False,
-    tolerance: float = 1e-8,
-    max_passes: int = 200,
+    bin_steps: int,
+    all_flip: bool,
+    tolerance: float,
+    max_passes: int,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:

@@ -1,16 +1,19 @@
 """Partial correlations: of the counts of two neurons, given the counts of all others."""
 
 import warnings
+from typing import Literal
 
 import numpy as np
 import torch
 from sklearn.covariance import graphical_lasso
 from sklearn.exceptions import ConvergenceWarning
 
+from circuitbias.component import Cost, Estimator, Look, option
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NotConvergedWarning
 from circuitbias.estimators.cross_validation import split_by_fold
 from circuitbias.estimators.usable import usable_neurons
+from circuitbias.options import bin_width, binarised
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import Moments
 from circuitbias.spikes.segments import SpikeSource
@@ -22,12 +25,34 @@ _TOLERANCE = 1e-7  # of the gradient, in units of correlation
 _DUAL_GAP, _INNER_TOLERANCE, _MOST_SWEEPS = 1e-10, 1e-12, 200  # of the solver
 
 
+class PartialCorrelation(Estimator):
+    """Correlation of two neurons' counts given those of all others; sparse by the graphical lasso."""
+
+    bin_steps: int = bin_width()
+    binarise: bool = binarised()
+    alpha: Literal["cross_validation"] | float = option(
+        0.0,
+        "Penalty of the graphical lasso on the absolute entries of the inverse of the correlation matrix; 0 "
+        "inverts the matrix itself.",
+        least=0,
+    )
+
+    cost = Cost(seconds=8)
+    look = Look("correlations", {"partial_correlation": ("#BB5566", "s")})
+
+    @property
+    def binary(self):
+        """As `binarise` says."""
+        return self.binarise
+
+
+@PartialCorrelation.computed_by
 def estimate(
     source: SpikeSource,
     *,
-    bin_steps: int = 100,
-    binarise: bool = False,
-    alpha: float | str = 0.0,
+    bin_steps: int,
+    binarise: bool,
+    alpha: float | str,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:

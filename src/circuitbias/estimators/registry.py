@@ -1,14 +1,13 @@
 """The methods, by the name that a config gives them."""
 
-import importlib
 import inspect
 import warnings
-from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
+from circuitbias.catalogue import ESTIMATORS, loaded
 from circuitbias.checks import number
+from circuitbias.component import Estimator
 from circuitbias.config_schema import checked_section
 from circuitbias.estimators.couplings import Couplings, NoCouplingsWarning
 from circuitbias.exceptions import UnusableDataError
@@ -18,70 +17,13 @@ from circuitbias.spikes.segments import SpikeSource, checked_source
 _BYTES_A_PAIR = 160  # of the matrices of any method: twenty of them
 
 
-class Method(NamedTuple):
-    """A method and its traits; a trait that depends on the options is a function of them.
-
-    Attributes
-    ----------
-    function : str
-        Module and function, a ``function(source, *, memory_mb, device, **options)``. One with a parameter
-        ``weights`` is shown the true weights: an oracle.
-    directed : bool or callable
-        Whether the coupling from i to j may differ from that from j to i.
-    signed : bool or callable
-        Whether excitation is told from inhibition.
-    binary : bool or callable
-        Whether it sees only if a neuron fires in a bin, not how often.
-    """
-
-    function: str
-    directed: bool | Callable[[dict], bool] = False
-    signed: bool | Callable[[dict], bool] = True
-    binary: bool | Callable[[dict], bool] = False
-
-    def traits(self, options: dict) -> dict[str, bool]:
-        """Traits with these options: ``directed``, ``signed``, ``binary``."""
-        traits = {name: getattr(self, name) for name in ("directed", "signed", "binary")}
-        return {name: bool(trait(options) if callable(trait) else trait) for name, trait in traits.items()}
-
-
-def _binarised(options):
-    return options["binarise"]
-
-
-METHODS = {
-    "bethe": Method("ising_mean_field.bethe", binary=True),
-    "correlogram_graph": Method(
-        "correlogram_graph.estimate",
-        directed=lambda options: options["rule"] == "zero_jump",
-        signed=lambda options: options["rule"] != "zero_jump" and options["size"] == "peak",
-    ),
-    "cross_correlation": Method(
-        "cross_correlation.estimate",
-        directed=lambda options: options["measure"] != "zero_lag",
-        binary=_binarised,
-    ),
-    "glm": Method("glm.estimate", directed=lambda options: set(options["lags"]) != {0}, binary=_binarised),
-    "glm_history": Method("glm_history.estimate", directed=True),
-    "glm_masked": Method("correlogram_graph.glm_masked"),
-    "glm_spatiotemporal": Method("glm_spatiotemporal.estimate", directed=True),
-    "independent_pair": Method("ising_mean_field.independent_pair", binary=True),
-    "logistic": Method("logistic.estimate", binary=_binarised),
-    "mean_field": Method("mean_field.estimate", binary=_binarised),
-    "mpf": Method("mpf.estimate", binary=True),
-    "partial_correlation": Method("partial_correlation.estimate", binary=_binarised),
-    "sessak_monasson": Method("ising_mean_field.sessak_monasson", binary=True),
-    "tap": Method("ising_mean_field.tap", binary=True),
-    "transfer_entropy": Method(
-        "transfer_entropy.estimate", directed=True, signed=lambda options: options["signed"], binary=True
-    ),
-}
-"""The methods by the name that a config gives them."""
+METHODS = tuple(ESTIMATORS)
+"""Names of the methods."""
 
 
 def module_of(method: str) -> str:
     """Full name of the module in which a method lives."""
-    return f"{__package__}.{METHODS[method].function.partition('.')[0]}"
+    return ESTIMATORS[method].partition(":")[0]
 
 
 def estimate(
@@ -108,14 +50,14 @@ def estimate(
     weights : ndarray, shape (n, n), optional
         True weights [pre, post]. No method sees them but an oracle: one whose options ask for it.
     **options
-        Of the method: see its function, which `METHODS` names. Checked as those of a config are: a whole
+        Of the method. Checked as those of a config are: a whole
         number may be a float without a fraction (``100.0``) or NumPy's; texts and truth values are no
         numbers.
 
     Returns
     -------
     Couplings
-        With ``method``, all its ``options``, ``traits`` (see `Method`) and ``certificate``
+        With ``method``, all its ``options``, ``traits`` (see `Estimator`) and ``certificate``
         (how far the fit is from its optimum, in words) among the diagnostics.
 
     Warns
@@ -132,21 +74,20 @@ def estimate(
     UnusableDataError
         If the data do not; see `circuitbias.estimators.attempt`.
     """
-    options = complete_options(method, options)
-    function = _function(method)
+    chosen = component(method, options)
     source = checked_source(source)
     memory_mb = number("memory_mb", memory_mb, above=0)
-    shown = {"weights": weights} if "weights" in inspect.signature(function).parameters else {}
+    shown = {"weights": weights} if "weights" in inspect.signature(chosen.estimate).parameters else {}
     if not source.trial_steps.sum():
         raise UnusableDataError(getattr(source, "unusable", "") or "the recording has no steps")
     pairs = _BYTES_A_PAIR * source.n_neurons**2
     require_memory(memory_mb, pairs, f"the pairs of {source.n_neurons} neurons")
-    couplings = function(source, memory_mb=memory_mb, device=device, **shown, **options)
+    couplings = chosen.estimate(source, memory_mb=memory_mb, device=device, **shown)
     gradient = couplings.diagnostics.get("largest_scaled_gradient", "none")
     couplings.diagnostics |= {
         "method": method,
-        "options": options,
-        "traits": METHODS[method].traits(options),
+        "options": (options := chosen.options()),
+        "traits": chosen.traits(),
         "certificate": (
             "closed form"
             if gradient == "none"
@@ -186,5 +127,7 @@ def complete_options(method: str, options: dict) -> dict:
     return {name: value for name, value in entry.items() if name != "method"}
 
 
-def _function(method: str) -> Callable:
-    return getattr(importlib.import_module(module_of(method)), METHODS[method].function.partition(".")[2])
+def component(method: str, options: dict) -> Estimator:
+    """Method with options, complete and checked: see `complete_options`."""
+    options = complete_options(method, options)
+    return loaded(ESTIMATORS[method]).of(options)

@@ -6,9 +6,11 @@ import warnings
 import numpy as np
 import torch
 
+from circuitbias.component import Cost, Estimator, Look, option
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.options import bin_width
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
@@ -68,12 +70,26 @@ def joint_counts(counts: BinnedCounts, lag: int, device: torch.device) -> np.nda
     return result
 
 
+class TransferEntropy(Estimator):
+    """What a neuron's past says of another one's present, beyond that one's own past."""
+
+    bin_steps: int = bin_width()
+    lag: int = option(1, "Lag of the past (bins).", least=1)
+    signed: bool = option(True, "Give it the sign of the partial covariance of past and present.")
+
+    directed = True
+    binary = True
+    cost = Cost(seconds=5)
+    look = Look("correlations", {"transfer_entropy": ("#B8860B", "D")})
+
+
+@TransferEntropy.computed_by
 def estimate(
     source: SpikeSource,
     *,
-    bin_steps: int = 100,
-    lag: int = 1,
-    signed: bool = True,
+    bin_steps: int,
+    lag: int,
+    signed: bool,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:

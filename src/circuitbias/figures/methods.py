@@ -7,20 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
+from circuitbias.catalogue import looks
 from circuitbias.figures import notes, shared, style
-
-FAMILIES = {
-    "regressions": ("glm", "glm_history", "glm_spatiotemporal", "logistic"),
-    "inverse Ising": ("mean_field", "tap", "sessak_monasson", "independent_pair", "bethe", "mpf"),
-    "correlations": (
-        "cross_correlation",
-        "partial_correlation",
-        "transfer_entropy",
-        "correlogram_graph",
-        "glm_masked",
-    ),
-}
-"""Methods of each column of panels; others share a last column."""
 
 _ROWS = {"total": "total error", "bias": "bias error", "variance": "variance error"}
 _OLDER = "total_l1"
@@ -89,15 +77,13 @@ def draw(
 
 
 def _families(table):
-    """Names of the estimators of each family that has any."""
+    """Names of the estimators of each family that has any; others share a last column."""
     methods = dict(zip(table.estimator, table.method, strict=True))
-    known = {method for family in FAMILIES.values() for method in family}
-    families = FAMILIES | {"others": set(methods.values()) - known}
-    names = list(style.estimator_styles(methods))
-    found = {
-        family: [name for name in names if methods[name] in members] for family, members in families.items()
-    }
-    return {family: names for family, names in found.items() if names}
+    family_of = {method: look.family for method, look in looks().items()}
+    families = {family: [] for family in [*family_of.values(), "others"]}
+    for name in style.estimator_styles(methods):
+        families[family_of.get(methods[name], "others")].append(name)
+    return {family: names for family, names in families.items() if names}
 
 
 def _errors(panels, numbers, table, paper, quantity, styles):

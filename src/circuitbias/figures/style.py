@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 from matplotlib.transforms import Bbox
 
+from circuitbias.catalogue import looks
 from circuitbias.files import atomic_path
 
 WIDTH_MM = 180.0
@@ -28,36 +29,9 @@ OPEN = {"linestyle": "", "markersize": 5.0, "markerfacecolor": "none", "markered
 """Look of published points: open markers, no line."""
 
 # Hues of Okabe and Ito and of Tol, which colour-blind readers can tell apart within a family of methods;
-# markers tell the rest. The usual estimators keep theirs from figure to figure; others take what is free, in
-# the order of the table of errors.
-_USUAL = {
-    "glm": ("#0072B2", "o"),
-    "glm_lagged": ("#56B4E9", "v"),
-    "glm_history": ("#332288", "P"),
-    "glm_spatiotemporal": ("#44AA99", "X"),
-    "logistic": ("#AA4499", "h"),
-    "mean_field": ("#D55E00", "s"),
-    "mean_field_binarised": ("#E69F00", "D"),
-    "tap": ("#4D4D4D", "<"),
-    "sessak_monasson": ("#882255", ">"),
-    "independent_pair": ("#117733", "d"),
-    "bethe": ("#6699CC", "H"),
-    "mpf": ("#6A3D9A", "p"),
-    "cross_correlation": ("#009E73", "^"),
-    "partial_correlation": ("#BB5566", "s"),
-    "transfer_entropy": ("#B8860B", "D"),
-    "correlogram_graph": ("#999933", "d"),
-    "glm_masked": ("#DD7788", "v"),
-}
+# markers tell the rest. The usual estimators keep theirs from figure to figure: their methods say them.
+# Others take what is free, in the order of the table of errors.
 _FREE = (("#CC79A7", "v"), ("#56B4E9", "P"), ("#8C6D31", "X"), ("#7A5195", "*"))
-_PROPER = {
-    "glm": "GLM",
-    "mpf": "MPF",
-    "tap": "TAP",
-    "sessak": "Sessak",
-    "monasson": "Monasson",
-    "bethe": "Bethe",
-}
 
 styled = matplotlib.style.context(
     [
@@ -179,7 +153,8 @@ def estimator_styles(names) -> dict[str, dict]:
     The usual ones come first. Widths fall from the first to the last, so that curves which coincide are
     still seen.
     """
-    names, free = sorted(names, key=lambda name: [*_USUAL, name].index(name)), cycle(_FREE)
+    usual = {name: style for look in looks().values() for name, style in look.styles.items()}
+    names, free = sorted(names, key=lambda name: [*usual, name].index(name)), cycle(_FREE)
     widths = np.linspace(1.8, 0.9, len(names)) if len(names) > 1 else [1.4]
     return {
         name: {
@@ -190,7 +165,7 @@ def estimator_styles(names) -> dict[str, dict]:
             "markeredgewidth": 0.0,
         }
         for name, width in zip(names, widths, strict=True)
-        for color, marker in [_USUAL.get(name) or next(free)]
+        for color, marker in [usual.get(name) or next(free)]
     }
 
 
@@ -211,7 +186,8 @@ def chosen_strengths(strengths) -> list[float]:
 
 def pretty(name: str) -> str:
     """Name of an estimator for a legend."""
-    return " ".join(_PROPER.get(word, word) for word in name.split("_"))
+    proper = {word.lower(): word for look in looks().values() for word in look.words}
+    return " ".join(proper.get(word, word) for word in name.split("_"))
 
 
 def lettered(letter: str, title: str = "") -> str:

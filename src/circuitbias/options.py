@@ -1,0 +1,65 @@
+"""Options that several methods have, in the same words."""
+
+from circuitbias.component import option
+
+
+def bin_width(default: int = 100):
+    """Steps in a bin."""
+    return option(default, "Width of a bin of spike counts (steps).", least=1, most=100_000)
+
+
+def response_width():
+    """Steps in a bin of the response of methods that look at the past step by step."""
+    says = "Width of the bins of the response (steps); the past is filtered step by step."
+    return option(10, says, least=1, most=100_000)
+
+
+def correlogram_width():
+    """Steps in a bin of a correlogram whose peaks are sought."""
+    return option(3, "Width of a bin of the correlograms (steps).", least=1, most=100_000)
+
+
+def binarised():
+    """Whether a neuron fires in a bin, and not how often."""
+    return option(False, "Reduce counts to 0 or 1.")
+
+
+def quadratic_penalty():
+    """Strength of the penalty that keeps all couplings finite."""
+    return option(
+        0.0,
+        "Strength of the quadratic penalty: ridge / 2 times the sum of squared couplings is added to the "
+        "mean log-loss of a bin (nats). Above 0 every fit is finite.",
+        least=0,
+    )
+
+
+def with_own_past():
+    """Whether a neuron's own past is a covariate."""
+    return option(True, "Whether a neuron's own past is among the covariates of its regression.")
+
+
+def convergence():
+    """When a fit is finished."""
+    return option(1e-8, "Relative size of the gradient at which the fit has converged.", above=0, below=0.01)
+
+
+def most_passes():
+    """When a fit is given up."""
+    return option(200, "Largest number of passes over the data.", least=1)
+
+
+def longest_lag(default: float = 20.0):
+    """Half the width of a correlogram."""
+    return option(default, "Largest lag of the correlogram (ms).", above=0)
+
+
+def connecting_lag():
+    """Lag below which a pair counts as connected."""
+    says = "A pair is connected if the lag it is decided by is shorter (ms); null takes `model.tau_ms`."
+    return option(None, says, above=0)
+
+
+def slip_of_the_paper():
+    """Whether to repeat the slip in a published formula."""
+    return option(False, "Repeat the slip in the published formula, which makes the published curve.")
