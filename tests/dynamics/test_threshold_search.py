@@ -60,7 +60,7 @@ def test_rates_out_of_reach_are_refused():
             match=r"rate_hz = .*: must be (a finite number|above 0 and below one spike a step, 10000)",
         ):
             threshold_for_rate(ring_network(10), parameters, rate)
-    with pytest.raises(ValueError, match="parameters = 0.01: must be ThresholdParameters"):
+    with pytest.raises(ValueError, match=r"parameters = 0\.01: must be ThresholdParameters"):
         threshold_for_rate(ring_network(10), 0.01, 62.5)
     with pytest.raises(NoThresholdError, match="without a drive"):
         threshold_for_rate(ring_network(10), ThresholdParameters(0.01, 0.0, b=0.0), 62.5)
