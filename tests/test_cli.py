@@ -17,6 +17,7 @@ from circuitbias.spikes.storage import SpikeFile
 OPTIONS = {
     "glm": {"lags": [1], "bin_steps": 50},
     "glm_history": {"filter_ms": 5.0},
+    "matched": {"bin_steps": 10},
     "glm_spatiotemporal": {"bin_steps": 50, "n_basis": 2},
     "glm_masked": {"correlogram_bin_steps": 10},
     "partial_correlation": {"alpha": 0.01},

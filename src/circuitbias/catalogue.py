@@ -13,6 +13,7 @@ ESTIMATORS = {
     "glm": "circuitbias.estimators.glm:Glm",
     "glm_history": "circuitbias.estimators.glm_history:GlmHistory",
     "glm_spatiotemporal": "circuitbias.estimators.glm_spatiotemporal:GlmSpatiotemporal",
+    "matched": "circuitbias.estimators.matched:Matched",
     "logistic": "circuitbias.estimators.logistic:Logistic",
     "mean_field": "circuitbias.estimators.mean_field:MeanField",
     "tap": "circuitbias.estimators.ising_mean_field:Tap",
@@ -27,15 +28,6 @@ ESTIMATORS = {
     "glm_masked": "circuitbias.estimators.correlogram_graph:GlmMasked",
 }
 """Methods in the order in which messages, tables and legends list them."""
-
-READERS = {
-    "text": "circuitbias.recordings.readers.text:Text",
-    "npz": "circuitbias.recordings.readers.npz:Npz",
-    "phy": "circuitbias.recordings.readers.phy:Phy",
-    "sonata": "circuitbias.recordings.readers.sonata:Sonata",
-    "spike_file": "circuitbias.recordings.readers.spike_file:Spikes",
-}
-"""Formats of recordings, by the name that ``format`` gives them."""
 
 
 @cache

@@ -31,6 +31,8 @@ CASES = [
     ("glm_history", {}, True),
     ("glm_history", {"bin_steps": 20, "filter_ms": 5.0, "ridge": 1e-3}, True),
     ("glm_spatiotemporal", {"bin_steps": 20, "n_basis": 4}, True),
+    ("matched", {}, True),
+    ("matched", {"bin_steps": 7, "rho": 0.05}, True),
     ("logistic", {"l1": "cross_validation", "l1_grid": [0, 3, 10], "folds": 3}, False),
     ("mean_field", {}, False),
     ("mean_field", {"binarise": True, "bin_steps": 80}, False),
@@ -149,6 +151,7 @@ def test_recovers_a_sparse_network(sparse_record, sparse_weights, method, option
         ("glm_spatiotemporal", {"n_basis": 4}),
         ("logistic", {}),
         ("logistic", {"l1": 5.0}),
+        ("matched", {}),
         ("mpf", {}),
     ],
 )

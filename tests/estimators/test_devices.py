@@ -22,6 +22,7 @@ PRETENDED = [
     ("glm_spatiotemporal", {"bin_steps": 50, "n_basis": 3}),
     ("independent_pair", {}),
     ("logistic", {"l1": "cross_validation", "l1_grid": [0, 30], "folds": 2}),
+    ("matched", {}),
     ("mean_field", {}),
     ("mpf", {}),
     ("partial_correlation", {"alpha": "cross_validation"}),

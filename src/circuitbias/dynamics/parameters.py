@@ -87,18 +87,27 @@ class ThresholdParameters:
 
 
 def synaptic_tau_ms(source) -> float:
-    """Synaptic time constant (ms) of the model that made a recording, else that of the paper's.
+    """Synaptic time constant (ms) of the model that made a recording, else that of the paper's."""
+    return model_parameter(source, "tau_ms", ThresholdParameters.tau_ms)
+
+
+def model_parameter(source, name: str, otherwise: float) -> float:
+    """Parameter of the model that made a recording, if it says so.
 
     Parameters
     ----------
     source : SpikeSource
         A spike file that says what made it, a view of one, or any other recording: that has none.
+    name : str
+        One of `ThresholdParameters`.
+    otherwise : float
+        What to return if there is none.
     """
     while source is not None:
         found = getattr(source, "metadata", None)
-        for key in ("parameters", "model", "tau_ms"):
+        for key in ("parameters", "model", name):
             found = found.get(key) if isinstance(found, dict) else None
         if found is not None:
             return float(found)
         source = getattr(source, "source", None)  # of a view
-    return ThresholdParameters.tau_ms
+    return otherwise

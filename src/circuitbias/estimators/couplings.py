@@ -33,6 +33,10 @@ class FlatBackgroundWarning(EstimationWarning):
     """The background of a pair's correlogram does not vary: there is no scale for a z-score."""
 
 
+class SaturatedNeuronWarning(EstimationWarning):
+    """The inputs of a neuron are above its threshold most of the time that it fires."""
+
+
 class NotConvergedWarning(EstimationWarning):
     """The fit of a neuron did not reach its tolerance."""
 

@@ -1,0 +1,295 @@
+"""The likelihood of spikes, step by step, under a link of the decaying sums of all neurons' past spikes.
+
+With s_i(t) the sum over spikes of neuron i at steps k < t of decay^(t - 1 - k), eta_j = a_j + sum_i g_ij s_i
+and a spike's probability p(eta), the log-likelihood of target j is
+
+    sum over its spikes of log(p / (1 - p)) + sum over all steps of log(1 - p).
+
+The first sum is exact: between spikes all s_i share one decaying factor, so a spike costs two products of n
+numbers, and a step without one nothing. The second is taken on one step of every ``bin_steps``, with that
+weight: its integrand varies as slowly as the sums do.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numba import njit
+
+from circuitbias.estimators.matched_link import ThresholdLink, look_up
+from circuitbias.spikes.segments import SpikeSource
+
+_BLOCK_ROWS = 1024  # lattice points whose sums are worked on at a time: they stay in a core's cache
+_EMPTY = 1e-12  # sums below it are zero: no product of them gets so small that it slows the processor down
+_RENEW = 16.0  # factors e after which the common decay is taken out of the sums
+WARM_UP = 5.0  # time constants at the start of a trial that are left out: what came before is not known
+_FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+
+class Exclusion(NamedTuple):
+    """Steps of a target that are left out: those where it fitted eta above a bound before.
+
+    Attributes
+    ----------
+    coefficients : ndarray, shape (n + 1, n)
+        Of the fit before, the constants last.
+    bound : float
+    """
+
+    coefficients: np.ndarray
+    bound: float
+
+
+class SpikeLikelihood:
+    """Log-likelihoods of all targets, made anew from the spikes in each pass.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    kept : ndarray of int, shape (n,)
+        Neurons in the model: sources and targets.
+    decay : float
+        Factor by which the sums decay in a step, in (0, 1).
+    link : ThresholdLink
+    bin_steps : int
+        Steps for each lattice point.
+    single : bool, optional
+        Whether to sum over the lattice in single precision.
+    every : int, optional
+        Use one of so many blocks of the recording.
+
+    Attributes
+    ----------
+    passes : int
+        Times that the data have been gone over.
+    excluded : Exclusion or None
+    left_out : ndarray, shape (3, n)
+        Spikes, and steps, left out of each target's sums when it was last evaluated; and all spikes.
+    held : ndarray of bool, shape (n + 1, n)
+        Coefficients whose gradient is taken as zero.
+    spike_slopes : ndarray, shape (n + 1, n)
+        Sum over a target's spikes of the slope of log(p / (1 - p)) times each s_i, at its last evaluation.
+    """
+
+    def __init__(
+        self,
+        source: SpikeSource,
+        kept: np.ndarray,
+        decay: float,
+        link: ThresholdLink,
+        bin_steps: int,
+        single: bool = False,
+        every: int = 1,
+    ):
+        self._source, self._decay, self._link, self.bin_steps = source, decay, link, bin_steps
+        self._kept, self._every = kept, every
+        self.n = len(kept)
+        self._column = np.full(source.n_neurons, -1)
+        self._column[kept] = np.arange(self.n)
+        self._dtype = np.float32 if single else np.float64
+        self.single = single
+        reach = max(int(_RENEW / -np.log(decay)), 1)
+        self._powers = decay ** np.arange(reach + 2)
+        self._warm_steps = int(np.ceil(WARM_UP / (1 - decay)))
+        self.passes = 0
+        self.excluded: Exclusion | None = None
+        self.left_out = np.zeros((3, self.n))
+        self.held = np.zeros((self.n + 1, self.n), dtype=bool)
+        self.spike_slopes = np.zeros((self.n + 1, self.n))
+
+    def part(self, every: int) -> "SpikeLikelihood":
+        """The likelihood of one of so many blocks of the recording, evenly spread."""
+        part = SpikeLikelihood(
+            self._source, self._kept, self._decay, self._link, self.bin_steps, self.single, every
+        )
+        part.excluded, part.held = self.excluded, self.held
+        return part
+
+    def used_steps(self) -> int:
+        """Steps of the recording that its sums go over (of all blocks)."""
+        first, last = self._bounds(self._source.trial_steps, self.bin_steps)
+        return int(np.maximum(last - first, 0).sum())
+
+    def evaluate(self, coefficients, *, targets=None, single=False):
+        """Negative log-likelihoods, shape (m,), and their gradients, (n + 1, m), in one pass.
+
+        Parameters
+        ----------
+        coefficients : tensor, shape (n + 1, m)
+            The constants last.
+        targets : tensor of bool, shape (n,), optional
+            Which m targets these are of, if not of all.
+        single : bool, optional
+            Not used: the precision of the lattice sums does not change.
+        """
+        self.passes += 1
+        chosen = np.arange(self.n) if targets is None else np.flatnonzero(targets.numpy())
+        beta = np.ascontiguousarray(coefficients.numpy().T)  # a row for each target
+        m = len(chosen)
+        target_of = np.full(self.n, -1)
+        target_of[chosen] = np.arange(m)
+        value, gradient, left_out = np.zeros(m), np.zeros((m, self.n + 1)), np.zeros((3, m))
+        bound, before = np.inf, beta[:0]
+        if self.excluded is not None:
+            bound = self.excluded.bound
+            before = np.ascontiguousarray(self.excluded.coefficients.T[chosen])
+        spikes = target_of, beta, before, bound, self._link.log_odds, value, gradient, left_out
+        lattice_gradient = np.zeros((self.n + 1, m))
+        beta_lattice, before_lattice = (np.ascontiguousarray(x.T, self._dtype) for x in (beta, before))
+        for rows in self._blocks(self.bin_steps, spikes):
+            eta = rows @ beta_lattice
+            eta_before = rows @ before_lattice if len(before) else eta[:0]
+            _silence(
+                eta, eta_before, bound, self._link.log_silence, float(self.bin_steps), value, left_out[1]
+            )
+            lattice_gradient += rows.T @ eta
+        self.left_out[:, chosen], self.spike_slopes[:, chosen] = left_out, gradient.T
+        gradient = np.where(self.held[:, chosen], 0.0, -gradient.T - lattice_gradient)
+        return torch.from_numpy(-value), torch.from_numpy(gradient)
+
+    def sample(self, most_rows: int) -> tuple[np.ndarray, float]:
+        """Evenly spaced rows (s, 1) of the lattice, (n_rows, n + 1), and the steps that each stands for."""
+        stride = self.bin_steps * max(1, -(-self.used_steps() // (self.bin_steps * most_rows)))
+        rows = [rows.copy() for rows in self._blocks(stride, None)]
+        rows = np.concatenate(rows) if rows else np.empty((0, self.n + 1), self._dtype)
+        return rows, self.used_steps() / max(len(rows), 1)
+
+    def informative(self, rows: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+        """Fisher information on eta of each row and target, (n_rows, m), zero where they are left out."""
+        information = self._link.information((rows @ coefficients.astype(rows.dtype)).astype(np.float64))
+        if self.excluded is not None:
+            before = rows @ self.excluded.coefficients.astype(rows.dtype)
+            information[before > self.excluded.bound] = 0.0
+        return np.where(information < 1e-30, 0.0, information)
+
+    def _bounds(self, trial_steps, stride):
+        """First step of each trial that counts, and the one after the last."""
+        warm = -(-self._warm_steps // self.bin_steps) * self.bin_steps
+        complete = trial_steps // self.bin_steps * self.bin_steps
+        return np.full_like(complete, warm), warm + (complete - warm) // stride * stride
+
+    def _blocks(self, stride, spikes):
+        """Go over the recording; yield the lattice rows of one block at a time, and add up its spikes.
+
+        ``spikes`` is what `_advance` needs for the sums over spikes, or None.
+        """
+        firsts, ends = self._bounds(self._source.trial_steps, stride)
+        if spikes is None:
+            none = np.zeros((0, 0))
+            spikes = (
+                np.full(self.n, -1),
+                none,
+                none,
+                np.inf,
+                self._link.log_odds,
+                none[0:0, 0:0].ravel(),
+                none,
+            )
+            spikes += (none,)
+        rows = np.ones((_BLOCK_ROWS, self.n + 1), self._dtype)
+        block_steps, block = _BLOCK_ROWS * stride, 0
+        for trial in range(len(firsts)):
+            first, end = int(firsts[trial]), int(ends[trial])
+            if end <= first:
+                continue
+            sums, clock = np.zeros(self.n), np.array([0, first + stride // 2])
+            step, n_rows, block_end = 0, 0, min(first + block_steps, end)
+            for segment in self._source.segments(trial):
+                columns, event = self._column[segment.neurons], 0
+                segment_end = min(segment.first_step + segment.n_steps, end)
+                while step < segment_end:
+                    until = min(segment_end, block_end)
+                    active = block % self._every == self._every // 2
+                    event, n_rows = _advance(
+                        segment.steps, columns, event, until, stride, first, self._decay, self._powers,
+                        sums, clock, rows, n_rows, active, *spikes,
+                    )  # fmt: skip
+                    step = until
+                    if step == block_end:
+                        if n_rows:
+                            yield rows[:n_rows]
+                        n_rows, block, block_end = 0, block + 1, min(block_end + block_steps, end)
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST)
+def _advance(
+    steps, columns, event, end, stride, first, decay, powers, sums, clock, rows, n_rows, active,
+    target_of, coefficients, before, bound, log_odds, value, gradient, left_out,
+):  # fmt: skip
+    """Take the sums up to step ``end``; write lattice rows, and add up what spikes contribute.
+
+    ``sums`` are s at step ``clock[0]`` and later, but for the common factor ``powers[t - clock[0]]``; the
+    next lattice point is ``clock[1]``. Returns the next event, and the number of rows.
+    """
+    n = sums.shape[0]
+    reach = powers.shape[0] - 2
+    while True:
+        inside = event < steps.shape[0] and steps[event] < end
+        t = steps[event] if inside else end
+        while clock[1] < end and clock[1] <= t:
+            if active:
+                if clock[1] - clock[0] > reach:
+                    _renew(sums, clock, clock[1], decay)
+                factor = powers[clock[1] - clock[0]]
+                for i in range(n):
+                    s = factor * sums[i]
+                    rows[n_rows, i] = s if s > _EMPTY else 0.0
+                n_rows += 1
+            clock[1] += stride
+        if not inside:
+            return event, n_rows
+        if t - clock[0] > reach:
+            _renew(sums, clock, t, decay)
+        factor = powers[t - clock[0]]
+        last = event
+        while last < steps.shape[0] and steps[last] == t:
+            j = target_of[columns[last]] if columns[last] >= 0 else -1
+            last += 1
+            if j < 0 or not active or t < first:
+                continue
+            left_out[2, j] += 1
+            if before.shape[0]:
+                earlier = 0.0
+                for i in range(n):
+                    earlier += before[j, i] * sums[i]
+                if before[j, n] + factor * earlier > bound:
+                    left_out[0, j] += 1
+                    continue
+            eta = 0.0
+            for i in range(n):
+                eta += coefficients[j, i] * sums[i]
+            log_odd, slope = look_up(log_odds, coefficients[j, n] + factor * eta)
+            value[j] += log_odd
+            gradient[j, n] += slope
+            slope *= factor
+            for i in range(n):
+                gradient[j, i] += slope * sums[i]
+        for k in range(event, last):
+            if columns[k] >= 0:
+                sums[columns[k]] += 1 / powers[t + 1 - clock[0]]
+        event = last
+
+
+@njit(nogil=True, cache=True)
+def _renew(sums, clock, step, decay):
+    factor = decay ** (step - clock[0])
+    for i in range(sums.shape[0]):
+        sums[i] = sums[i] * factor
+        if sums[i] < 1e-100:
+            sums[i] = 0.0
+    clock[0] = step
+
+
+@njit(nogil=True, cache=True, fastmath=_FAST)
+def _silence(eta, before, bound, log_silence, weight, value, left_out):
+    """Add up weight log(1 - p) over rows, by target, and put its derivatives in the place of eta."""
+    for row in range(eta.shape[0]):
+        for j in range(eta.shape[1]):
+            if before.shape[0] and before[row, j] > bound:
+                left_out[j] += weight
+                eta[row, j] = 0.0
+            else:
+                log_p, slope = look_up(log_silence, np.float64(eta[row, j]))
+                value[j] += weight * log_p
+                slope *= weight
+                eta[row, j] = slope if slope < -1e-30 else 0.0

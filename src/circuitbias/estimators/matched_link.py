@@ -1,0 +1,91 @@
+"""The probability of a spike in a step, given the distance of the mean input from the threshold.
+
+In the threshold model a neuron fires where its input h + b (1 + sigma z m) exceeds theta; z is normal, and m
+is 1 with probability rho, else 0. With eta = (h + b - theta) / (b sigma),
+
+    p(eta) = rho Phi(eta)           for eta <= 0,
+             1 - rho Phi(-eta)      for eta > 0.
+
+At eta = 0 it jumps from rho / 2 to 1 - rho / 2. Fits use the smooth branch rho Phi(eta) everywhere, and leave
+out the steps near the jump and beyond.
+"""
+
+import numpy as np
+from numba import njit
+from scipy.special import log_ndtr, ndtr, ndtri
+
+_FROM, _TO, _CELLS = -12.0, 12.0, 1536  # of eta; 64 cells a unit: derivatives are right to 1e-8
+_LEAST_START = -6.0  # of eta, for a neuron that hardly fires
+
+
+class ThresholdLink:
+    """The smooth branch of the threshold model's link, with tables for compiled loops.
+
+    Parameters
+    ----------
+    rho : float
+        Probability that the noise is on in a step, in (0, 1).
+
+    Attributes
+    ----------
+    log_odds, log_silence : ndarray, shape (n_cells + 1, 4)
+        Cubics of log(p / (1 - p)) and of log(1 - p) in each cell of eta; the last row is (value, slope,
+        curvature, 0) at the low end, from which `look_up` goes on below it.
+    """
+
+    def __init__(self, rho: float):
+        self.rho = rho
+        grid = np.linspace(_FROM, _TO, _CELLS + 1)
+        silence = np.log1p(-rho * ndtr(grid))
+        silence_slope = -rho * _density(grid) / (1 - rho * ndtr(grid))
+        odds_slope = np.exp(_log_density(grid) - log_ndtr(grid)) - silence_slope
+        self.log_odds = _cubics(np.log(rho) + log_ndtr(grid) - silence, odds_slope, curvature=-1.0)
+        self.log_silence = _cubics(silence, silence_slope, curvature=0.0)
+
+    def probability(self, eta: np.ndarray) -> np.ndarray:
+        """Probability of a spike in a step, rho Phi(eta)."""
+        return self.rho * ndtr(eta)
+
+    def information(self, eta: np.ndarray) -> np.ndarray:
+        """Fisher information on eta of a step, p'^2 / (p (1 - p))."""
+        log_p = log_ndtr(eta)
+        return self.rho * np.exp(2 * _log_density(eta) - log_p) / (1 - self.rho * np.exp(log_p))
+
+    def eta_of(self, probability: np.ndarray) -> np.ndarray:
+        """Eta at which a spike has this probability; within -6 ... 0."""
+        return np.maximum(ndtri(np.minimum(probability / self.rho, 0.5)), _LEAST_START)
+
+
+def _density(x):
+    return np.exp(_log_density(x))
+
+
+def _log_density(x):
+    return -0.5 * x**2 - 0.5 * np.log(2 * np.pi)
+
+
+def _cubics(values, slopes, curvature):
+    """Hermite cubics between the points of the grid, in the place 0 ... 1 within a cell."""
+    width = (_TO - _FROM) / _CELLS
+    rise = np.diff(values)
+    left, right = slopes[:-1] * width, slopes[1:] * width
+    cubics = np.column_stack([values[:-1], left, 3 * rise - 2 * left - right, left + right - 2 * rise])
+    return np.vstack([cubics, [values[0], slopes[0], curvature, 0.0]])
+
+
+@njit(inline="always", cache=True)
+def look_up(table, eta):
+    """Value and derivative of a tabulated function; beyond the table, a parabola (low) or a line (high)."""
+    if eta < _FROM:
+        beyond = eta - _FROM
+        value, slope, curvature = table[_CELLS, 0], table[_CELLS, 1], table[_CELLS, 2]
+        return value + beyond * (slope + 0.5 * curvature * beyond), slope + curvature * beyond
+    place = (min(eta, _TO) - _FROM) * (_CELLS / (_TO - _FROM))
+    cell = min(int(place), _CELLS - 1)
+    f = place - cell
+    c0, c1, c2, c3 = table[cell, 0], table[cell, 1], table[cell, 2], table[cell, 3]
+    slope = (c1 + f * (2 * c2 + 3 * f * c3)) * (_CELLS / (_TO - _FROM))
+    value = c0 + f * (c1 + f * (c2 + f * c3))
+    if eta > _TO:
+        value += slope * (eta - _TO)
+    return value, slope

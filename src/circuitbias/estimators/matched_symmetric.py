@@ -1,0 +1,71 @@
+"""Couplings that are the same both ways, from fits of each target and their information."""
+
+import numpy as np
+import torch
+
+
+def of_couplings(information: np.ndarray) -> np.ndarray:
+    """Information on each target's couplings, (n, n, n), whatever its constant and its own past.
+
+    Parameters
+    ----------
+    information : ndarray, shape (n, n + 1, n + 1)
+        Of each target on all coefficients, the constant last; zero where one is held.
+
+    Returns
+    -------
+    ndarray
+        Schur complements; rows and columns of a target's own past are zero.
+    """
+    n = len(information)
+    result = np.zeros((n, n, n))
+    for target in range(n):
+        rest = [target, n] if information[target, target, target] > 0 else [n]
+        others = np.arange(n) != target
+        whole = information[target]
+        between = whole[np.ix_(others, rest)]
+        if whole[n, n] > 0:
+            reduced = whole[:n, :n][np.ix_(others, others)] - between @ np.linalg.solve(
+                whole[np.ix_(rest, rest)], between.T
+            )
+            result[target][np.ix_(others, others)] = reduced
+    return result
+
+
+def symmetric_fit(couplings: np.ndarray, information: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Maximum likelihood under W = W', by the parabola that each target's likelihood is near its maximum.
+
+    Minimises sum_j (w_j - g_j)' C_j (w_j - g_j) over symmetric w, with C_j the information on the couplings
+    g_j to target j.
+
+    Parameters
+    ----------
+    couplings : ndarray, shape (n, n)
+        [source, target]; finite, also where there is no information.
+    information : ndarray, shape (n, n, n)
+        Of each target, of `of_couplings`.
+
+    Returns
+    -------
+    couplings, standard_errors : ndarray, shape (n, n)
+        NaN where neither direction tells anything.
+    """
+    n = len(couplings)
+    pair = np.zeros((n, n), dtype=np.int64)
+    upper = np.triu_indices(n, 1)
+    pair[upper] = pair[upper[::-1]] = np.arange(len(upper[0]))
+    matrix, pull = np.zeros((len(upper[0]),) * 2), np.zeros(len(upper[0]))
+    for target in range(n):
+        others = np.flatnonzero(np.arange(n) != target)
+        of_pairs, weights = pair[others, target], information[target][np.ix_(others, others)]
+        matrix[np.ix_(of_pairs, of_pairs)] += weights  # each pair once: no index is there twice
+        pull[of_pairs] += weights @ couplings[others, target]
+    told = matrix.diagonal() > 0
+    matrix = matrix[np.ix_(told, told)]
+    factor = torch.linalg.cholesky(torch.from_numpy(matrix))
+    values, errors = np.full(len(told), np.nan), np.full(len(told), np.nan)
+    values[told] = torch.cholesky_solve(torch.from_numpy(pull[told])[:, None], factor)[:, 0].numpy()
+    errors[told] = torch.cholesky_inverse(factor).diagonal().sqrt().numpy()
+    result = np.full((2, n, n), np.nan)
+    result[:, *upper] = result[:, *upper[::-1]] = values, errors
+    return result[0], result[1]

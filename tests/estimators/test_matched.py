@@ -1,0 +1,347 @@
+"""The matched likelihood against sums over single steps, and its errors against repeated recordings."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import minimize
+from scipy.stats import norm
+
+from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.dynamics.simulate import simulate
+from circuitbias.dynamics.threshold_sam import ThresholdSAM
+from circuitbias.estimators import estimate
+from circuitbias.estimators.couplings import (
+    ConstantNeuronWarning,
+    NotConvergedWarning,
+    SaturatedNeuronWarning,
+    SeparableCountsWarning,
+)
+from circuitbias.estimators.matched_fit import information_of
+from circuitbias.estimators.matched_likelihood import Exclusion, SpikeLikelihood
+from circuitbias.estimators.matched_link import ThresholdLink
+from circuitbias.estimators.matched_symmetric import of_couplings, symmetric_fit
+from circuitbias.exceptions import UnusableDataError
+from circuitbias.memory import MemoryLimitError
+from circuitbias.networks.network import Network
+from circuitbias.spikes.segments import Segment, SpikeRecord
+from circuitbias.spikes.storage import SpikeFile, write_spikes
+
+PARAMETERS = ThresholdParameters(r=1e-4, theta=1.36e-3)
+WARM = 500  # steps: five time constants of 10 ms
+
+
+def network(weights, drive=None):
+    n = len(weights)
+    return Network(weights, np.arange(n), np.ones(n) if drive is None else drive, "test", False, {})
+
+
+def recording(weights, parameters=PARAMETERS, drive=None, **options):
+    segments = simulate(network(weights, drive), parameters, **{"chunk_steps": 7001} | options)
+    return SpikeRecord(len(weights), parameters.dt_ms, list(segments))
+
+
+def true_couplings(weights, parameters=PARAMETERS, drive=None):
+    return parameters.r * weights / (parameters.b * parameters.sigma * (1 if drive is None else drive))
+
+
+def coefficients(n, seed=0, size=0.3):
+    """Some couplings, and constants."""
+    draws = np.random.default_rng(seed).normal(0, size, (n + 1, n))
+    draws[-1] -= 1.2
+    return draws
+
+
+def rows_and_spikes(record, decay=PARAMETERS.decay):
+    """Filtered pasts and a constant, and spikes, of every step after five time constants: the definition."""
+    rows, spikes = [], []
+    for trial, n_steps in enumerate(record.trial_steps):
+        fired = np.zeros((n_steps, record.n_neurons))
+        for piece in record.segments(trial):
+            fired[piece.steps, piece.neurons] = 1
+        s = np.zeros(record.n_neurons)
+        for step in range(n_steps):
+            if step >= WARM:
+                rows.append(np.append(s, 1))
+            s = s * decay + fired[step]
+        spikes.append(fired[WARM:])
+    return np.array(rows), np.concatenate(spikes)
+
+
+def sums_over_steps(rows, x, coefficients, before=None, bound=np.inf):
+    """Log-likelihoods, gradients, expected information and what is left out, of all targets."""
+    eta, rho = rows @ coefficients, PARAMETERS.rho
+    used = np.ones(eta.shape) if before is None else rows @ before <= bound
+    p, slope = rho * norm.cdf(eta), rho * norm.pdf(eta)
+    value = (used * (x * np.log(p) + (1 - x) * np.log(1 - p))).sum(0)
+    gradient = rows.T @ (used * (x / p - (1 - x) / (1 - p)) * slope)
+    information = np.einsum("ti,tj,tk->jik", rows, used * slope**2 / p / (1 - p), rows)
+    return value, gradient, information, np.array([(~(used > 0) * x).sum(0), (~(used > 0)).sum(0)])
+
+
+@pytest.fixture(scope="module")
+def three():
+    """Three neurons, two trials, in several segments."""
+    weights = np.array([[0, -1.5, 0], [0.4, 0, -1], [0, 0, -0.5]])
+    return recording(weights, drive=np.array([0.95, 1, 1.1]), seed=4, n_steps=3000, trials=2, chunk_steps=777)
+
+
+def likelihood_of(record, bin_steps=1, **options):
+    return SpikeLikelihood(
+        record,
+        np.arange(record.n_neurons),
+        PARAMETERS.decay,
+        ThresholdLink(PARAMETERS.rho),
+        bin_steps,
+        **options,
+    )
+
+
+def test_probability_is_that_of_the_reference():
+    """Spikes that ThresholdSAM emits for evenly spaced uniform numbers, one after the other."""
+    sam = ThresholdSAM.from_parameters(PARAMETERS, torch.Generator())
+    link, p = ThresholdLink(PARAMETERS.rho), PARAMETERS
+    uniforms = torch.linspace(0, 1, 200_001, dtype=torch.float64)[:-1]
+    for eta in (-3.1, -1.2, -0.3, -0.01):
+        input_needed = p.theta - p.b + eta * p.b * p.sigma
+        weights, state = (
+            torch.zeros(1, 1).double() + 1,
+            torch.full((1,), input_needed / float(sam.r)).double(),
+        )
+        mean = np.mean([float(sam(weights, state, 0, u[None])[0]) for u in uniforms[::50]])
+        assert mean == pytest.approx(link.probability(eta), abs=3e-4)
+
+
+@pytest.mark.parametrize("bound", [None, -0.5])
+def test_likelihood_and_gradient_are_sums_over_steps(three, bound):
+    likelihood, at = likelihood_of(three), coefficients(3)
+    before = None if bound is None else coefficients(3, seed=1)
+    if bound is not None:
+        likelihood.excluded = Exclusion(before, bound)
+    value, gradient, information, left_out = sums_over_steps(*rows_and_spikes(three), at, before, bound)
+    found, slopes = likelihood.evaluate(torch.from_numpy(at))
+    np.testing.assert_allclose(-found, value, rtol=1e-8)
+    np.testing.assert_allclose(-slopes, gradient, rtol=1e-6, atol=1e-6 * np.abs(gradient).max())
+    np.testing.assert_array_equal(likelihood.left_out[:2], left_out)
+    assert bound is None or 0 < left_out[0].sum() < three.n_spikes / 2
+    exact = information_of(likelihood, likelihood.sample(10**6), at, chosen_a_column=10**6)
+    np.testing.assert_allclose(exact, information, rtol=1e-9, atol=1e-9)
+    assert likelihood.used_steps() == 2 * (3000 - WARM)
+    some, their_slopes = likelihood.evaluate(
+        torch.from_numpy(at[:, [0, 2]]), targets=torch.tensor([True, False, True])
+    )
+    np.testing.assert_allclose(some, found[[0, 2]], rtol=1e-12)
+    np.testing.assert_allclose(their_slopes, slopes[:, [0, 2]], rtol=1e-9, atol=1e-9)
+
+
+def test_gradient_is_that_of_the_value(three):
+    likelihood, at = likelihood_of(three, bin_steps=5), coefficients(3)
+    _, slopes = likelihood.evaluate(torch.from_numpy(at))
+    for source, target in np.ndindex(4, 3):
+        moved = np.repeat(at[None], 2, axis=0)
+        moved[:, source, target] += [-1e-4, 1e-4]
+        low, high = (likelihood.evaluate(torch.from_numpy(x))[0][target] for x in moved)
+        assert float(high - low) / 2e-4 == pytest.approx(float(slopes[source, target]), rel=1e-4, abs=1e-3)
+
+
+def test_lattice_stands_for_all_steps():
+    """Silence at one step in twenty: its sum differs by much less than a standard error of the fit."""
+    record = recording(np.diag(np.full(5, -0.3), 1)[:5, :5], seed=2, n_steps=60_000)
+    at = coefficients(5)
+    _, all_steps, information, _ = sums_over_steps(*rows_and_spikes(record), at)
+    _, lattice = likelihood_of(record, bin_steps=20).evaluate(torch.from_numpy(at))
+    z = (lattice.numpy() + all_steps) / np.sqrt(np.array([matrix.diagonal() for matrix in information])).T
+    assert np.sqrt(np.mean(z**2)) < 0.3
+
+
+def test_parts_of_the_recording_make_the_whole(three):
+    whole, at = likelihood_of(three, bin_steps=2), torch.from_numpy(coefficients(3))
+    blocks = [whole.part(1).evaluate(at)[0]]
+    assert whole.part(10**6).evaluate(at)[0].abs().sum() == 0
+    np.testing.assert_allclose(blocks[0], whole.evaluate(at)[0], rtol=1e-12)
+
+
+def test_drawn_rows_stand_for_all():
+    """Of more rows than are needed, each target's are drawn by what they tell of it."""
+    record = recording(np.diag(np.full(5, -0.3), 1)[:5, :5], seed=2, n_steps=60_000)
+    likelihood, at = likelihood_of(record), coefficients(5)
+    sample = likelihood.sample(10**6)
+    drawn = information_of(likelihood, sample, at, chosen_a_column=1500)
+    exact = information_of(likelihood, sample, at, chosen_a_column=10**6)
+    ratio = np.linalg.solve(exact, drawn)
+    assert np.abs(np.linalg.eigvals(ratio) - 1).max() < 0.1
+
+
+def test_maximum_is_that_of_another_optimiser(three):
+    found = estimate("matched", three, bin_steps=1, tolerance=1e-6)
+    steps = rows_and_spikes(three)
+    start = np.vstack([np.zeros((3, 3)), np.full(3, -1.2)])
+    for target in range(3):
+
+        def negative(x, target=target):
+            at = start.copy()
+            at[:, target] = x
+            value, gradient, _, _ = sums_over_steps(*steps, at)
+            return -value[target], -gradient[:, target]
+
+        best = minimize(
+            negative, start[:, target], jac=True, method="BFGS", options={"gtol": 1e-3, "maxiter": 25}
+        )
+        expected = np.append(found.arrays["coefficients"][:, target], found.arrays["intercepts"][target])
+        np.testing.assert_allclose(best.x, expected, atol=2e-3)
+
+
+_RNG = np.random.default_rng(3)
+WEIGHTS = _RNG.uniform(-1.5, 0.4, (6, 6)) * (_RNG.random((6, 6)) < 0.5)
+DRIVE = np.linspace(0.9, 1.1, 6)  # rates from 5 to 120 Hz
+
+
+@pytest.fixture(scope="module")
+def repeated():
+    """Estimates of twenty recordings of ten seconds: directed, excited and inhibited, rates unlike."""
+    return [
+        estimate("matched", recording(WEIGHTS, drive=DRIVE, seed=seed, n_steps=100_000), bin_steps=10)
+        for seed in range(20)
+    ]
+
+
+def test_errors_are_those_of_repeated_recordings(repeated):
+    """720 deviations in standard errors: spread 1 +- .026, mean 0 +- .037; 95 % +- .8 % within 1.96."""
+    truth = true_couplings(WEIGHTS, drive=DRIVE)
+    z = np.array([(fit.arrays["coefficients"] - truth) / fit.arrays["standard_errors"] for fit in repeated])
+    assert abs(z.std() - 1) < 0.1
+    assert abs(z.mean()) < 0.15
+    assert abs((np.abs(z) < 1.96).mean() - 0.95) < 0.03
+    spread = np.array([fit.arrays["coefficients"] for fit in repeated]).std(axis=0, ddof=1)
+    predicted = np.sqrt(np.mean([fit.arrays["standard_errors"] ** 2 for fit in repeated], axis=0))
+    assert np.median(spread / predicted) == pytest.approx(1, abs=0.1)
+    intercepts = np.mean([fit.arrays["intercepts"] for fit in repeated], axis=0)
+    b = PARAMETERS.b * DRIVE
+    np.testing.assert_allclose(intercepts, (b - PARAMETERS.theta) / (b * PARAMETERS.sigma), atol=0.05)
+
+
+def test_symmetric_couplings_are_the_constrained_maximum():
+    """Against the same parabolas, minimised over a basis of symmetric matrices."""
+    rng = np.random.default_rng(5)
+    couplings = rng.normal(size=(4, 4))
+    information = np.array([x @ x.T for x in rng.normal(size=(4, 5, 9))])
+    reduced = of_couplings(information)
+    found, errors = symmetric_fit(couplings, reduced)
+    pairs = [(i, j) for i in range(4) for j in range(i)]
+    covariances = np.linalg.inv(information)  # of all coefficients of a target; those of couplings are blocks
+    normal, pull = np.zeros((6, 6)), np.zeros(6)
+    for target in range(4):
+        others = [i for i in range(4) if i != target]
+        precision = np.linalg.inv(covariances[target][np.ix_(others, others)])
+        basis = np.array([[float({i, target} == set(pair)) for pair in pairs] for i in others])
+        normal += basis.T @ precision @ basis
+        pull += basis.T @ precision @ couplings[others, target]
+    expected = np.linalg.solve(normal, pull)
+    np.testing.assert_allclose([found[pair] for pair in pairs], expected)
+    np.testing.assert_allclose([errors[pair] ** 2 for pair in pairs], np.linalg.inv(normal).diagonal())
+    np.testing.assert_array_equal(found, found.T)
+
+
+def test_symmetric_errors_are_those_of_repeated_recordings():
+    weights = -np.random.default_rng(1).uniform(0.2, 1, (6, 6))
+    weights = np.tril(weights) + np.tril(weights, -1).T
+    truth = true_couplings(weights)
+    z, ratio = [], []
+    for seed in range(8):
+        record = recording(weights, seed=seed, n_steps=100_000)
+        directed, symmetric = (estimate("matched", record, symmetric=known) for known in (False, True))
+        np.testing.assert_array_equal(symmetric.values, symmetric.values.T)
+        z.append((symmetric.values - truth) / symmetric.arrays["standard_errors"])
+        ratio.append(symmetric.arrays["standard_errors"] / directed.arrays["standard_errors"])
+    z = np.array(z)[:, ~np.eye(6, dtype=bool)]
+    assert abs(z.std() - 1) < 0.15  # 120 independent ones
+    assert np.nanmedian(ratio) == pytest.approx(np.sqrt(0.5), abs=0.08)
+
+
+def test_steps_near_the_threshold_are_left_out():
+    """Two spikes of neuron 0 within 10 ms make neuron 2 fire step after step: p jumps from .03 to .97."""
+    weights = np.array([[0, 0.5, 2.5], [0, 0, -1], [-0.5, 0, -0.5]])
+    truth, z = true_couplings(weights), []
+    for seed in range(8):
+        fit = estimate("matched", recording(weights, seed=seed, n_steps=300_000), bin_steps=5)
+        assert fit.diagnostics["reached_threshold"]
+        assert 0 < fit.diagnostics["steps_left_out"] < fit.diagnostics["spikes_left_out"] < 0.4
+        z.append((fit.arrays["coefficients"] - truth) / fit.arrays["standard_errors"])
+    assert abs(np.std(z) - 1) < 0.25  # 72 of them
+    assert abs(np.mean(z)) < 0.35
+
+
+def test_wrong_and_right_parameters(tmp_path, three):
+    metadata = {"parameters": {"model": {"tau_ms": 12.0, "rho": 0.05}}}
+    write_spikes(tmp_path / "s.h5", three.segments(), n_neurons=3, dt_ms=0.1, metadata=metadata)
+    file = SpikeFile(tmp_path / "s.h5")
+    told = estimate("matched", file)
+    assert (told.diagnostics["tau_ms"], told.diagnostics["rho"]) == (12.0, 0.05)
+    given = estimate("matched", three, tau_ms=12, rho=0.05)
+    np.testing.assert_array_equal(told.values, given.values)
+    assert estimate("matched", three).diagnostics["tau_ms"] == 10
+    assert not np.allclose(given.values, estimate("matched", three).values, equal_nan=True)
+    with pytest.raises(ValueError, match=r"tau_ms=0.05 must be longer than a step, 0.1 ms"):
+        estimate("matched", three, tau_ms=0.05)
+    with pytest.raises(ValueError, match=r"rho = 1\.0?: must be"):
+        estimate("matched", three, rho=1.0)
+
+
+def test_neurons_that_nothing_can_be_said_of():
+    record = recording(WEIGHTS, drive=DRIVE, seed=1, n_steps=60_000)
+    (steps, neurons) = (np.concatenate([getattr(x, y) for x in record.pieces]) for y in ("steps", "neurons"))
+    bursts = np.arange(20_000, 24_000)  # a neuron whose input is above its threshold for a while, and no more
+    steps = np.concatenate([steps, bursts, [1000, 30_000, 41_000]])
+    neurons = np.concatenate([neurons, np.full(len(bursts), 7), [8, 8, 8]])
+    whole = SpikeRecord.from_events(steps, neurons, 9, 60_000)  # 6 silent, 7 saturated, 8 rare
+    with (
+        pytest.warns(ConstantNeuronWarning, match=r"\[6\]"),
+        pytest.warns(SaturatedNeuronWarning, match=r"neurons \[7\] have more than 50% of their spikes"),
+        pytest.warns(SeparableCountsWarning, match=r"with neuron 8|8 ->"),
+    ):
+        fit = estimate("matched", whole)
+    assert np.isnan(fit.values[6]).all() and np.isnan(fit.values[:, [6, 7]]).all()
+    assert np.isfinite(fit.values[:6, :6][~np.eye(6, dtype=bool)]).all()
+    alone = estimate("matched", record)
+    error = fit.arrays["standard_errors"][:6, :6]
+    assert np.nanmax(np.abs(fit.values[:6, :6] - alone.values) / error) < 1
+
+
+def test_a_coupling_without_a_finite_value():
+    """Neuron 1 never fires within a fifth of a second of neuron 0: not by chance."""
+    rng = np.random.default_rng(0)
+    first = np.sort(rng.choice(400_000, 40, replace=False))
+    others = np.sort(rng.choice(400_000, 1500, replace=False))
+    after = others - first[np.maximum(np.searchsorted(first, others) - 1, 0)]
+    second = others[(after < 0) | (after > 2000)]
+    third = rng.choice(400_000, 1500, replace=False)
+    steps = np.concatenate([first, second, third])
+    neurons = np.repeat([0, 1, 2], [len(first), len(second), len(third)])
+    record = SpikeRecord.from_events(steps, neurons, 3, 400_000)
+    with pytest.warns(SeparableCountsWarning, match=r"0 -> 1.*fire only where the history"):
+        fit = estimate("matched", record)
+    assert np.isnan(fit.values[0, 1])
+    assert np.isfinite(fit.values[[2, 1, 0], [1, 2, 2]]).all()
+
+
+def test_refusals(three):
+    with pytest.warns(NotConvergedWarning, match="max_passes=1,"):
+        assert np.isnan(estimate("matched", three, max_passes=1, tolerance=1e-12).values).all()
+    short = SpikeRecord(2, 0.1, [Segment(0, 0, 400, np.arange(0, 400, 7), np.arange(58) % 2)])
+    with pytest.raises(
+        UnusableDataError, match=r"no trial is longer than 5 time constants of 10 ms: the past is unknown"
+    ):
+        estimate("matched", short)
+    wide = SpikeRecord.from_events(np.arange(30_000), np.arange(30_000) % 300, 300, 30_000)
+    with pytest.raises(MemoryLimitError, match="matched likelihood of 300 neurons"):
+        estimate("matched", wide, memory_mb=100)
+
+
+def test_single_precision_changes_no_digit_that_matters(three, monkeypatch):
+    record = recording(WEIGHTS, drive=DRIVE, seed=3, n_steps=100_000)
+    double = estimate("matched", record)
+    monkeypatch.setattr(
+        "circuitbias.estimators.matched.tuning",
+        lambda: type("T", (), {"worth_single_precision": lambda *_: True}),
+    )
+    single = estimate("matched", record)
+    assert np.nanmax(np.abs(single.values - double.values) / double.arrays["standard_errors"]) < 0.02
