@@ -42,7 +42,7 @@ def test_importing_the_package_brings_none_of_the_slow_libraries():
 
 def test_all_that_is_promised_is_there():
     assert all(getattr(cb, name) for name in cb.__all__) and set(cb.__all__) <= set(dir(cb))
-    with pytest.raises(AttributeError, match="no attribute 'infr'; it has network, simulate, infer"):
+    with pytest.raises(AttributeError, match="no attribute 'infr'; it has network, simulate, recording"):
         cb.infr  # noqa: B018
 
 

@@ -21,11 +21,13 @@ __version__ = "0.1.0"
 _WHERE = {
     "network": "api",
     "simulate": "api",
+    "recording": "recordings.opening",
     "infer": "api",
     "compare": "api",
     "plot": "api",
     "Couplings": "estimators.couplings",
     "Network": "networks.network",
+    "Recording": "recordings.recording",
     "SpikeRecord": "spikes.segments",
     "ThresholdParameters": "dynamics.parameters",
     "ThresholdSAM": "dynamics.threshold_sam",

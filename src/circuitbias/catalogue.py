@@ -29,6 +29,15 @@ ESTIMATORS = {
 }
 """Methods in the order in which messages, tables and legends list them."""
 
+READERS = {
+    "text": "circuitbias.recordings.readers.text:Text",
+    "npz": "circuitbias.recordings.readers.npz:Npz",
+    "phy": "circuitbias.recordings.readers.phy:Phy",
+    "sonata": "circuitbias.recordings.readers.sonata:Sonata",
+    "spike_file": "circuitbias.recordings.readers.spike_file:Spikes",
+}
+"""Formats of recordings, by the name that ``format`` gives them."""
+
 
 @cache
 def told(path: str) -> type:

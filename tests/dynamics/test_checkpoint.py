@@ -166,6 +166,20 @@ def test_a_part_that_cannot_be_written_does_not_stop_the_run(folder, capsys):
     assert capsys.readouterr().err.count("no checkpoint from here on") == 1
 
 
+@pytest.mark.parametrize("written", [0, 2])
+def test_a_full_disk_leaves_the_parts_before_it_and_no_empty_folder(folder, written, monkeypatch):
+    savez = np.savez
+
+    def until_full(file, **parts):
+        if len(parts_in(folder)) >= written:
+            raise OSError(28, "No space left on device")
+        savez(file, **parts)
+
+    monkeypatch.setattr(np, "savez", until_full)
+    run(folder, stop_after=3500)
+    assert len(parts_in(folder)) == written and folder.exists() == (written > 0)
+
+
 def test_slow_spikes_make_parts_too(folder):
     checkpoint = Checkpoint(folder, MADE_FROM, seconds_a_part=0.0)
     segments = checkpoint.run(Simulation(NETWORK, PARAMETERS, **RUN))

@@ -30,6 +30,11 @@ def test_the_same_seed_finds_the_same_and_another_hardly_another():
     one, again, other = (threshold_for_rate(ring_network(30), parameters, 20, seed=s) for s in (1, 1, 2))
     assert one == again != other
     assert one.theta == pytest.approx(other.theta, rel=0.01)
+    half_percent, one_percent = (
+        threshold_for_rate(ring_network(30), parameters, 20, seed=1, precision=precision)
+        for precision in (0.005, 0.01)
+    )
+    assert one == half_percent != one_percent
 
 
 def test_neurons_without_input_follow_the_noise_alone():
@@ -55,5 +60,7 @@ def test_rates_out_of_reach_are_refused():
             match=r"rate_hz = .*: must be (a finite number|above 0 and below one spike a step, 10000)",
         ):
             threshold_for_rate(ring_network(10), parameters, rate)
+    with pytest.raises(ValueError, match=r"parameters = 0\.01: must be ThresholdParameters"):
+        threshold_for_rate(ring_network(10), 0.01, 62.5)
     with pytest.raises(NoThresholdError, match="without a drive"):
         threshold_for_rate(ring_network(10), ThresholdParameters(0.01, 0.0, b=0.0), 62.5)

@@ -262,3 +262,14 @@ def test_a_ring_in_a_file_is_seen_to_be_circulant(tmp_path):
     np.savez(tmp_path / "ring.npz", W=ring_network(9).weights.astype(np.float32), other=W)
     options = {"family": "file", "path": tmp_path / "ring.npz", "variable": "W"}
     assert build_network(options).circulant
+
+
+def test_a_folder_that_is_shut_is_not_a_file_that_is_missing(tmp_path, monkeypatch):
+    """As root, whom nothing is shut to, it has to be made up."""
+
+    def shut(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.exists", shut)
+    with pytest.raises(PermissionError):
+        read_weights(tmp_path / "w.npy")

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import scipy.io
 
+from circuitbias.mat_files import Other, read_mat
 from circuitbias.networks import read_weights
-from circuitbias.networks.mat_files import Other, read_mat
 
 W = np.array([[0.0, 1.0, -2.5], [3.0, 0.5, 4.0], [5.0, -6.0, 0.0]])
 OF_MATLAB = Path(scipy.io.__file__).parent / "matlab" / "tests" / "data"

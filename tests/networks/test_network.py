@@ -99,6 +99,20 @@ def test_bad_parts_are_named(changes, message):
         make(**changes)
 
 
+def test_save_refuses_arrays_that_were_changed_into_no_network(tmp_path):
+    network = make()
+    network.weights[0, 1] = np.nan
+    with pytest.raises(ValueError, match="finite"):
+        network.save(tmp_path / "network.npz")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("tolerance", "circulant"), [(0.39, False), (0.41, True)])
+def test_the_spread_within_an_offset_is_relative_to_the_largest_weight(tolerance, circulant):
+    weights = np.array([[0, -1.0], [-0.6, 0]])  # of one offset, apart by 0.4 of the larger
+    assert is_circulant(weights, tolerance) == circulant
+
+
 def test_load_refuses_what_save_did_not_write(tmp_path):
     path = tmp_path / "network.npz"
     make().save(path)

@@ -128,6 +128,8 @@ def test_a_list_of_edges_is_no_matrix(tmp_path, case, suffix):
     with pytest.raises(ValueError, match="looks like a list of edges") as caught:
         read_weights(path)
     assert str(path) in str(caught.value)
+    square = len({*np.shape(EDGES[case])}) == 1  # only then it may be a matrix all the same
+    assert ("set its diagonal to 0" in str(caught.value)) == square
 
 
 @pytest.mark.parametrize("case", MATRICES)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse
 
+from circuitbias.mat_files import Other, read_mat
 from circuitbias.networks.edges import list_of_edges
-from circuitbias.networks.mat_files import Other, read_mat
 from circuitbias.networks.network import Network, checked_weights, is_circulant
 from circuitbias.networks.text import read_matrix
 from circuitbias.reading import check_size, expanded, is_of_system, opened, read_npy, unzipped

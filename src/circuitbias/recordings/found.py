@@ -1,0 +1,122 @@
+"""What a reader finds in a file, before anybody has looked at it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass
+class Found:
+    """Spike times of units as a file has them.
+
+    Attributes
+    ----------
+    ids : list of str
+        Of the units, those without spikes too.
+    times : list of ndarray
+        Of each unit, in any order, in `time_unit`.
+    time_unit : {"s", "ms", "us", "samples"}, optional
+        As the file says; None if it does not.
+    sampling_rate_hz : float, optional
+        Of the samples, if the file says.
+    observed_s : list of ndarray of shape (n_intervals, 2), optional
+        When each unit was observed, in seconds; None if the file does not say.
+    properties : dict of str to list
+        Further columns of the table of units, a value for each.
+    notes : list of str
+        What had to be decided, in sentences.
+    """
+
+    ids: list[str]
+    times: list[np.ndarray]
+    time_unit: str | None = None
+    sampling_rate_hz: float | None = None
+    observed_s: list[np.ndarray] | None = None
+    properties: dict[str, list] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def of_pairs(times, labels, ids: Iterable | None = None, **others) -> Found:
+    """Sort a list of spikes, each a time and a unit, by unit.
+
+    Parameters
+    ----------
+    times, labels : array_like, shape (n_spikes,)
+    ids : iterable, optional
+        Units of which some may have no spike. Default: those of the spikes.
+    **others
+        Of `Found`.
+    """
+    times, labels = np.asarray(times), np.asarray(labels)
+    if times.ndim != 1 or times.shape != labels.shape:
+        raise ValueError(
+            f"times of shape {times.shape} and units of shape {labels.shape} must be two lists of one length"
+        )
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise ValueError(
+            f"{(~np.isfinite(labels)).sum()} spikes have no unit: their unit is no finite number"
+        )
+    known, codes = np.unique(labels, return_inverse=True)
+    order = np.argsort(codes, kind="stable")
+    groups = np.split(times[order], np.searchsorted(codes[order], np.arange(1, len(known))))
+    by_id = dict(zip(map(id_text, known), groups if len(known) else [], strict=True))
+    names = list(by_id) if ids is None else [id_text(one) for one in ids]
+    if unknown := [one for one in by_id if one not in set(names)]:
+        raise ValueError(
+            f"spikes are of units that the table of units does not have: {', '.join(unknown[:5])}"
+        )
+    return Found(names, [by_id.get(one, times[:0]) for one in names], **others)
+
+
+def of_trains(trains: Mapping | Iterable, **others) -> Found:
+    """Take an array of times for each unit: a mapping by id, or pairs of id and times."""
+    pairs = list(trains.items() if isinstance(trains, Mapping) else trains)
+    return Found([id_text(one) for one, _ in pairs], [np.asarray(times) for _, times in pairs], **others)
+
+
+def id_text(value) -> str:
+    """Id of a unit as text; a whole number has no fraction."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
+    if isinstance(value, float | np.floating) and float(value).is_integer():
+        value = int(value)
+    return str(value).strip()
+
+
+def columns_of(table: np.ndarray) -> tuple[int, int, str]:
+    """Which column of a list of spikes holds times, and which units.
+
+    The units are the column of whole numbers, or of texts, in which fewer different values stand, at most
+    half
+    as many as there are spikes.
+
+    Parameters
+    ----------
+    table : ndarray, shape (n_spikes, 2)
+
+    Returns
+    -------
+    times, units : int
+    note : str
+
+    Raises
+    ------
+    ValueError
+        If that does not tell.
+    """
+    different = [len(np.unique(column)) for column in table.T]
+    whole = [bool(np.isfinite(column).all() and (column == np.floor(column)).all()) for column in table.T]
+    may_be = [w and 2 * d <= len(table) for w, d in zip(whole, different, strict=True)]
+    if any(may_be) and different[0] != different[1]:
+        units = int(np.argmin([d if ok else np.inf for d, ok in zip(different, may_be, strict=True)]))
+        if different[units] < different[1 - units]:
+            note = (
+                f"column {units + 1} is taken for the units: whole numbers, {different[units]} different ones"
+            )
+            return 1 - units, units, note
+    raise ValueError(
+        f"it is not clear which column holds the units: they hold {different[0]} and {different[1]} "
+        "different "
+        "values. Say so: time_column and unit_column, counted from 1"
+    )

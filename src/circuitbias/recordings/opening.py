@@ -1,0 +1,161 @@
+"""The door: from a path or an object of Python to a `Recording`."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from circuitbias.catalogue import READERS, loaded
+from circuitbias.checks import require
+from circuitbias.config_schema import ConfigError, checked
+from circuitbias.reading import expanded, hdf5_opened, is_hdf5, is_of_system, opened
+from circuitbias.recordings.found import Found
+from circuitbias.recordings.objects import TAKEN, found_in
+from circuitbias.recordings.recording import Recording
+from circuitbias.recordings.time_units import in_seconds
+
+_HDF5 = (".h5", ".hdf5", ".nwb")
+
+
+def recording(
+    source,
+    format: str | None = None,
+    *,
+    time_unit: str | None = None,
+    sampling_rate_hz: float | None = None,
+    **options,
+) -> Recording:
+    """Read a recording.
+
+    Parameters
+    ----------
+    source : path-like or object
+        A file or a folder; or what another library has read, such as a SpikeInterface sorting, a pynapple
+        TsGroup, a neo Block, or a mapping of times by unit.
+    format : str, optional
+        A key of `circuitbias.catalogue.READERS`. Default: by the name and the contents of the file.
+    time_unit : {"s", "ms", "us", "samples"}, optional
+        Of the times, where the file does not say or is wrong.
+    sampling_rate_hz : float, optional
+        Of times in samples.
+    **options
+        Of the format: see its class in `circuitbias.recordings.readers`.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    OSError
+        If a file is missing or the system cannot read it.
+    ValueError
+        If it is none of the known formats, is damaged, holds no units or impossible times, or an option is
+        not
+        allowed. The message says what to do.
+    """
+    if isinstance(source, Recording):
+        return source
+    if not isinstance(source, str | os.PathLike):
+        require(format is None, "format", format, f"left out for what is in memory already ({TAKEN})")
+        require(not options, "options", options, "left out for what is in memory already")
+        return _made(found_in(source), time_unit, sampling_rate_hz, {"format": type(source).__name__})
+    path = expanded(source)
+    if not os.path.lexists(path):
+        raise FileNotFoundError(f"there is no file {path}{'' if path.is_absolute() else f' in {Path.cwd()}'}")
+    require(format is None or format in READERS, "format", format, f"one of {', '.join(READERS)}")
+    try:
+        chosen = format or format_of(path)
+        kind = loaded(READERS[chosen])
+        reader = kind.of(checked(kind.schema(), options, f"options of the format {chosen}"))
+        origin = {"path": os.fspath(path), "format": chosen}
+        found = reader.read(path)
+        if path.is_file():
+            with opened(path) as file:
+                origin["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
+        return _made(found, time_unit, sampling_rate_hz, origin)
+    except Exception as error:  # foreign files can fail in any way their libraries know
+        if is_of_system(error) or isinstance(error, ConfigError):
+            raise
+        if isinstance(error, ValueError) and str(error).startswith(str(path)):
+            raise
+        plain = isinstance(error, ValueError | ModuleNotFoundError) and str(error)
+        raise ValueError(f"{path}: {plain or repr(error)}") from error
+
+
+def _made(found: Found, time_unit, sampling_rate_hz, origin: dict) -> Recording:
+    if not found.ids:
+        raise ValueError("there are no units in it: the table of units is empty")
+    times = in_seconds(found, time_unit, sampling_rate_hz)
+    order = _order(found.ids)
+    return Recording(
+        units=tuple(found.ids[k] for k in order),
+        times_s=tuple(times[k] for k in order),
+        observed_s=found.observed_s and tuple(found.observed_s[k] for k in order),
+        properties={name: _column([values[k] for k in order]) for name, values in found.properties.items()},
+        origin=origin | {"notes": found.notes},
+    )
+
+
+def _order(ids: list[str]) -> list[int]:
+    """Ids that are all whole numbers in the order of these; others as they come."""
+    if all(one.isdecimal() for one in ids):
+        return sorted(range(len(ids)), key=lambda k: int(ids[k]))
+    return list(range(len(ids)))
+
+
+def _column(values: list) -> np.ndarray:
+    """Numbers as numbers, with NaN for what is not there; anything else as texts."""
+    numbers = [np.nan if value is None else value for value in values]
+    if all(isinstance(value, int | float | np.number) for value in numbers):
+        return np.array(numbers)
+    return np.array(["" if value is None or value != value else str(value) for value in values])
+
+
+def format_of(path: Path) -> str:
+    """Format of a file or folder, by its name, and of HDF5 by what is in it.
+
+    Raises
+    ------
+    ValueError
+        If it is none; lists what there is.
+    """
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        if (path / "spike_times.npy").exists():
+            return "phy"
+        if suffix == ".zarr" or (path / ".zgroup").exists():
+            raise ValueError(
+                "zarr is not read: write it as HDF5, or read it in Python and hand over the object"
+            )
+        raise ValueError(
+            "a folder without spike_times.npy, which Phy and Kilosort write; name the file that is meant"
+        )
+    if suffix == ".npy":
+        raise ValueError(
+            "a single .npy file: name the folder of Phy or Kilosort that it lies in, or save an .npz"
+        )
+    if suffix in _HDF5:
+        return _format_in_hdf5(path)
+    for name, place in READERS.items():
+        if suffix in loaded(place).suffixes:
+            return name
+    raise ValueError(f"its ending {suffix!r} is not known; say format: {', '.join(READERS)}")
+
+
+def _format_in_hdf5(path: Path) -> str:
+    with opened(path) as file:
+        if not is_hdf5(file):
+            raise ValueError("it is no HDF5 file, or its beginning is damaged")
+    with hdf5_opened(path) as file:
+        if "gap" in file and "segments" in file:
+            return "spike_file"
+        if "nwb_version" in file.attrs or "units" in file:
+            return "nwb"
+        if isinstance(file.get("spikes", getlink=True), h5py.HardLink):
+            return "sonata"
+        raise ValueError(
+            f"an HDF5 file with {', '.join(list(file)[:8]) or 'nothing'} in it: no spike file, SONATA or NWB"
+        )
