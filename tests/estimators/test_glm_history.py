@@ -172,6 +172,27 @@ def test_neuron_that_fires_only_before_another_one_does():
     assert ridged.values[1, 2] < 0
 
 
+def test_neuron_that_fires_only_right_after_another_one_does():
+    """Spikes of 1, far apart, at the ends of bins: its history is at its highest in the bins that follow."""
+    raster = raster_with_delays(100 * 60 * BIN, 0)
+    raster[:, 1:3] = False
+    first = np.arange(100) * 60 * BIN + 50 * BIN
+    raster[first - 1, 1] = True
+    raster[first[::2], 2] = True
+    options = {"bin_steps": BIN, "filter_ms": 2.0, "own_past": False, "tolerance": 1e-6}
+    with pytest.warns(SeparableCountsWarning, match=r"1 -> 2, 2 -> 1.*or only where it is largest"):
+        couplings = estimate("glm_history", record([raster], 9999), **options)
+    missing = np.argwhere(np.isnan(couplings.values) & ~np.eye(N, dtype=bool))
+    np.testing.assert_array_equal(missing, [[1, 2], [2, 1]])  # 2 has never fired before 1 does
+    # In the limit, only these bins say more of 2.
+    histories, counts = explicit_design(raster, 2.0 / DT)
+    after = first // BIN
+    design = sm.add_constant(histories[after][:, [0, 3]])
+    fit = sm.GLM(counts[after, 2], design, sm.families.Poisson()).fit(tol=1e-14)
+    np.testing.assert_allclose(couplings.values[[0, 3], 2], fit.params[1:], atol=1e-4)
+    assert estimate("glm_history", record([raster], 9999), ridge=0.01, **options).values[1, 2] > 0
+
+
 def test_too_few_passes_and_data_that_allow_nothing():
     source = record([raster_with_delays(9000, 0)], 999)
     with pytest.warns(NotConvergedWarning, match=r"in 1 passes \(max_passes=1"):
