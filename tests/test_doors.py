@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from circuitbias.catalogue import ESTIMATORS, loaded
+from circuitbias.catalogue import find
 from circuitbias.cli import main
 from circuitbias.config import ConfigError, load_config
 from circuitbias.config_schema import schema
@@ -91,7 +91,7 @@ def test_what_no_option_takes_is_refused_at_every_door(method, option):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_defaults_of_python_are_those_of_a_config(method):
-    parameters = inspect.signature(loaded(ESTIMATORS[method]).estimate).parameters
+    parameters = inspect.signature(find("estimators", method).estimate).parameters
     ours = ("source", "memory_mb", "device", "weights")
     written = {name: part.default for name, part in parameters.items() if name not in ours}
     written = {name: list(value) if isinstance(value, tuple) else value for name, value in written.items()}

@@ -25,12 +25,15 @@ _WHERE = {
     "infer": "api",
     "compare": "api",
     "plot": "api",
+    "BinnedCounts": "spikes.binning",
     "Couplings": "estimators.couplings",
+    "Estimator": "component",
     "Network": "networks.network",
     "Recording": "recordings.recording",
     "SpikeRecord": "spikes.segments",
     "ThresholdParameters": "dynamics.parameters",
     "ThresholdSAM": "dynamics.threshold_sam",
+    "option": "component",
 }
 
 __all__ = ["__version__", *_WHERE]

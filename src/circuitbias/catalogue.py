@@ -1,13 +1,23 @@
-"""Where built-in components live, by the name that a config gives them, and what they say of themselves.
+"""Where components live, by the name that a config gives them, and what they say of themselves.
 
-Most of them bring libraries that take seconds to load, and most users of this module want to know their
-options alone. So `told` runs of a module only the class of the component, and the imports that this needs.
+A built-in one has a name in a table below. A guest, a component of a user's own, is named by its import path
+(``my_package.my_module:MyEstimator``) or by an entry point of an installed package.
+
+Most components bring libraries that take seconds to load, and most users of this module want to know their
+options alone. So `declared` runs of a built-in module only the class of the component, and the imports that
+this needs. A guest's module is imported.
 """
 
 import ast
 import importlib
+import os
+import re
+import sys
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
+
+from circuitbias.component import Component, Estimator
 
 ESTIMATORS = {
     "glm": "circuitbias.estimators.glm:Glm",
@@ -38,21 +48,103 @@ READERS = {
 }
 """Formats of recordings, by the name that ``format`` gives them."""
 
+BUILT_IN = {"estimators": ESTIMATORS}
+"""By kind of component, as a config and entry points (``circuitbias.estimators``) call it."""
+
+_BASES = {"estimators": Estimator}
+_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+
+
+class GuestError(ValueError):
+    """A guest cannot be had; says why, and what is needed."""
+
+
+def path_of(kind: str, name) -> str | None:
+    """Import path ``module:Class`` of a component; None if there is none of that name."""
+    if not isinstance(name, str):
+        return None
+    if name in BUILT_IN[kind]:
+        return BUILT_IN[kind][name]
+    return name if _PATH.fullmatch(name) else guests(kind).get(name)
+
 
 @cache
-def told(path: str) -> type:
-    """Class of a built-in component, as far as it can be had without the libraries that it computes with.
+def guests(kind: str) -> dict[str, str]:
+    """Import paths of the components that installed packages bring as entry points, by name."""
+    found = entry_points(group=f"circuitbias.{kind}")
+    return {point.name: point.value for point in found if point.name not in BUILT_IN[kind]}
+
+
+def declared(kind: str, name: str) -> type[Component]:
+    """Class of a component, as far as it can be had without the libraries that it computes with.
 
     Parameters
     ----------
-    path : str
-        ``module:Class``, as in `ESTIMATORS`.
+    kind : str
+        A key of `BUILT_IN`.
+    name : str
+        As in a config; `path_of` must know it.
 
     Returns
     -------
     type
-        With options, traits, cost and look; its methods that compute do not work.
+        With all that it says of itself; the methods of a built-in one that compute do not work.
+
+    Raises
+    ------
+    GuestError
+        As `find` does.
     """
+    return told(BUILT_IN[kind][name]) if name in BUILT_IN[kind] else find(kind, name)
+
+
+def find(kind: str, name: str) -> type[Component]:
+    """Class of a component, with all that it computes with.
+
+    Modules of guests are looked for where Python looks, and then in the working directory.
+
+    Raises
+    ------
+    GuestError
+        If there is no such module or class, its module fails, or it is no component of that kind.
+    """
+    path = path_of(kind, name)
+    if name in BUILT_IN[kind]:
+        return loaded(path)
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    wanted = f"must be the path of a class of {_BASES[kind].__name__}, such as my_package.my_module:MyClass"
+    try:
+        found = loaded(path)
+    except ModuleNotFoundError as error:
+        raise GuestError(f"{error}, here or in {os.getcwd()}; {wanted}") from error
+    except AttributeError as error:
+        raise GuestError(f"{error}; {wanted}") from error
+    except Exception as error:  # whatever a stranger's code does
+        raise GuestError(
+            f"importing {path.partition(':')[0]} failed: {type(error).__name__}: {error}; {wanted}"
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, _BASES[kind])):
+        raise GuestError(f"it is no class of circuitbias.{_BASES[kind].__name__}; {wanted}")
+    return found
+
+
+def name_of(kind: str, component: type[Component]) -> str:
+    """Name of a component in a config: its import path, if it is a guest."""
+    path = f"{component.__module__}:{component.__qualname__}"
+    known = BUILT_IN[kind] | guests(kind)
+    return next((name for name, place in known.items() if place == path), path)
+
+
+def loaded(path: str) -> type[Component]:
+    """Class that a path such as ``package.module:Class`` names, with all that it needs."""
+    module, _, name = path.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@cache
+def told(path: str) -> type[Component]:
+    """Run the class of a built-in component alone, with the imports that its fields and attributes need."""
     module, _, name = path.partition(":")
     file = Path(__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py")
     tree = ast.parse(file.read_bytes(), file)
@@ -78,12 +170,6 @@ def told(path: str) -> type:
     return namespace[name]
 
 
-def loaded(path: str) -> type:
-    """Class that a path such as ``package.module:Class`` names, with all that it needs."""
-    module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)
-
-
 def looks() -> dict:
     """How figures show the built-in methods: a `Look` for each."""
-    return {method: told(path).look for method, path in ESTIMATORS.items()}
+    return {method: declared("estimators", method).look for method in ESTIMATORS}

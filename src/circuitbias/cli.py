@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         for name in STEPS:
             # Only the chosen step is imported in full: others may bring libraries that take seconds to load.
-            module = importlib.import_module(f"circuitbias.steps.{name}") if name == chosen else None
+            module = _module_of(name) if name == chosen else None
             text = module.__doc__ if module else None
             command = commands.add_parser(name, description=text)
             if module:
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
                 command.set_defaults(run=module.run)
         arguments = parser.parse_args(argv)
         vars(arguments).update({name: _with_home(value) for name, value in vars(arguments).items()})
-        work = getattr(arguments, "output", None) or arguments.folder
+        work = getattr(arguments, "output", None) or getattr(arguments, "folder", "")
         set_label(f"{arguments.step} {Path(work).stem}")
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
@@ -43,6 +43,10 @@ def main(argv: list[str] | None = None) -> int:
         print(f"circuitbias {chosen}: error: {_words(error)}", file=sys.stderr)
         return 1
     return 0
+
+
+def _module_of(step):
+    return importlib.import_module(f"circuitbias.steps.{step.replace('-', '_')}")
 
 
 def _with_home(argument):

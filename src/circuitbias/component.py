@@ -19,6 +19,8 @@ import inspect
 from types import NoneType, UnionType
 from typing import Literal, NamedTuple, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
+from circuitbias.validation import checked
+
 _KINDS = {int: "integer", float: "number", bool: "boolean", str: "string", NoneType: "null"}
 _RANGES = {"least": "minimum", "above": "exclusiveMinimum", "most": "maximum", "below": "exclusiveMaximum"}
 _LENGTHS = {"fewest": "minItems", "longest": "maxItems", "different": "uniqueItems"}
@@ -64,6 +66,14 @@ class Cost(NamedTuple):
     bin_steps: int = 100
 
 
+class Examples(tuple):
+    """Options, as dicts, with which a component is held to its contract."""
+
+    def __new__(cls, *options: dict):
+        """One or more."""
+        return super().__new__(cls, options)
+
+
 class Look(NamedTuple):
     """How figures show estimators of a method.
 
@@ -88,13 +98,10 @@ class Component:
 
     def __init_subclass__(cls, **arguments):
         super().__init_subclass__(**arguments)
-        dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+        dataclasses.dataclass(frozen=True, init=False)(cls)
 
-    def __post_init__(self):
-        from circuitbias.config_schema import checked
-
-        given = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        found = checked(self.schema(), given, f"options of {type(self).__name__}")
+    def __init__(self, **options):
+        found = checked(self.schema(), options, f"options of {type(self).__name__}")
         vars(self).update({name: _frozen(value) for name, value in found.items()})
 
     @classmethod
@@ -141,6 +148,7 @@ class Estimator(Component):
         Whether it sees only if a neuron fires in a bin, not how often.
     cost : Cost
     look : Look
+    examples : Examples
 
     A trait that depends on the options is a property.
     """
@@ -150,6 +158,7 @@ class Estimator(Component):
     binary = False
     cost = Cost()
     look = Look()
+    examples = Examples({})
 
     @property
     def n_fits(self) -> int:

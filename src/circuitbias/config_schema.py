@@ -1,49 +1,47 @@
-"""The schema of a config at work: fill defaults, read numbers and word the errors.
+"""The schema of a config at work: what components say in it, and guests among them.
 
 A part of it that is given alone, in Python or on the command line, is held against the same schema
 (`checked_section`), so that every door knows the same rules and says the same words.
 """
 
-import difflib
-import math
-import os
-import re
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from copy import deepcopy
-from functools import cache, reduce
-from operator import getitem
+from functools import cache
 from pathlib import Path
 
-import numpy as np
 import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from circuitbias.catalogue import ESTIMATORS, told
+from circuitbias.catalogue import BUILT_IN, GuestError, declared, path_of
+from circuitbias.validation import (
+    MOST_VALUES,
+    ConfigError,
+    add_contradictions,
+    allowed,
+    checked,
+    plain,
+    problem,
+    problems_of,
+    refuse,
+    sound,
+    types,
+    validator,
+)
 
-_STANDARD = Draft202012Validator
-_BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
-_LARGEST = sys.float_info.max
-_LONGEST_SHOWN = 500
-# Far beyond what a config needs, and far below what takes long to look at.
-MOST_VALUES = 20_000
-_DEEPEST = 20
-_MOST_LISTED = 100
-_MOST_BITS = 10_000  # Python itself prints no number with many more
-_NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*|(?=\.[0-9]))(\.[0-9]*)?([eE][-+]?[0-9]+)?", re.ASCII)
-_KINDS = {
-    "number": "a finite number",
-    "integer": "a whole number",
-    "string": "text",
-    "boolean": "true or false",
-    "null": "null",
-}
-
-
-class ConfigError(ValueError):
-    """Names the full key, its value and what is allowed; one line for every problem, up to a hundred."""
+__all__ = [
+    "MOST_VALUES",
+    "ConfigError",
+    "allowed",
+    "checked",
+    "checked_section",
+    "complete",
+    "plain",
+    "problem",
+    "refuse",
+    "schema",
+    "types",
+]
 
 
 @cache
@@ -52,17 +50,25 @@ def schema() -> dict:
     path = Path(__file__).with_name("config_schema.yaml")
     known = yaml.safe_load(path.read_text(encoding="utf-8"))
     entry = known["properties"]["estimators"]["additionalProperties"]
-    entry["properties"]["method"]["enum"] = list(ESTIMATORS)
-    entry["allOf"] = [_branch("method", name, told(path)) for name, path in ESTIMATORS.items()]
+    _take_components(entry, "method", "estimators")
     return known
 
 
-def _branch(key: str, name: str, component) -> dict:
+def _take_components(section: dict, key: str, kind: str) -> None:
+    """Let a key of a section name a component, and the other keys be its options."""
+    section["properties"][key] |= {"enum": list(BUILT_IN[kind]), "guests": kind}
+    section["optionsOfGuest"] = key
+    section["allOf"] = [
+        {"if": {"required": [key], "properties": {key: {"const": name}}}, "then": _branch(key, kind, name)}
+        for name in BUILT_IN[kind]
+    ]
+
+
+def _branch(key: str, kind: str, name: str) -> dict:
     """What a section takes if one of its keys names this component."""
-    chosen, options = {key: {"const": name}}, component.schema()
-    options["properties"] = chosen | options["properties"]
-    options.pop("type")
-    return {"if": {"required": [key], "properties": chosen}, "then": options}
+    options = declared(kind, name).schema()
+    del options["type"]
+    return options | {"properties": {key: {"const": name}} | options["properties"]}
 
 
 def complete(config) -> dict[tuple, str]:
@@ -73,7 +79,7 @@ def complete(config) -> dict[tuple, str]:
     dict of tuple to str
         What is wrong, by the path to it: one line with the full key, its value and what is allowed.
     """
-    problems = _problems(_validator(texts=True), config)
+    problems = problems_of(_validator(texts=True)(schema()), config)
     sections = {(): config} if isinstance(config, dict) else {}
     for _ in range(2):  # sections, and the entries in them
         sections = {
@@ -83,7 +89,7 @@ def complete(config) -> dict[tuple, str]:
             if isinstance(inner, dict)
         }
         for path, section in sections.items():
-            _add_contradictions(problems, config, path, section)
+            add_contradictions(problems, config, path, section)
     return problems
 
 
@@ -114,214 +120,31 @@ def checked_section(section: str, values: Mapping, what: str) -> dict:
     part = schema()
     for key in section.split("."):
         part = part["properties"][key]
-    return checked(part["additionalProperties"] if section == "estimators" else part, values, what)
-
-
-def checked(part: dict, values: Mapping, what: str) -> dict:
-    """Check values against a part of a schema; otherwise as `checked_section`."""
+    part = part["additionalProperties"] if section == "estimators" else part
     values = plain(values)
-    problems = _problems(_validator(texts=False).evolve(schema=part), values)
-    if isinstance(values, dict):
-        _add_contradictions(problems, values, (), values)
-    if len(problems) == 1:
-        raise ConfigError(f"{what}: {next(iter(problems.values()))}")
-    refuse(f"{what}:", problems)
-    return values
-
-
-def refuse(head: str, problems: dict[tuple, str]) -> None:
-    """Raise a `ConfigError` with all problems, up to a hundred, if there are any."""
-    if not problems:
-        return
-    lines = list(problems.values())
-    more = [f"... and {len(lines) - _MOST_LISTED} more"] if len(lines) > _MOST_LISTED else []
-    raise ConfigError("\n  ".join([head, *lines[:_MOST_LISTED], *more]))
-
-
-def plain(values):
-    """Copy mappings, lists, tuples, arrays and NumPy's scalars into plain dicts, lists and scalars.
-
-    Raises
-    ------
-    ConfigError
-        If there are too many of them, or nested too deep.
-    """
-    n_values = 0
-
-    def copied(value, depth):
-        nonlocal n_values
-        n_values += 1
-        if n_values > MOST_VALUES or depth > _DEEPEST:
-            raise ConfigError(
-                f"the config cannot be used:\n  config: it must have at most {MOST_VALUES} values, "
-                f"nested at most {_DEEPEST} deep"
-            )
-        if hasattr(value, "items"):
-            return {copied(key, depth + 1): copied(item, depth + 1) for key, item in value.items()}
-        if isinstance(value, os.PathLike):
-            value = os.fspath(value)
-        if isinstance(value, np.generic | np.ndarray) and value.size <= MOST_VALUES:
-            value = value.tolist()
-        if isinstance(value, list | tuple | range):
-            return [copied(item, depth + 1) for item in value]
-        if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-            return math.inf if value > 0 else -math.inf  # no number either, but one that can be shown
-        return value
-
-    return copied(values, 0)
-
-
-def _problems(validator, values) -> dict[tuple, str]:
-    problems = {}
-    for error in validator.iter_errors(values):
-        for path, rule in _explain(error):
-            problems.setdefault(path, problem(values, path, rule))
-    return problems
-
-
-_RISING = (("n_inputs", "n_neurons"), ("dt_ms", "tau_ms"), ("trials", "n_spikes"), ("far_ms", "window_ms"))
-"""Keys of one section of which the first must be below the second."""
-
-
-def _add_contradictions(problems, config, path, section):
-    """Note keys that exclude each other, though each is allowed by itself."""
-    for low, high in _RISING:
-        values = [section.get(key) for key in (low, high)]
-        known = all(type(value) in (int, float) for value in values)
-        if known and problems.keys().isdisjoint({(*path, low), (*path, high)}) and not values[0] < values[1]:
-            rule = f"must be < {high} = {values[1]}"
-            problems[*path, low] = problem(config, (*path, low), rule)
-
-
-def problem(config, path: tuple, rule: str) -> str:
-    """Word one problem: the full key, its value (if it has one) and what is allowed."""
-    # Keys are foreign text, too: one that is no name is quoted, so that a problem stays on its line.
-    key = "".join(f".{part}" if _is_name(part) else f"[{_shown(part)}]" for part in path)
-    with suppress(KeyError):
-        key += f" = {_shown(reduce(getitem, path, config))}"
-    return f"{key.removeprefix('.') if path else f'config{key}'}: {rule}"
-
-
-def _is_name(part) -> bool:
-    return isinstance(part, str) and part.isprintable() and 0 < len(part) <= _LONGEST_SHOWN
-
-
-def _shown(value) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
-
-
-# --- the validator ------------------------------------------------------------------------------
+    return sound(problems_of(_validator(texts=False)(part), values), values, what)
 
 
 @cache
 def _validator(texts: bool):
-    """Build a validator that also fills defaults and reads numbers, also from texts, and takes no nan."""
-
-    def finite(kind):
-        known = _STANDARD.TYPE_CHECKER
-        # Of Python's own numbers: fractions and complex ones are numbers to jsonschema, too.
-        return lambda _, value: (
-            type(value) in (int, float) and known.is_type(value, kind) and abs(value) <= _LARGEST
-        )
-
-    def properties(validator, schemas, instance, parent):
-        if validator.is_type(instance, "object"):
-            for key, sub in schemas.items():
-                if "default" in sub:
-                    instance.setdefault(key, deepcopy(sub["default"]))
-                if key in instance:
-                    instance[key] = _as_number(instance[key], sub, texts)
-        yield from _STANDARD.VALIDATORS["properties"](validator, schemas, instance, parent)
-
-    def items(validator, sub, instance, parent):
-        if validator.is_type(instance, "array"):
-            instance[:] = [_as_number(item, sub, texts) for item in instance]
-        yield from _STANDARD.VALIDATORS["items"](validator, sub, instance, parent)
-
-    def pattern(validator, regex, instance, parent):  # the standard's `$` lets a newline follow
-        if validator.is_type(instance, "string") and not re.fullmatch(regex, instance):
-            yield ValidationError(f"{instance!r} does not match {regex}")
-
-    def unique(validator, wanted, instance, parent):  # the standard's takes quadratic time with mappings
-        entries = instance if wanted and validator.is_type(instance, "array") else []
-        if len({repr(item) for item in entries}) < len(entries):
-            yield ValidationError("some entries are equal")
-
-    checker = _STANDARD.TYPE_CHECKER.redefine_many({kind: finite(kind) for kind in ("number", "integer")})
-    checks = {"properties": properties, "items": items, "pattern": pattern, "uniqueItems": unique}
-    return extend(_STANDARD, checks, type_checker=checker)(schema())
+    """Build a validator that knows guests, too."""
+    return extend(validator(texts), {"enum": _enum, "optionsOfGuest": _options_of_guest})
 
 
-def _as_number(value, sub, texts):
-    """Read ``'1e-3'`` as a number and ``1e7`` as a whole one, where the schema wants that."""
-    wanted = {kind for option in sub.get("anyOf", [sub]) for kind in types(option)}
-    number = value
-    if texts and isinstance(value, str) and _NUMBER.fullmatch(value):
-        number = float(value)
-        with suppress(ValueError):
-            number = int(value)  # keeps all digits of a long seed
-    if wanted.isdisjoint(("number", "integer")) or type(number) not in (int, float):
-        return value
-    if "number" in wanted:
-        return float(number) if abs(number) <= _LARGEST else number
-    return int(number) if isinstance(number, float) and number.is_integer() else number
-
-
-def types(sub) -> list[str]:
-    """The kinds of value that a schema admits, by their names in JSON schema."""
-    kinds = sub.get("type", ())
-    return [kinds] if isinstance(kinds, str) else kinds
-
-
-# --- the wording --------------------------------------------------------------------------------
-
-
-def allowed(sub):
-    """Say in words what a schema admits."""
-    if "anyOf" in sub:
-        return " or ".join(map(allowed, sub["anyOf"]))
-    if "const" in sub:
-        return f"`{sub['const']}`"
-    if "enum" in sub:
-        return "one of " + ", ".join(f"`{value}`" for value in sub["enum"])
-    kind, *others = types(sub)
-    if kind == "array":
-        low, high = sub.get("minItems", 0), sub.get("maxItems")
-        count = f"{low} to {high}" if high else f"{low} or more"
-        different = "different " if sub.get("uniqueItems") else ""
-        return f"a list of {count} {different}entries, each {allowed(sub['items'])}"
-    if kind == "object":
-        keys = ", ".join(sub.get("properties", ()))
-        return f"a mapping with the keys {keys}" if keys else "a mapping with one or more entries"
-    limits = [f"{sign} {sub[bound]}" for bound, sign in _BOUNDS.items() if bound in sub]
-    limits += [f"matching `{sub['pattern']}`"] if "pattern" in sub else []
-    limits += ["that is not empty"] if "minLength" in sub else []
-    limits += [f"of at most {sub['maxLength']} characters"] if "maxLength" in sub else []
-    return " or ".join([f"{_KINDS[kind]} {' and '.join(limits)}".strip(), *map(_KINDS.get, others)])
-
-
-def _explain(error) -> Iterator[tuple[tuple, str]]:
-    """Yield path and rule of every problem behind one error of the validator."""
-    inner = [sub for sub in error.context if sub.path]
-    if inner:  # an entry of a list which is one of several alternatives: name the entry
-        for sub in inner:
-            yield from _explain(sub)
+def _enum(validator, choices, instance, parent):
+    kind = parent.get("guests")
+    if kind and instance not in choices and path_of(kind, instance):
+        try:
+            declared(kind, instance)
+        except GuestError as error:
+            yield ValidationError(str(error), validator="guests")
         return
-    path, value, sub = tuple(error.absolute_path), error.instance, error.schema
-    if error.validator == "additionalProperties":
-        known = sub["properties"]
-        branch = "".join(f" with {k}: {v['const']}" for k, v in known.items() if "const" in v)
-        for key in [key for key in value if key not in known]:
-            close = difflib.get_close_matches(str(key), known, n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            yield (*path, key), f"unknown key{hint}; allowed{branch}: {', '.join(known)}"
-    elif error.validator == "required":
-        for key in [key for key in error.validator_value if key not in value]:
-            yield (*path, key), f"missing; must be {allowed(sub['properties'][key])}"
-    elif "propertyNames" in error.absolute_schema_path:
-        yield (*path, value), f"its name must be {allowed(sub)}"
-    else:
-        choices = sub.get("enum", [])
-        close = difflib.get_close_matches(value, choices, n=1) if isinstance(value, str) else []
-        yield path, f"must be {allowed(sub)}" + "".join(f" (did you mean {choice}?)" for choice in close)
+    yield from Draft202012Validator.VALIDATORS["enum"](validator, choices, instance, parent)
+
+
+def _options_of_guest(validator, key, instance, parent):
+    rule = parent["properties"][key]
+    name = instance.get(key) if validator.is_type(instance, "object") else None
+    if name not in rule["enum"] and path_of(rule["guests"], name):
+        with suppress(GuestError):  # which the key's own check has named
+            yield from validator.descend(instance, _branch(key, rule["guests"], name))

@@ -7,7 +7,7 @@ spare. A job that needs more is killed by the cluster and asks for twice as much
 import math
 from functools import cache
 
-from circuitbias.catalogue import ESTIMATORS, told
+from circuitbias.catalogue import declared
 from circuitbias.memory import regression_bytes
 
 SECONDS = {"simulate": 8, "activity": 4, "patterns": 7, "synchrony": 17}
@@ -91,7 +91,7 @@ def _seconds(config, step, part) -> float:
 def _fit_seconds(entry) -> float:
     """Seconds of one estimate from 1e7 spikes of 100 neurons."""
     options = {key: value for key, value in entry.items() if key != "method"}
-    method = told(ESTIMATORS[entry["method"]]).of(options)
+    method = declared("estimators", entry["method"]).of(options)
     narrower = method.cost.bin_steps / options.get("bin_steps", method.cost.bin_steps)
     return method.cost.seconds * method.n_fits * max(1.0, narrower)
 

@@ -7,12 +7,14 @@ import os
 import platform
 from datetime import UTC, datetime
 from functools import cache
+from importlib.machinery import PathFinder
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
 
-from circuitbias import __version__
+from circuitbias import _WHERE, __version__
 
 NUMERICAL = ("numba", "numpy", "scipy", "torch")
 """The libraries whose version decides over numbers."""
@@ -23,12 +25,15 @@ _LIBRARIES |= {"sklearn": "scikit-learn"}
 
 _DATA = (".csv", ".json", ".mplstyle", ".yaml")
 
-_REFUSE_ONLY = ("catalogue", "checks", "component", "config_schema")
+_REFUSE_ONLY = ("catalogue", "checks", "component", "config_schema", "validation")
 """Modules that decide which options are allowed or where things are, and over no number: their edits make no
 result stale."""
 
-_SAYS_ONLY = ("Cost", "Look")
-"""What a component says of its jobs and of its look in figures: no estimate depends on these."""
+_SAYS_ONLY = ("Cost", "Examples", "Look")
+"""What a component says of its jobs, tests and look in figures: no estimate depends on these."""
+
+_AT_THE_TOP = {f"circuitbias.{name}": f"circuitbias.{module}" for name, module in _WHERE.items()}
+"""Where the package has what can be imported from its top."""
 
 
 def code_hash(*modules: str, root: Path | None = None) -> str:
@@ -40,7 +45,8 @@ def code_hash(*modules: str, root: Path | None = None) -> str:
     Parameters
     ----------
     *modules : str
-        Full names, such as ``"circuitbias.dynamics"``.
+        Full names, such as ``"circuitbias.dynamics"``, or of modules of guests: of those all counts that lies
+        in their own package or, where they are not installed, beside it.
     root : Path, optional
         Folder of the package; its name is the package's. Default: the folder of circuitbias.
 
@@ -60,7 +66,8 @@ def code_hash(*modules: str, root: Path | None = None) -> str:
     libraries = set()
     for path in code_files(*modules, root=root):
         content = _meaning(path)
-        digest.update(f"{path.relative_to(root).as_posix()}\0{len(content)}\0".encode() + content)
+        name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
         if path.suffix == ".py":
             found = _imports(path.read_text(encoding="utf-8"), root.name, True)
             libraries |= {name.partition(".")[0] for name in found} & _LIBRARIES.keys()
@@ -107,20 +114,23 @@ def code_files(*modules: str, root: Path) -> list[Path]:
     (`_DATA`) counts if it lies in a package that is reached; in the topmost package, which everything
     reaches, only if a reached source names it.
     """
-    sources, waiting = {}, []
+    sources, waiting, guests = {}, [], {}
     for name in modules:
         if not _locate(name, root):
-            raise ValueError(f"modules: {name!r} is none; must be a module of {root}")
+            top = name.partition(".")[0]
+            guests[top] = None if top in _LIBRARIES else _place_of(top)
+            if not guests[top] or not _locate(name, guests[top] / top):
+                raise ValueError(f"modules: {name!r} is none; must be a module of {root}")
         waiting.append(name)
     while waiting:
         name = waiting.pop()
-        path = _locate(name, root)
+        path = _locate(name, root) or _of_guest(name, guests)
         if path and path not in sources:
             sources[path] = text = path.read_text(encoding="utf-8")
+            found = _imports(text, name, path.name == "__init__.py")
+            found = [_AT_THE_TOP.get(name, name) for name in found]
             waiting += [
-                found
-                for found in _imports(text, name, path.name == "__init__.py")
-                if found.split(".")[1:2] not in [[module] for module in _REFUSE_ONLY]
+                name for name in found if name.split(".")[1:2] not in [[module] for module in _REFUSE_ONLY]
             ]
             parts = name.split(".")  # importing a.b runs the __init__ of a
             waiting += [".".join(parts[:end]) for end in range(1, len(parts))]
@@ -128,9 +138,34 @@ def code_files(*modules: str, root: Path) -> list[Path]:
         file
         for folder in {path.parent for path in sources}
         for file in folder.iterdir()
-        if file.suffix in _DATA and (folder != root or any(file.name in text for text in sources.values()))
+        if file.suffix in _DATA
+        and (
+            (folder != root and folder / "__init__.py" in sources)
+            or any(file.name in text for text in sources.values())
+        )
     }
     return sorted(data.union(sources))
+
+
+def _place_of(top: str) -> Path | None:
+    """Folder in which a guest's topmost package or module lies: where Python, or else a config, finds it."""
+    try:
+        found = find_spec(top)
+    except (ValueError, ImportError):
+        found = None
+    if not found:
+        found = PathFinder.find_spec(top, [os.getcwd()])
+    if not found or not (found.origin or found.submodule_search_locations):
+        return None
+    return Path([*(found.submodule_search_locations or ()), found.origin][0]).parent
+
+
+def _of_guest(name: str, guests: dict[str, Path]) -> Path | None:
+    """File of a guest's module, or of one that lies beside a guest which is not installed."""
+    top = name.partition(".")[0]
+    own = [guests[top]] if top in guests else []
+    beside = [place for place in guests.values() if place.name not in ("site-packages", "dist-packages")]
+    return next(filter(None, (_locate(name, place / top) for place in own + beside)), None)
 
 
 def describe(*, created: bool = False, **parameters) -> dict:
@@ -163,7 +198,7 @@ def _plain(value):
 def _locate(name, root) -> Path | None:
     """File of a module of the package at `root`; None if there is none."""
     package, *parts = name.split(".")
-    folder = root.joinpath(*parts)
+    folder = root.joinpath(*parts)  # or file: a guest may be a single module
     options = [folder / "__init__.py", folder.with_suffix(".py")]
     return next((p for p in options if package == root.name and p.is_file()), None)
 

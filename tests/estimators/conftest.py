@@ -3,12 +3,7 @@ from itertools import product
 import numpy as np
 import pytest
 
-from circuitbias.dynamics.parameters import ThresholdParameters
-from circuitbias.dynamics.simulate import simulate
-from circuitbias.networks.network import Network
-from circuitbias.spikes.segments import SpikeRecord
-
-N = 12
+from circuitbias.estimators import contract
 
 
 @pytest.fixture(scope="session")
@@ -30,26 +25,16 @@ def ising_record(record_of):
 @pytest.fixture(scope="session")
 def sparse_weights():
     """14 inhibitory connections among 12 neurons, hardly any of them mutual."""
-    pairs = np.argwhere(~np.eye(N, dtype=bool))
-    weights = np.zeros((N, N))
-    weights[tuple(np.random.default_rng(5).permutation(pairs)[:14].T)] = -1
-    return weights
+    return contract.sparse_weights()
 
 
 @pytest.fixture(scope="session")
-def sparse_simulation(sparse_weights):
+def sparse_simulation():
     """Simulate that network at some strength for about 100 s, in several segments."""
-
-    def sparse_simulation(r):
-        network = Network(sparse_weights, np.arange(N), np.ones(N), "sparse", False, {})
-        parameters = ThresholdParameters(r=r, theta=1.36e-3)
-        segments = simulate(network, parameters, seed=1, n_spikes=60_000, chunk_steps=20_011)
-        return SpikeRecord(N, parameters.dt_ms, list(segments))
-
-    return sparse_simulation
+    return contract.sparse_record
 
 
 @pytest.fixture(scope="session")
-def sparse_record(sparse_simulation):
+def sparse_record():
     """A recording at which connections are plain to see."""
-    return sparse_simulation(r=2e-4)
+    return contract.sparse_record()

@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from circuitbias.catalogue import name_of
 from circuitbias.estimators.blocks import estimate_with_blocks
 from circuitbias.estimators.couplings import Couplings, EstimationWarning, NoCouplingsWarning
 from circuitbias.estimators.registry import component, estimate
@@ -46,7 +47,8 @@ def attempt(method: str, source: SpikeSource, *, blocks: bool = False, **argumen
             note = str(refusal)
             options = {key: value for key, value in arguments.items() if key not in _NO_OPTIONS}
             chosen = component(method, options)
-            told = {"method": method, "options": chosen.options(), "traits": chosen.traits()}
+            name = name_of("estimators", type(chosen))
+            told = {"method": name, "options": chosen.options(), "traits": chosen.traits()}
             told["refused"] = True
             couplings = Couplings(np.full((source.n_neurons,) * 2, np.nan), told)
     for warning in caught:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 
-from circuitbias.component import Cost, Estimator, Look, option
+from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.device import torch_device
 from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.estimators import glm
@@ -63,6 +63,12 @@ class CorrelogramGraph(Estimator):
 
     cost = Cost(seconds=15, bin_steps=3)
     look = Look("correlations", {"correlogram_graph": ("#999933", "d")})
+    examples = Examples(
+        {},
+        {"bin_steps": 10, "jitter_ms": 20.0, "window_ms": 60.0},
+        {"rule": "zero_jump", "bin_steps": 20, "window_ms": 60.0, "least_z": 2.0},
+        {"rule": "largest_jump", "bin_steps": 30},
+    )
 
     @property
     def directed(self):
@@ -210,6 +216,7 @@ class GlmMasked(Estimator):
 
     cost = Cost(seconds=20)
     look = Look("correlations", {"glm_masked": ("#DD7788", "v")}, ("GLM",))
+    examples = Examples({"correlogram_bin_steps": 10, "bin_steps": 80})
 
 
 @GlmMasked.computed_by

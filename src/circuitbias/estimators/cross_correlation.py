@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numba import njit
 
-from circuitbias.component import Cost, Estimator, Look, option
+from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, FlatBackgroundWarning
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.memory import MemoryLimitError
@@ -186,6 +186,11 @@ class CrossCorrelation(Estimator):
 
     cost = Cost(seconds=5, bin_steps=10)
     look = Look("correlations", {"cross_correlation": ("#009E73", "^")})
+    examples = Examples(
+        {},
+        {"measure": "zero_lag", "bin_steps": 100, "window_ms": 50},
+        {"measure": "z_score", "binarise": True, "far_ms": 8.0},
+    )
 
     @property
     def directed(self):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from circuitbias.component import Cost, Estimator, Look, option
+from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.estimators.result import warn_infinite, warn_not_converged
@@ -43,6 +43,9 @@ class Glm(Estimator):
 
     cost = Cost(seconds=7)
     look = Look("regressions", {"glm": ("#0072B2", "o"), "glm_lagged": ("#56B4E9", "v")}, ("GLM",))
+    examples = Examples(
+        {}, {"lags": [1], "ridge": 0.001}, {"lags": [0, 1], "bin_steps": 50}, {"binarise": True}
+    )
 
     @property
     def directed(self):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from circuitbias.component import Cost, Estimator, Look, option
+from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.device import torch_device
 from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.estimators.couplings import Couplings
@@ -32,6 +32,7 @@ class GlmHistory(Estimator):
     directed = True
     cost = Cost(seconds=39, bin_steps=10)
     look = Look("regressions", {"glm_history": ("#332288", "P")}, ("GLM",))
+    examples = Examples({}, {"bin_steps": 20, "filter_ms": 5.0, "ridge": 0.001})
 
 
 @GlmHistory.computed_by

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from circuitbias.component import Cost, Estimator, Look, option
+from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.estimators.result import warn_infinite, warn_not_converged
@@ -50,6 +50,7 @@ class GlmSpatiotemporal(Estimator):
     directed = True
     cost = Cost(seconds=72)
     look = Look("regressions", {"glm_spatiotemporal": ("#44AA99", "X")}, ("GLM",))
+    examples = Examples({"bin_steps": 20, "n_basis": 4})
 
 
 @GlmSpatiotemporal.computed_by

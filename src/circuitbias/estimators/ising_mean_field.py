@@ -15,7 +15,7 @@ import warnings
 
 import numpy as np
 
-from circuitbias.component import Cost, Estimator, Look
+from circuitbias.component import Cost, Estimator, Examples, Look
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NoSolutionWarning, SeparableCountsWarning
 from circuitbias.estimators.usable import usable_neurons
@@ -34,6 +34,7 @@ class Tap(Estimator):
     binary = True
     cost = Cost(seconds=5)
     look = Look("inverse Ising", {"tap": ("#4D4D4D", "<")}, ("TAP",))
+    examples = Examples({}, {"as_published": True, "bin_steps": 80})
 
 
 @Tap.computed_by
@@ -145,6 +146,7 @@ class SessakMonasson(Estimator):
     binary = True
     cost = Cost(seconds=5)
     look = Look("inverse Ising", {"sessak_monasson": ("#882255", ">")}, ("Sessak", "Monasson"))
+    examples = Examples({}, {"as_published": True})
 
 
 @SessakMonasson.computed_by
@@ -215,6 +217,7 @@ class Bethe(Estimator):
     binary = True
     cost = Cost(seconds=7)
     look = Look("inverse Ising", {"bethe": ("#6699CC", "H")}, ("Bethe",))
+    examples = Examples({"bin_steps": 80})
 
 
 @Bethe.computed_by

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from circuitbias.component import Cost, Estimator, Look, option
+from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, SeparableCountsWarning
 from circuitbias.estimators.cross_validation import (
@@ -58,6 +58,12 @@ class Logistic(Estimator):
 
     cost = Cost(seconds=5)
     look = Look("regressions", {"logistic": ("#AA4499", "h")})
+    examples = Examples(
+        {},
+        {"binarise": True, "bin_steps": 80},
+        {"l1": 5.0},
+        {"l1": "cross_validation", "l1_grid": [0, 3, 10], "folds": 3},
+    )
 
     @property
     def binary(self):

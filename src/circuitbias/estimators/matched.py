@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from circuitbias.component import Cost, Estimator, Look, option
+from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.device import torch_device
 from circuitbias.dynamics.parameters import RHO_PAPER, model_parameter, synaptic_tau_ms
 from circuitbias.estimators.couplings import Couplings, SaturatedNeuronWarning
@@ -51,6 +51,7 @@ class Matched(Estimator):
 
     cost = Cost(seconds=45, bin_steps=20)
     look = Look("matched", {"matched": ("#000000", "*")})
+    examples = Examples({}, {"bin_steps": 7, "rho": 0.05})
 
     @property
     def directed(self) -> bool:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from circuitbias.component import Cost, Estimator, Look
+from circuitbias.component import Cost, Estimator, Examples, Look
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.estimators.usable import usable_neurons
@@ -20,6 +20,7 @@ class MeanField(Estimator):
 
     cost = Cost(seconds=5)
     look = Look("inverse Ising", {"mean_field": ("#D55E00", "s"), "mean_field_binarised": ("#E69F00", "D")})
+    examples = Examples({}, {"binarise": True, "bin_steps": 80})
 
     @property
     def binary(self):

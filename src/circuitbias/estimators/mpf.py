@@ -19,7 +19,7 @@ import warnings
 import numpy as np
 import torch
 
-from circuitbias.component import Cost, Estimator, Look, option
+from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NotConvergedWarning, SeparableCountsWarning
 from circuitbias.estimators.result import named_pairs
@@ -50,6 +50,7 @@ class Mpf(Estimator):
     binary = True
     cost = Cost(seconds=14)
     look = Look("inverse Ising", {"mpf": ("#6A3D9A", "p")}, ("MPF",))
+    examples = Examples({}, {"all_flip": True, "bin_steps": 80})
 
 
 @Mpf.computed_by

@@ -8,7 +8,7 @@ import torch
 from sklearn.covariance import graphical_lasso
 from sklearn.exceptions import ConvergenceWarning
 
-from circuitbias.component import Cost, Estimator, Look, option
+from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NotConvergedWarning
 from circuitbias.estimators.cross_validation import split_by_fold
@@ -39,6 +39,9 @@ class PartialCorrelation(Estimator):
 
     cost = Cost(seconds=8)
     look = Look("correlations", {"partial_correlation": ("#BB5566", "s")})
+    examples = Examples(
+        {}, {"alpha": 0.005}, {"alpha": "cross_validation", "binarise": True, "bin_steps": 80}
+    )
 
     @property
     def binary(self):

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from circuitbias.catalogue import ESTIMATORS, loaded
+from circuitbias.catalogue import ESTIMATORS, find, name_of, path_of
 from circuitbias.checks import number
 from circuitbias.component import Estimator
 from circuitbias.config_schema import checked_section
@@ -23,11 +23,11 @@ METHODS = tuple(ESTIMATORS)
 
 def module_of(method: str) -> str:
     """Full name of the module in which a method lives."""
-    return ESTIMATORS[method].partition(":")[0]
+    return path_of("estimators", method).partition(":")[0]
 
 
 def estimate(
-    method: str,
+    method: str | Estimator | type[Estimator],
     source: SpikeSource,
     *,
     memory_mb: float = 1500.0,
@@ -39,8 +39,9 @@ def estimate(
 
     Parameters
     ----------
-    method : str
-        A key of `METHODS`.
+    method : str or Estimator
+        One of `METHODS`; one of your own as ``"my_package.my_module:MyEstimator"``, or its class, or one of
+        that class with its options.
     source : SpikeSource
         Spikes, in memory or on disk.
     memory_mb : float, optional
@@ -75,6 +76,7 @@ def estimate(
         If the data do not; see `circuitbias.estimators.attempt`.
     """
     chosen = component(method, options)
+    name = name_of("estimators", type(chosen))
     source = checked_source(source)
     memory_mb = number("memory_mb", memory_mb, above=0)
     shown = {"weights": weights} if "weights" in inspect.signature(chosen.estimate).parameters else {}
@@ -85,7 +87,7 @@ def estimate(
     couplings = chosen.estimate(source, memory_mb=memory_mb, device=device, **shown)
     gradient = couplings.diagnostics.get("largest_scaled_gradient", "none")
     couplings.diagnostics |= {
-        "method": method,
+        "method": name,
         "options": (options := chosen.options()),
         "traits": chosen.traits(),
         "certificate": (
@@ -100,7 +102,7 @@ def estimate(
     failed = isinstance(gradient, float) and gradient > options.get("tolerance", np.inf)
     failed = failed or couplings.diagnostics.get("n_not_converged")
     if not failed and not np.isfinite(couplings.values).any():
-        warnings.warn(_nothing_found(method, options), NoCouplingsWarning, stacklevel=2)
+        warnings.warn(_nothing_found(name, options), NoCouplingsWarning, stacklevel=2)
     return couplings
 
 
@@ -127,7 +129,17 @@ def complete_options(method: str, options: dict) -> dict:
     return {name: value for name, value in entry.items() if name != "method"}
 
 
-def component(method: str, options: dict) -> Estimator:
-    """Method with options, complete and checked: see `complete_options`."""
+def component(method: str | Estimator | type[Estimator], options: dict) -> Estimator:
+    """Method with options, complete and checked.
+
+    Raises
+    ------
+    ConfigError
+        As `complete_options` does.
+    """
+    if isinstance(method, Estimator):
+        method, options = type(method), method.options() | options
+    if isinstance(method, type) and issubclass(method, Estimator):
+        return method(**options)
     options = complete_options(method, options)
-    return loaded(ESTIMATORS[method]).of(options)
+    return find("estimators", method).of(options)

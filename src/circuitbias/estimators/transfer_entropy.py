@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import torch
 
-from circuitbias.component import Cost, Estimator, Look, option
+from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings
 from circuitbias.exceptions import UnusableDataError
@@ -81,6 +81,7 @@ class TransferEntropy(Estimator):
     binary = True
     cost = Cost(seconds=5)
     look = Look("correlations", {"transfer_entropy": ("#B8860B", "D")})
+    examples = Examples({}, {"bin_steps": 50, "lag": 2})
 
 
 @TransferEntropy.computed_by

@@ -22,6 +22,8 @@ STEPS = (
     "reproduction",
     "check",
     "outcome",
+    "list",
+    "check-component",
 )
 
 

@@ -1,0 +1,158 @@
+"""A component of a user's own, named by its import path, enters by the same doors as a built-in one."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from checkout import CONFIG, Checkout
+
+from circuitbias import catalogue
+from circuitbias.cli import main
+from circuitbias.config import ConfigError, load_config
+from circuitbias.config_reference import config_reference
+from circuitbias.estimators import METHODS
+from circuitbias.provenance import code_hash
+
+GUESTS = Path(__file__).parent / "guests"
+MINE = "lagged:LaggedCovariance"
+
+
+@pytest.fixture
+def visiting(monkeypatch):
+    """In the folder of the guests, as a user is in their own."""
+    monkeypatch.chdir(GUESTS)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    for name in [path.stem for path in GUESTS.glob("*.py")]:
+        sys.modules.pop(name, None)
+
+
+def entry(**keys):
+    return {"estimators": {"mine": {"method": MINE} | keys}}
+
+
+def test_an_example_is_short():
+    for path in GUESTS.glob("*.py"):
+        assert len(path.read_text().splitlines()) <= 25
+
+
+def test_its_options_are_completed_and_checked_as_ours_are(visiting):
+    assert load_config(entry())["estimators"]["mine"] == {"method": MINE, "bin_steps": 100, "lag": 1}
+    with pytest.raises(ConfigError) as caught:
+        load_config(entry(lag=0, bin_step=1))
+    assert str(caught.value).split("\n  ")[1:] == [
+        "estimators.mine.bin_step = 1: unknown key (did you mean bin_steps?); allowed with method: "
+        f"{MINE}: method, bin_steps, lag",
+        "estimators.mine.lag = 0: must be a whole number >= 1 and <= 1000",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("lagged:Lagged", "'lagged' has no attribute 'Lagged'; must be the path of a class of Estimator"),
+        ("nowhere:Mine", "No module named 'nowhere', here or in "),
+        ("json:JSONDecoder", "it is no class of circuitbias.Estimator"),
+        ("lagged:Couplings", "it is no class of circuitbias.Estimator"),
+        ("broken:Mine", "importing broken failed: ZeroDivisionError: "),
+        ("lagged.LaggedCovariance", "must be one of `glm`"),
+        ("../lagged:LaggedCovariance", "must be one of `glm`"),
+        (7, "must be one of `glm`"),
+    ],
+)
+def test_what_is_no_estimator_is_named(visiting, tmp_path, monkeypatch, path, says):
+    (tmp_path / "broken.py").write_text("1 / 0")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        load_config({"estimators": {"mine": {"method": path}}})
+    (line,) = str(caught.value).split("\n  ")[1:]
+    assert line.startswith(f"estimators.mine.method = {path!r}: ") and says in line
+
+
+def test_guests_are_not_among_what_is_ours(visiting):
+    load_config(entry())
+    assert MINE not in METHODS and MINE not in config_reference()
+
+
+def test_an_entry_point_gives_it_a_name(tmp_path, monkeypatch, visiting):
+    folder = tmp_path / "their_package-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text("Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n")
+    (folder / "entry_points.txt").write_text(f"[circuitbias.estimators]\nlagged = {MINE}\nglm = {MINE}\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    catalogue.guests.cache_clear()
+    try:
+        config = load_config({"estimators": {"mine": {"method": "lagged"}, "ours": {"method": "glm"}}})
+        assert config["estimators"]["mine"] == {"method": "lagged", "bin_steps": 100, "lag": 1}
+        assert "lags" in config["estimators"]["ours"]  # a name of ours stays ours
+    finally:
+        catalogue.guests.cache_clear()
+
+
+def test_list_and_check_component(visiting, capsys):
+    assert main(["list", "--json", MINE, "glm"]) == 0
+    mine, ours = json.loads(capsys.readouterr().out)
+    assert (mine["name"], ours["name"]) == (MINE, "glm")
+    assert mine["options"]["lag"]["default"] == 1 and "1000" in mine["options"]["lag"]["allowed"]
+    assert mine["traits"] == {"directed": True, "signed": True, "binary": False}
+    assert main(["list", MINE]) == 0
+    assert "Lag (bins)." in capsys.readouterr().out
+    assert main(["list"]) == 0
+    listed = capsys.readouterr().out
+    assert all(f"  {method} " in listed for method in METHODS)
+    assert main(["list", "glmm"]) == 1
+    assert main(["check-component", "--json", MINE]) == 0
+    outcomes = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(outcomes) == 12 and all(outcome["passed"] for outcome in outcomes)
+    assert main(["check-component", MINE, "--options", '{"lag": 300}']) == 1  # too late to see anything
+    said = capsys.readouterr()
+    assert "FAILED  connections" in said.out and "fails" in said.err
+
+
+def test_its_code_counts_and_what_lies_beside_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    mine, beside, other = (tmp_path / f"{name}.py" for name in ("mine_of_all", "beside_it", "another"))
+    mine.write_text("import beside_it\nfrom circuitbias import Couplings\n")
+    beside.write_text("x = 1\n")
+    other.write_text("y = 1\n")
+    first = code_hash("circuitbias.steps.network", "mine_of_all")
+    other.write_text("y = 2\n")
+    mine.write_text("import beside_it  # why\nfrom circuitbias import Couplings\n")
+    assert code_hash("circuitbias.steps.network", "mine_of_all") == first
+    beside.write_text("x = 2\n")
+    second = code_hash("circuitbias.steps.network", "mine_of_all")
+    mine.write_text("import beside_it\nfrom circuitbias import Couplings\nz = 1\n")
+    assert len({first, second, code_hash("circuitbias.steps.network", "mine_of_all")}) == 3
+    with pytest.raises(ValueError, match="nowhere_at_all"):
+        code_hash("nowhere_at_all")
+
+
+def test_the_workflow_runs_it_and_runs_it_again_when_it_is_edited(tmp_path):
+    checkout = Checkout(tmp_path)
+    shutil.copy(GUESTS / "lagged.py", tmp_path)
+    estimators = {"mean_field": CONFIG["estimators"]["mean_field"], "mine": {"method": MINE, "lag": 2}}
+    checkout.configure(strengths=[0.01], thresholds=[0.0013], estimators=estimators, experiments={})
+    checkout.snakemake()
+    table = pd.read_csv(checkout.results / "errors.csv").set_index("estimator")
+    assert table.method["mine"] == MINE and json.loads(table.options["mine"]) == {"bin_steps": 100, "lag": 2}
+    assert table.directed["mine"] and table.n_pairs["mine"] == 20 * 19
+    assert checkout.planned() == {}
+    path = tmp_path / "lagged.py"
+    path.write_text(path.read_text().replace("/ len(counts)", "/ (len(counts) - 1)"))
+    assert checkout.planned()["estimate"] == 1  # and not that of mean field
+    path.write_text("import nothing_of_that_name\n")
+    said = checkout.snakemake("--dry-run", code=1)
+    assert f"estimators.mine.method = '{MINE}': " in said and "nothing_of_that_name" in said
+
+
+def test_reading_what_methods_say_brings_none_of_the_slow_libraries():
+    code = (
+        "import sys; from circuitbias.config import load_config; load_config({}); "
+        "print({'torch', 'numba', 'scipy', 'sklearn'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
