@@ -1,12 +1,15 @@
 """Configs: defaults are filled, and every mistake is named with its value and what is allowed."""
 
 import copy
+import json
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 from jsonschema import Draft202012Validator
 
+from circuitbias.cli import main
 from circuitbias.config import (
     ConfigError,
     compares_with_paper,
@@ -71,6 +74,26 @@ def test_the_default_run_is_a_part_of_paper_yaml():
     assert part["estimators"].items() <= paper["estimators"].items()
     assert list(part["estimators"]) == ["glm", "mean_field", "cross_correlation"]
     assert part["experiments"] == {}
+
+
+def test_editors_know_the_schema_in_the_standards_own_words(tmp_path, capsys):
+    assert main(["schema", "--output", str(tmp_path / "schema.json")]) == 0
+    assert main(["schema"]) == 0
+    known = json.loads((tmp_path / "schema.json").read_text())
+    assert known == json.loads(capsys.readouterr().out)
+    Draft202012Validator.check_schema(known)
+    editor = Draft202012Validator(known)
+    for path in CONFIGS.glob("*.yaml"):
+        assert editor.is_valid(yaml.safe_load(path.read_text()))
+    for right in ({"estimators": {"a": {"method": "my.module:Mine", "x": 1}}}, {"network": {"pinned": True}}):
+        assert editor.is_valid(right)
+    for wrong in (
+        {"estimators": {"a": {"method": "glm", "bin_step": 1}}},
+        {"estimators": {"a": {"method": "glmm"}}},
+        {"network": {"path": "a.npy"}},
+        {"seeds": [-1]},
+    ):
+        assert not editor.is_valid(wrong)
 
 
 def test_pinned_yaml_is_compared_with_the_paper():

@@ -1,6 +1,7 @@
 """A component of a user's own, named by its import path, enters by the same doors as a built-in one."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -8,13 +9,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from checkout import CONFIG, Checkout
+import yaml
+from checkout import CONFIG, ROOT, Checkout
 
 from circuitbias import catalogue
 from circuitbias.cli import main
 from circuitbias.config import ConfigError, load_config
 from circuitbias.config_reference import config_reference
 from circuitbias.estimators import METHODS
+from circuitbias.estimators.contract import CHECKS
 from circuitbias.provenance import code_hash
 
 GUESTS = Path(__file__).parent / "guests"
@@ -38,6 +41,18 @@ def entry(**keys):
 def test_an_example_is_short():
     for path in GUESTS.glob("*.py"):
         assert len(path.read_text().splitlines()) <= 25
+
+
+def test_the_guide_shows_the_example_and_its_lines_run(visiting, capsys):
+    guide = (ROOT / "docs" / "add-an-estimator.md").read_text()
+    source, lines = re.findall(r"```python\n(.*?)```", guide, re.S)
+    (config,) = re.findall(r"```yaml\n(.*?)```", guide, re.S)
+    body = (GUESTS / "lagged.py").read_text().partition('"""\n\n')[2]
+    assert source.partition('"""\n\n')[2] == body
+    exec(lines, {})
+    assert capsys.readouterr().out.count("total") >= 2
+    assert load_config(yaml.safe_load(config))["estimators"]["lagged"]["lag"] == 2
+    assert f"{len(CHECKS)} named".replace("12", "Twelve") in guide
 
 
 def test_its_options_are_completed_and_checked_as_ours_are(visiting):

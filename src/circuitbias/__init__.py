@@ -33,6 +33,7 @@ _WHERE = {
     "SpikeRecord": "spikes.segments",
     "ThresholdParameters": "dynamics.parameters",
     "ThresholdSAM": "dynamics.threshold_sam",
+    "UnusableDataError": "exceptions",
     "option": "component",
 }
 

@@ -52,7 +52,8 @@ BUILT_IN = {"estimators": ESTIMATORS}
 """By kind of component, as a config and entry points (``circuitbias.estimators``) call it."""
 
 _BASES = {"estimators": Estimator}
-_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", re.ASCII)
+IMPORT_PATH = "^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
+"""How a path to a guest is written, as a regular expression."""
 
 
 class GuestError(ValueError):
@@ -65,7 +66,7 @@ def path_of(kind: str, name) -> str | None:
         return None
     if name in BUILT_IN[kind]:
         return BUILT_IN[kind][name]
-    return name if _PATH.fullmatch(name) else guests(kind).get(name)
+    return name if re.fullmatch(IMPORT_PATH, name) else guests(kind).get(name)
 
 
 @cache

@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from circuitbias.catalogue import BUILT_IN, GuestError, declared, path_of
+from circuitbias.catalogue import BUILT_IN, IMPORT_PATH, GuestError, declared, path_of
 from circuitbias.validation import (
     MOST_VALUES,
     ConfigError,
@@ -36,6 +36,7 @@ __all__ = [
     "checked",
     "checked_section",
     "complete",
+    "for_editors",
     "plain",
     "problem",
     "refuse",
@@ -58,8 +59,12 @@ def _take_components(section: dict, key: str, kind: str) -> None:
     """Let a key of a section name a component, and the other keys be its options."""
     section["properties"][key] |= {"enum": list(BUILT_IN[kind]), "guests": kind}
     section["optionsOfGuest"] = key
+    default = section["properties"][key].get("default")
     section["allOf"] = [
-        {"if": {"required": [key], "properties": {key: {"const": name}}}, "then": _branch(key, kind, name)}
+        {
+            "if": {"properties": {key: {"const": name}}} | ({} if name == default else {"required": [key]}),
+            "then": _branch(key, kind, name),
+        }
         for name in BUILT_IN[kind]
     ]
 
@@ -69,6 +74,24 @@ def _branch(key: str, kind: str, name: str) -> dict:
     options = declared(kind, name).schema()
     del options["type"]
     return options | {"properties": {key: {"const": name}} | options["properties"]}
+
+
+def for_editors() -> dict:
+    """Return the schema in the words of the standard alone: a guest is any import path, with any options."""
+
+    def standard(part):
+        if isinstance(part, list):
+            return list(map(standard, part))
+        if not isinstance(part, dict):
+            return part
+        kept = {
+            key: standard(value) for key, value in part.items() if key not in ("guests", "optionsOfGuest")
+        }
+        if "guests" in part:
+            kept["anyOf"] = [{"enum": kept.pop("enum")}, {"type": "string", "pattern": IMPORT_PATH}]
+        return kept
+
+    return standard(schema())
 
 
 def complete(config) -> dict[tuple, str]:

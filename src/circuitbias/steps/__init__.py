@@ -24,6 +24,7 @@ STEPS = (
     "outcome",
     "list",
     "check-component",
+    "schema",
 )
 
 
