@@ -5,13 +5,14 @@ import pytest
 import statsmodels.api as sm
 from scipy.optimize import minimize
 
-from circuitbias.estimators import estimate, glm_spatiotemporal
+from circuitbias.estimators import estimate
 from circuitbias.estimators.couplings import (
     ConstantNeuronWarning,
     NotConvergedWarning,
     SeparableCountsWarning,
 )
 from circuitbias.fitting.designs.raised_cosines import add_by_lag, add_filtered, raised_cosines
+from circuitbias.fitting.shared_filter import JointObjective
 from circuitbias.spikes.events import Events
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
@@ -76,7 +77,7 @@ def long_raster():
 
 def test_beginning_in_single_precision(rasters, tune, note_precision):
     """The same fit, its certificate in double precision."""
-    made = note_precision(glm_spatiotemporal._Joint)
+    made = note_precision(JointObjective)
     in_double = estimate("glm_spatiotemporal", record(rasters), **OPTIONS)
     assert not any(made)
     made.clear()

@@ -144,7 +144,7 @@ class CrossValidation:
     ----------
     design : Design
     path : object
-        Fits to all bins, as `circuitbias.estimators.logistic` makes them.
+        Fits to all bins, as `circuitbias.fitting.logistic_path` makes them.
     folds : int
     """
 

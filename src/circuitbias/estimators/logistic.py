@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -20,19 +19,10 @@ from circuitbias.estimators.cross_validation import (
 )
 from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
-from circuitbias.fitting.designs.counts import STEEPNESS, Design
-from circuitbias.fitting.families import LOGISTIC
-from circuitbias.fitting.lbfgs import Solution, lbfgs
-from circuitbias.fitting.limits import limits_at, unidentified
-from circuitbias.fitting.objective import Objective
-from circuitbias.fitting.preconditioners import target_preconditioner
-from circuitbias.fitting.proximal_newton import minimise_with_penalty
-from circuitbias.fitting.rows import DenseRows
-from circuitbias.fitting.sample_hessians import sample_hessians
-from circuitbias.fitting.tuning import tuning
+from circuitbias.fitting.designs.counts import Design
+from circuitbias.fitting.logistic_path import LogisticPath
 from circuitbias.memory import regression_bytes, require_memory
 from circuitbias.options import bin_width, convergence, most_passes
-from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
@@ -164,7 +154,7 @@ def estimate(
     moments = count_moments(counts, device)
     usable = usable_neurons(moments)
     design = Design(counts, usable.kept, [0], device, moments)
-    path = _Path(design, counts.block_bins, tolerance, max_passes)
+    path = LogisticPath(design, counts.block_bins, tolerance, max_passes)
 
     penalties = [l1] if l1 not in CHOICES else sorted(map(float, l1_grid), reverse=True)
     validation = CrossValidation(design, path, folds) if l1 == "cross_validation" else None
@@ -220,221 +210,3 @@ def estimate(
             **arrays,
         },
     )
-
-
-@dataclass
-class _Fit(Solution):
-    """A solution, which of its neurons have none to be found, and the passes it took."""
-
-    separable: torch.Tensor
-    infinite: torch.Tensor
-    passes: int
-
-    @property
-    def fitted(self):
-        return self.converged & ~self.separable
-
-    def of(self, targets):
-        """The same of some of the neurons."""
-        parts = {name: part[..., targets] for name, part in vars(self).items() if name != "passes"}
-        return _Fit(**parts, passes=self.passes)
-
-
-class _Regressions:
-    """The regressions of all neurons on some rows of the design matrix.
-
-    Parameters
-    ----------
-    blocks : callable
-        Goes over these rows once.
-    n_rows : int
-    cross_moment : tensor, shape (n_columns, n_targets)
-        ``X'Y / T`` over these rows.
-    means : tensor, shape (n_columns,)
-        Of the columns over these rows.
-    bounds : tensor, shape (2, n_columns)
-        Lowest and highest count.
-    spread : tensor, shape (n_columns,)
-        Natural size of the columns.
-    free : tensor of bool, shape (n_columns, n_targets)
-        Coefficients that are fitted.
-    """
-
-    def __init__(self, blocks, n_rows, cross_moment, means, bounds, spread, free):
-        self.blocks, self.n_rows, self.cross_moment, self.free = blocks, n_rows, cross_moment, free
-        rates = cross_moment[-1]
-        self._rates, self._spread = rates, spread
-        self.certain = (rates > 1 - 0.5 / n_rows) | (rates < 0.5 / n_rows)
-        self._limits = _limits(cross_moment, means, bounds, n_rows, free)
-
-    def separable(self, l1):
-        """Targets whose likelihood has no maximum."""
-        return self._limits.held.any(0) & (l1 == 0) | self.certain
-
-    def infinite(self, l1):
-        """Coefficients without a finite value, of targets whose others have one."""
-        return self._limits.held & (l1 == 0) & ~self.certain
-
-    def variances(self, separable):
-        """Of the targets, a stand-in where that is no use."""
-        return torch.where(separable, 1.0, self._rates * (1 - self._rates))
-
-    def start(self, separable, infinite=None):
-        """Every neuron on its own; with infinite coefficients in their limits."""
-        start = torch.zeros_like(self.cross_moment)
-        if infinite is not None:
-            start = torch.where(infinite, self._limits.values, start)
-        start[-1] += torch.where(separable, 0.0, (self._rates / (1 - self._rates)).log())
-        return start
-
-    def objective(self, separable, infinite=None):
-        """The objectives; a separable target rests at zero."""
-        rows, free = DenseRows(self.blocks, self.n_rows, len(self.free)), self.free & ~separable
-        if infinite is not None:
-            free[:-1] &= ~infinite[:-1]
-        return Objective(rows, self.cross_moment, free, family=LOGISTIC)
-
-    def floor(self, coefficients):
-        """Bound of the diagonals of the Hessians, from all rows."""
-        weights = _weights_at(coefficients)
-        return tuning().least_share * sum((rows**2).T @ weights(rows) for rows in self.blocks()) / self.n_rows
-
-    def minimise(self, objective, separable, l1_per_row, begin, hessians_at, *limits):
-        """Minimise the objectives of these rows, or of some of them."""
-        # The gradient's natural size: the standard deviations of covariate and response.
-        scale = self._spread[:, None] * self.variances(separable).sqrt()
-        free = objective.free
-        if l1_per_row > 0:
-            return minimise_with_penalty(objective, begin, hessians_at, free, l1_per_row, scale, *limits)
-        precondition, _ = target_preconditioner(hessians_at(begin), free)
-        single = tuning().worth_single_precision(self.n_rows, *scale.shape)
-        return lbfgs(objective, begin, precondition, scale, *limits, begin_in_single=single)
-
-
-class _Path:
-    """Fits to all bins at one penalty after another, each begun at the one before."""
-
-    def __init__(self, design, block_bins, tolerance, max_passes):
-        second_moment, _, bounds, sample = design.survey(tuning().sample_rows_per_column * design.n_columns)
-        means = second_moment[-1]
-        self._spread = torch.cat([(second_moment.diagonal() - means**2)[:-1].sqrt(), means[-1:]])
-        cross_moment, free = _cross_moment(design.blocks(), design.n_rows), design.free_coefficients()
-        self.whole = self.regressions_on(design.blocks, design.n_rows, cross_moment, means, bounds, free)
-        self.tolerance, self.max_passes, self.passes = tolerance, max_passes, 0
-        self._squares, self._sample, self._block_bins = second_moment.diagonal(), sample, block_bins
-        self._floor = self.last = self._known = None
-
-    def regressions_on(self, blocks, n_rows, cross_moment, means, bounds, free):
-        """The regressions on some of the bins, with gradients in the units of all of them."""
-        return _Regressions(blocks, n_rows, cross_moment, means, bounds, self._spread, free)
-
-    def fit(self, l1):
-        """Fit with a penalty.
-
-        Returns
-        -------
-        _Fit
-        """
-        regressions = self.whole
-        separable, infinite = regressions.certain, regressions.infinite(l1)
-        objective = regressions.objective(separable, infinite)
-        per_row = l1 / regressions.n_rows
-        start = regressions.start(separable, infinite)
-        # Where coefficients newly go to their limits, the last fit is no beginning.
-        last = self.last if self.last and torch.equal(self.last.infinite, infinite) else None
-        rough = last or self._rough_fit(separable, objective.free, per_row, start)
-        begin = torch.where(rough.converged & ~separable, rough.coefficients, start)
-        if self._floor is None:
-            self._floor = regressions.floor(begin)
-
-        known, self._known = self._known, None
-
-        def hessians_at(coefficients):
-            if known and torch.equal(coefficients, known[0]) and torch.equal(objective.free, known[1]):
-                return known[2]
-            return self.hessians_at(coefficients, objective.free, self._floor)
-
-        limits = self.tolerance, self.max_passes, Descent(self.tolerance)
-        solution = regressions.minimise(objective, separable, per_row, begin, hessians_at, *limits)
-        self.passes += objective.passes
-        infinite = infinite | self._unidentified(objective, solution, start, l1)
-        self.last = _Fit(**vars(solution), separable=separable, infinite=infinite, passes=objective.passes)
-        return self.last
-
-    def _unidentified(self, objective, solution, start, l1):
-        """Coefficients that were still on their way to infinity when their gradients got small."""
-        found, tuned = torch.zeros_like(objective.free), tuning()
-        way = ((solution.coefficients - start).abs() * objective.free).amax(0)
-        targets = ((way > tuned.steep) & solution.converged & (l1 == 0)).nonzero()[:, 0]
-        if len(targets):
-            part = objective.of(targets)
-            hessians = part.hessians(solution.coefficients[:, targets], 0 * start[:, targets])
-            found[:, targets] = unidentified(hessians, objective.rows.n_rows, part.free, tuned.identified)
-        return found
-
-    def _rough_fit(self, separable, free, per_row, start):
-        """On a subsample, which a small ridge keeps from what only the sample separates."""
-        sample = self._sample
-        sampled = Objective(
-            DenseRows(lambda: iter(sample.split(self._block_bins)), *sample.shape),
-            _cross_moment([sample], len(sample)),
-            free,
-            tuning().rough_ridge,
-            LOGISTIC,
-        )
-        floor = tuning().least_share * self._squares[:, None] * self.whole.variances(separable)
-
-        def hessians_at(coefficients):
-            return sample_hessians([sample], _weights_at(coefficients), free, floor, tuning().rough_ridge)
-
-        limits = tuning().coarse_tolerance, tuning().coarse_passes
-        return self.whole.minimise(sampled, separable, per_row, start, hessians_at, *limits)
-
-    def hessians_at(self, coefficients, free, floor):
-        """Hessians of the sample, with diagonals of at least the floor."""
-        return sample_hessians([self._sample], _weights_at(coefficients), free, floor)
-
-    def standard_errors(self, fit):
-        """Those that the model itself predicts, (n_columns, n_targets); NaN where nothing is fitted."""
-        free = self.whole.free & ~fit.separable
-        free[:-1] &= ~fit.infinite[:-1]
-        hessians = self.hessians_at(fit.coefficients, free, 0 * self._floor)
-        inverse_diagonal = target_preconditioner(hessians, free)[1]
-        return torch.where(free, inverse_diagonal / self.whole.n_rows, torch.nan).sqrt()
-
-    def last_hessians(self):
-        """Those at the last fit, kept for the next one to begin with."""
-        if self._known is None:
-            coefficients, free = self.last.coefficients, self.whole.free & ~self.last.separable
-            self._known = coefficients, free, self.hessians_at(coefficients, free, self._floor)
-        return self._known[2]
-
-
-def _weights_at(coefficients):
-    """Weights of the rows in the Hessians: the variances that the model gives to the targets."""
-
-    def weights(rows):
-        mean = (rows @ coefficients.to(rows)).sigmoid_()
-        return mean * (1 - mean)
-
-    return weights
-
-
-def _cross_moment(blocks, n_rows):
-    """``X'Y / T``, Y being whether each neuron fires."""
-    return sum(rows.T @ (rows[:, :-1] > 0).to(rows) for rows in blocks) / n_rows
-
-
-def _limits(cross_moment, means, bounds, n_rows, free):
-    """Coefficients of neurons that fire only, or are silent only, where some covariate is at a bound."""
-    rates = cross_moment[-1]
-    firing, silent = (
-        [
-            free & ((sums - bounds[0][:, None] * share).abs() * n_rows < 0.5),  # the sums are whole numbers
-            free & ((bounds[1][:, None] * share - sums).abs() * n_rows < 0.5),
-        ]
-        for sums, share in ((cross_moment, rates), (means[:, None] - cross_moment, 1 - rates))
-    )
-    # Off the bound the response is certain: what is left to fit are rows at the bound.
-    steepness = torch.full_like(means, STEEPNESS)
-    return limits_at([firing[0], silent[1]], [silent[0], firing[1]], bounds, steepness)

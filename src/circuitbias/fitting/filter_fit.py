@@ -1,0 +1,126 @@
+"""Poisson regressions on histories through one temporal filter that all pairs share: the plan of the fit."""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from circuitbias.fitting.designs.raised_cosines import BasisDesign, BasisSurvey
+from circuitbias.fitting.filter_sample import FilterSample
+from circuitbias.fitting.lbfgs import lbfgs
+from circuitbias.fitting.objective import Objective
+from circuitbias.fitting.rows import DenseRows
+from circuitbias.fitting.shared_filter import FilterProblem, JointObjective, pack
+from circuitbias.fitting.tuning import tuning
+from circuitbias.progress import Descent
+
+
+@dataclass
+class SharedFilterFit:
+    """Couplings of all targets, and the filter that they share.
+
+    Attributes
+    ----------
+    coefficients : tensor, shape (n_columns, n_targets)
+        Slopes first, intercepts last.
+    weights : tensor, shape (n_basis,)
+        Of the basis functions.
+    free, infinite : tensor of bool, shape (n_targets, n_targets)
+        Slopes that were fitted; those without a finite value: the others are those in this limit.
+    converged : tensor of bool, shape (n_targets,)
+        Couplings and filter both.
+    scaled_gradient : tensor, shape (n_targets,)
+    filter_gradient : float
+        The same of the filter.
+    inverse_diagonal : tensor, shape (n_targets, n_targets)
+        Of the inverse Hessians of the slopes, given the filter.
+    passes, n_alternations : int
+    """
+
+    coefficients: torch.Tensor
+    weights: torch.Tensor
+    free: torch.Tensor
+    infinite: torch.Tensor
+    converged: torch.Tensor
+    scaled_gradient: torch.Tensor
+    filter_gradient: float
+    inverse_diagonal: torch.Tensor
+    passes: int
+    n_alternations: int
+
+
+def fit_shared_filter(
+    design: BasisDesign,
+    survey: BasisSurvey,
+    basis: torch.Tensor,
+    *,
+    ridge: float,
+    tolerance: float,
+    max_passes: int,
+    block_rows: int,
+) -> SharedFilterFit:
+    """Fit couplings and filter together.
+
+    Order of calls: alternate between both on a sample; fit the couplings to all rows, given that filter; then
+    descend along both, led by their joint Hessian on the sample, which is made again every few passes.
+
+    Parameters
+    ----------
+    design : BasisDesign
+    survey : BasisSurvey
+        Of the same data.
+    basis : tensor, shape (n_lags, n_basis)
+    ridge, tolerance, max_passes
+        See `circuitbias.estimators.glm_spatiotemporal.estimate`.
+    block_rows : int
+        Most rows of the sample that are worked on at a time.
+    """
+    tuned, n_targets = tuning(), design.n_targets
+    pairs = design.free_coefficients()[:-1]
+    at_lowest, at_highest = (
+        at & pairs & (ridge == 0) for at in (survey.at_lowest[:-1], survey.at_highest[:-1])
+    )
+    problem = FilterProblem(survey.cross, basis, at_lowest, ~pairs | at_highest, ridge)
+    sample = FilterSample(problem, survey.sample, block_rows)
+    coefficients, weights, n_alternations = sample.alternate()
+    rows_at = partial(design.rows, present=problem.present.cpu().numpy())
+    given = Objective(
+        DenseRows(lambda: (rows for rows, _ in rows_at(weights)), design.n_rows, len(problem.free)),
+        problem.cross_moment(weights),
+        problem.free,
+        ridge * problem.filter_square(weights),
+    )
+    lead, _, scale = sample.lead_couplings(coefficients, weights)
+    limits = tuned.given_tolerance, min(max_passes - 1, tuned.given_passes)  # one is left for both
+    single = tuned.worth_single_precision(design.n_rows, design.n_columns, n_targets)
+    coefficients = lbfgs(
+        given, coefficients, lead, scale, *limits, Descent(tuned.given_tolerance), begin_in_single=single
+    ).coefficients
+    objective = JointObjective(problem, rows_at, design.n_rows, given.passes)
+    report = Descent(tolerance)
+    while True:
+        begin = pack(coefficients, weights)
+        precondition, inverse_diagonal, scale = sample.lead(coefficients, weights)
+        allowed = min(max(max_passes - objective.passes, 1), tuned.filter_passes)
+        solution = lbfgs(
+            objective, begin, precondition, scale, tolerance, allowed, report, begin_in_single=single
+        )
+        single = False
+        coefficients, weights = problem.unpack(solution.coefficients)
+        stuck = torch.equal(solution.coefficients, begin)  # rounding leaves no better point
+        if solution.converged or stuck or objective.passes >= max_passes:
+            break
+    of_couplings, of_filter = problem.unpack(objective.gradient_at(solution.coefficients).abs() / scale)
+    scaled_gradient, filter_gradient = of_couplings.amax(0), of_filter.max().item()
+    return SharedFilterFit(
+        coefficients,
+        weights,
+        problem.free[:n_targets],
+        at_lowest | at_highest,
+        (scaled_gradient <= tolerance) & (filter_gradient <= tolerance),
+        scaled_gradient,
+        filter_gradient,
+        inverse_diagonal[:n_targets],
+        objective.passes,
+        n_alternations,
+    )

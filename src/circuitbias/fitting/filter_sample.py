@@ -1,0 +1,233 @@
+"""A subsample of the bins, on which couplings and the filter that they share are found in turn."""
+
+import torch
+
+from circuitbias.fitting.lbfgs import lbfgs
+from circuitbias.fitting.objective import Objective
+from circuitbias.fitting.preconditioners import shared_preconditioner, target_preconditioner
+from circuitbias.fitting.rows import DenseRows
+from circuitbias.fitting.sample_hessians import sample_hessians
+from circuitbias.fitting.shared_filter import pack
+from circuitbias.fitting.tuning import tuning
+
+_TINY = 1e-300  # in place of a zero that is divided by
+
+
+class FilterSample:
+    """A subsample of the bins: starts the fit close to its end, and gives the Hessians.
+
+    Parameters
+    ----------
+    problem : FilterProblem
+        All bins say how often neurons fire after each other: rare pairs need not do so in the sample.
+    histories : tensor of float32, shape (n_sampled, n_targets, n_basis)
+    block_rows : int
+    """
+
+    def __init__(self, problem, histories, block_rows):
+        self._problem, self._histories = problem, histories
+        self._block_rows = block_rows
+
+    def _design(self, weights):
+        histories = (self._histories @ weights.float()).double()
+        ones = torch.ones_like(histories[:, :1])
+        return torch.cat([histories, self._present(self._histories), ones], dim=1)
+
+    def _present(self, histories):
+        """Whether neurons have spikes in their histories: the functions add up to 1 there."""
+        return (histories[:, self._problem.present].sum(2) > 0.5).double()
+
+    def alternate(self):
+        """Alternate couplings given the filter and Newton steps of the filter given the couplings.
+
+        Returns
+        -------
+        coefficients : tensor, shape (n_columns, n_targets)
+        weights : tensor, shape (n_basis,)
+        n_alternations : int
+        """
+        problem = self._problem
+        weights = torch.ones_like(problem.gram[0]) / problem.gram.sum().sqrt()
+        flat = problem.held.clone()
+        flat[-1] = problem.means.log()
+        coefficients = flat
+        for n_alternations in range(1, tuning().most_alternations + 1):  # noqa: B007
+            coefficients = self._couplings(weights, coefficients, flat)
+            gradient, hessian, scale = self._filter_derivatives(coefficients, weights)
+            if not (gradient.abs() > tuning().filter_tolerance * scale).any():
+                break
+            weights = self._filter_step(coefficients, weights, gradient, hessian)
+            size = problem.filter_square(weights) ** 0.5
+            weights = weights / size
+            coefficients[: problem.n_kept] *= size
+        return coefficients, weights, n_alternations
+
+    def _couplings(self, weights, begin, flat):
+        """Fit the couplings given the filter; ``flat`` where a target does not let itself be fitted."""
+        problem = self._problem
+        design = self._design(weights)
+        ridge = problem.ridge * problem.filter_square(weights)
+        sampled = problem.free & (design != 0).any(0)[:, None]
+        fitted = torch.ones_like(design[0], dtype=torch.bool)
+        fitted[problem.n_kept : -1] = False
+        columns = design[:, fitted]
+        second_moment = columns.T @ columns / len(design)
+        second_moment += 1e-6 * second_moment.diagonal().mean() * torch.eye(len(second_moment)).to(design)
+        shared = shared_preconditioner(second_moment, problem.means, problem.free[fitted], ridge)
+
+        def precondition(gradient):
+            step = torch.zeros_like(gradient)
+            step[fitted] = shared(gradient[fitted])
+            return step * sampled
+
+        solution = lbfgs(
+            Objective(
+                DenseRows(lambda: iter(design.split(self._block_rows)), *design.shape),
+                problem.cross_moment(weights),
+                sampled,
+                ridge,
+            ),
+            torch.where(sampled, begin, problem.held),
+            precondition,
+            self._coupling_scale(design),
+            tuning().coarse_tolerance,
+            tuning().rough_passes,
+            begin_in_single=tuning().worth_single_precision(len(design), *problem.free.shape),
+        )
+        return torch.where(solution.converged, solution.coefficients, flat)
+
+    def _coupling_scale(self, design):
+        """Natural size of the gradient: standard deviation of the covariate times mean response."""
+        spread = design.std(0, correction=0)
+        spread[-1] = 1
+        return (spread[:, None] * self._problem.means).clamp(min=_TINY)
+
+    def _parts(self, coefficients, weights):
+        """Yield rows of the design, the rates there, and what each basis function adds to their logarithms.
+
+        The latter has shape (n_rows, n_basis, n_targets) before it is weighted.
+        """
+        n_kept = self._problem.n_kept
+        slopes, intercepts = coefficients[:n_kept], coefficients[-1]
+        for histories in self._histories.split(max(1, self._block_rows // len(weights))):
+            parts = torch.einsum("tik,ij->tkj", histories.double(), slopes)
+            held = self._present(histories) @ coefficients[n_kept:-1]
+            rates = (torch.einsum("tkj,k->tj", parts, weights) + held + intercepts).exp_()
+            yield histories, rates, parts
+
+    def _filter_derivatives(self, coefficients, weights):
+        """Gradient, Hessian and natural size of the gradient of the sum over targets, given the couplings."""
+        problem, n_rows = self._problem, len(self._histories)
+        slopes = coefficients[: problem.n_kept]
+        gradient, hessian = torch.zeros_like(weights), torch.zeros_like(problem.gram)
+        total = square = 0.0
+        for _, rates, parts in self._parts(coefficients, weights):
+            weighted = parts * rates[:, None]
+            gradient += weighted.sum((0, 2))
+            hessian += torch.einsum("tkj,tlj->kl", weighted, parts)
+            total, square = total + parts.sum(0), square + (parts**2).sum(0)
+        penalty = problem.ridge * (slopes**2).sum() * problem.gram
+        gradient = gradient / n_rows - problem.cross_by_weight(slopes) + penalty @ weights
+        spread = (square / n_rows - (total / n_rows) ** 2).clamp(min=0).sqrt()
+        return gradient, hessian / n_rows + penalty, (spread @ problem.means).clamp(min=_TINY)
+
+    def _filter_step(self, coefficients, weights, gradient, hessian):
+        """Newton step of the filter given the couplings, shortened until the objective falls."""
+        problem, design_rows = self._problem, len(self._histories)
+        slopes_square = (coefficients[: problem.n_kept] ** 2).sum()
+
+        def value(weights):
+            total = (self._design(weights) @ coefficients).exp_().sum() / design_rows
+            penalty = problem.ridge / 2 * slopes_square * (weights @ problem.gram @ weights)
+            return total - (problem.cross_moment(weights) * coefficients).sum() + penalty
+
+        step = -_solver(hessian)(gradient)
+        before, slope, length = value(weights), gradient @ step, 1.0
+        while length > tuning().filter_shortest_step:
+            if value(weights + length * step) <= before + tuning().sufficient_decrease * length * slope:
+                return weights + length * step
+            length *= 0.5
+        return weights
+
+    def lead_couplings(self, coefficients, weights):
+        """What leads the fit of the couplings given the filter: the Hessians of the targets.
+
+        Returns
+        -------
+        precondition : callable
+            From gradients to steps.
+        inverse_diagonal : tensor, shape (n_columns, n_targets)
+            Diagonals of the inverses of the Hessians.
+        scale : tensor, shape (n_columns, n_targets)
+            Natural size of the gradient.
+        """
+        problem = self._problem
+        design = self._design(weights)
+        filter_square = problem.filter_square(weights)
+        hessians = sample_hessians(
+            [design],
+            lambda rows: (rows @ coefficients.float()).exp_(),
+            problem.free,
+            problem.cross_moment(weights) ** 2 / problem.means,
+            problem.ridge * filter_square,
+        )
+        precondition, inverse_diagonal = target_preconditioner(hessians, problem.free)
+        return precondition, inverse_diagonal, self._coupling_scale(design)
+
+    def lead(self, coefficients, weights):
+        """What leads the fit of couplings and filter together: the joint Hessian of Gauss and Newton.
+
+        Its blocks are the Hessians H_j of each target, H_aa of the filter, and J_j between them. Along
+        ``(coefficients, -weights)`` it is zero: that only moves size between couplings and filter.
+
+        Returns
+        -------
+        precondition : callable
+            From packed gradients to packed steps.
+        inverse_diagonal : tensor, shape (n_columns, n_targets)
+            Diagonals of the inverses of H_j.
+        scale : tensor
+            Natural size of the packed gradient.
+        """
+        problem = self._problem
+        design = self._design(weights)
+        by_target, inverse_diagonal, coupling_scale = self.lead_couplings(coefficients, weights)
+        _, hessian, filter_scale = self._filter_derivatives(coefficients, weights)
+        mixed = torch.zeros((len(weights), *coefficients.shape)).to(coefficients)
+        for rows, (_, rates, parts) in zip(
+            design.split(max(1, self._block_rows // len(weights))),
+            self._parts(coefficients, weights),
+            strict=True,
+        ):
+            mixed += torch.einsum("tc,tkj->kcj", rows, parts * rates[:, None])
+        mixed /= len(design)
+        slopes = coefficients[: problem.n_kept]
+        mixed[:, : problem.n_kept] += problem.ridge * (problem.gram @ weights)[:, None, None] * slopes
+        mixed *= problem.free
+        solved = torch.stack([by_target(of_function) for of_function in mixed])
+        solve = _solver(hessian - torch.einsum("kcj,lcj->kl", mixed, solved), hessian, weights)
+
+        def precondition(packed):
+            gradient, by_weight = problem.unpack(packed)
+            step = by_target(gradient)
+            weight_step = solve(by_weight - torch.einsum("kcj,cj->k", mixed, step))
+            return pack(step - torch.einsum("kcj,k->cj", solved, weight_step), weight_step)
+
+        return precondition, inverse_diagonal, pack(coupling_scale, filter_scale)
+
+
+def _solver(matrix, hessian=None, null=None):
+    """Solve with a positive semi-definite matrix, scaled by the diagonal of a Hessian.
+
+    Along ``null``, where the matrix is zero but for sampling error, it is made one.
+    """
+    size = (matrix if hessian is None else hessian).diagonal().clamp(min=_TINY).sqrt()
+    scaled = (matrix + matrix.T) / 2 / size / size[:, None]
+    if null is not None:
+        direction = null * size
+        direction /= direction.norm()
+        rest = torch.eye(len(null)).to(matrix) - direction[:, None] * direction
+        scaled = rest @ scaled @ rest + direction[:, None] * direction
+    values, vectors = torch.linalg.eigh(scaled)
+    values = values.clamp(min=tuning().filter_null * values[-1])
+    return lambda right: vectors @ (vectors.T @ (right / size) / values) / size
