@@ -17,7 +17,7 @@ pytestmark = [
 def without_own_hessians(monkeypatch, tune):
     """All fits as if memory did not allow a Hessian for every target; seven targets at a time."""
     monkeypatch.setattr(poisson, "allows", lambda memory_mb, needed: False)
-    tune(least_targets=30, error_batches=100)
+    tune(least_targets=30)
     return {"memory_mb": 5}
 
 
@@ -55,13 +55,6 @@ def test_the_same_fits_of_mostly_empty_bins(record_of, monkeypatch, without_own_
     np.testing.assert_allclose(shared.values, own.values, atol=1e-6)
     errors = [fit.arrays["standard_errors"] for fit in (shared, own)]
     np.testing.assert_allclose(*errors, rtol=0.2)
-
-
-def test_no_standard_errors_where_too_many_batches_would_be_needed(ring_record, without_own_hessians, tune):
-    tune(error_batches=2)
-    couplings = estimate("glm", ring_record, **without_own_hessians)
-    assert couplings.diagnostics["n_not_converged"] == 0
-    assert np.isnan(couplings.arrays["standard_errors"]).all()
 
 
 def test_a_pair_without_a_finite_value(record_of, without_own_hessians):

@@ -113,7 +113,7 @@ def estimate(
         all neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (lags, n, n),
         ``intercepts`` (n,), ``scaled_gradient`` (n,), ``standard_errors`` (lags, n, n), those that the
         Poisson model itself predicts, from the Hessians that preconditioned the fit (see
-        `circuitbias.fitting.poisson.fit`), NaN where memory holds too few. The
+        `circuitbias.fitting.poisson.fit`). The
         coefficients of a neuron's own count in the same bin, and of its past if that is no covariate, are
         held at 0 and have no standard error.
 

@@ -2,7 +2,6 @@
 
 import torch
 
-from circuitbias.fitting.clusters import cluster_preconditioner, similar_targets
 from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.limits import unidentified
 from circuitbias.fitting.newton import newton
@@ -225,41 +224,36 @@ def lead_by_moments(design, fits, targets):
             break
 
 
-def lead_by_clusters(design, fits, targets, n_hessians):
-    """Fit some targets with so many Hessians on a sample of the rows, which is read again."""
-    part, tuned = fits.problem.of(targets), fits.tuning
-    precondition = cluster_preconditioner(
-        _sampled_blocks(design, fits.problem),
-        fits.coefficients[:, targets],
-        similar_targets(part.correlations(), n_hessians),
-        part.second_moment,
-        part.response_means,
-        part.free,
-        part.ridge,
-    )
-    fits.passes += 1
-    fits.descend(targets, precondition, fits.tolerance, tuned.cluster_passes)
-    fits.inverse_diagonal[:, targets] = torch.nan  # what targets share says too little of each
+def lead_by_own_hessians(design, fits, targets):
+    """Fit some targets with Hessians of their own, of which memory holds so many."""
+    free = fits.problem.of(targets).free
+    precondition, inverse_diagonal = target_preconditioner(own_hessians(design, fits, targets), free)
+    fits.descend(targets, precondition, fits.tolerance, fits.tuning.patience, inverse_diagonal)
 
 
-def errors_by_sample(design, fits, targets):
-    """Find the inverse Hessians of some targets at the end; of dense rows, on a sample."""
+def find_errors(design, fits, targets):
+    """Find the inverse Hessians of some targets at the end."""
+    free = fits.problem.of(targets).free
+    inverse_diagonal = target_preconditioner(own_hessians(design, fits, targets), free)[1]
+    fits.inverse_diagonal[:, targets] = inverse_diagonal[:-1]
+
+
+def own_hessians(design, fits, targets):
+    """Hessians of some targets where they are by now; of dense rows, on a sample that is read again."""
     part, found = fits.problem.of(targets), fits.coefficients[:, targets]
     if isinstance(part.rows, SparseRows):
-        hessians = part.objective().hessians(found, part.least_curvatures)
         fits.passes += 1
-    else:
-        found, own, n_sampled = found.float(), torch.zeros_like(part.second_moment), 0
-        for rows, _ in _sampled_blocks(design, part):
-            own += rows.T @ rows
-            n_sampled += len(rows)
-        hessians = sample_hessians(
-            (rows for rows, _ in _sampled_blocks(design, part)),
-            lambda rows: (rows @ found).exp_(),
-            part.free,
-            part.least_curvatures,
-            part.ridge,
-            match_moments(own / n_sampled, part.second_moment),
-        )
-        fits.passes += 2
-    fits.inverse_diagonal[:, targets] = target_preconditioner(hessians, part.free)[1][:-1]
+        return part.objective().hessians(found, part.least_curvatures)
+    fits.passes += 2
+    found, own, n_sampled = found.float(), torch.zeros_like(part.second_moment), 0
+    for rows, _ in _sampled_blocks(design, part):
+        own += rows.T @ rows
+        n_sampled += len(rows)
+    return sample_hessians(
+        (rows for rows, _ in _sampled_blocks(design, part)),
+        lambda rows: (rows @ found).exp_(),
+        part.free,
+        part.least_curvatures,
+        part.ridge,
+        match_moments(own / n_sampled, part.second_moment),
+    )

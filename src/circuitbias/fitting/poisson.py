@@ -8,9 +8,9 @@ import torch
 
 from circuitbias.fitting.descents import (
     Fits,
-    errors_by_sample,
-    lead_by_clusters,
+    find_errors,
     lead_by_moments,
+    lead_by_own_hessians,
     lead_by_sample,
 )
 from circuitbias.fitting.designs.counts import Design
@@ -33,8 +33,7 @@ class PoissonFit:
     infinite : tensor of bool, shape (n_columns, n_targets)
         Coefficients without a finite value; the others are those in this limit.
     standard_errors : tensor, shape (n_columns - 1, n_targets)
-        Of the slopes, from the Hessian that preconditioned each target; NaN for those that are held at zero,
-        and where memory holds too few Hessians at a time to make one for every target.
+        Of the slopes, from the Hessian that preconditioned each target; NaN for those that are held.
     passes : int
     """
 
@@ -110,12 +109,12 @@ def _descent_bytes(n_targets, n_columns) -> float:
     return 250 * n_targets * n_columns
 
 
-_OWN_BYTES, _SHARED_BYTES = 30, 12  # an entry, with inverses: in double precision, and in single precision
+_HESSIAN_BYTES = 30  # an entry, with its inverse
 
 
 def _hessian_bytes(n_hessians, n_columns) -> float:
     """Hessians and their inverses, and the work on one of them."""
-    return (_OWN_BYTES * n_hessians + 30) * n_columns**2
+    return (_HESSIAN_BYTES * n_hessians + 30) * n_columns**2
 
 
 def fit(
@@ -131,7 +130,9 @@ def fit(
 
     Order of calls: `summarise` the data, in one pass; make batches of targets, one if memory allows; start
     each on a sample of the rows; descend with the preconditioner that the sample shows to be good enough;
-    and give those that are left behind Hessians of all rows. Where most counts are zero, the rows are kept
+    and give those that are left behind Hessians of all rows. Where memory does not hold the Hessians of all
+    targets, moments lead first, and those that are left get Hessians of their own, as many at a time as it
+    holds. Where most counts are zero, the rows are kept
     as events, and Hessians are those of all rows from the start, if memory holds them all.
 
     Parameters
@@ -158,13 +159,12 @@ def fit(
     problem = summarise(design, ridge, all_hessians, memory_mb)
     fits = Fits(problem, tolerance, max_passes)
     left_memory = memory_mb * 1e6 / 2 - _moment_bytes(n_targets, n_columns)
-    n_together = n_shared = n_hessians = n_targets
+    n_together = n_hessians = n_targets
     if not all_hessians:
         most = max(tuning().least_targets, int(left_memory / 2 / _descent_bytes(1, n_columns)))
         n_together = math.ceil(n_targets / math.ceil(n_targets / most))  # groups of equal size
         left_memory -= _descent_bytes(n_together, n_columns) + _hessian_bytes(0, n_columns)
-        n_shared = max(1, int(left_memory / (_SHARED_BYTES * n_columns**2)))
-        n_hessians = max(1, int(left_memory / (_OWN_BYTES * n_columns**2)))
+        n_hessians = max(1, int(left_memory / (_HESSIAN_BYTES * n_columns**2)))
     if all_hessians and isinstance(problem.rows, SparseRows):
         fits.newton_on_sample(torch.arange(n_targets))
     elif all_hessians:
@@ -172,15 +172,13 @@ def fit(
     else:
         for targets in fits.left(n_together):
             lead_by_moments(design, fits, targets)
-        for n_targets_each in (n_together, n_shared):  # then each with a Hessian of its own on the sample
-            for targets in fits.left(n_targets_each):
-                lead_by_clusters(design, fits, targets, n_shared)
+        for targets in fits.left(n_hessians):
+            lead_by_own_hessians(design, fits, targets)
     for targets in fits.left(n_hessians):
         fits.newton(targets)
     fits.find_unidentified(n_hessians)
-    if n_targets <= tuning().error_batches * n_hessians:
-        for targets in fits.without_errors(n_hessians):
-            errors_by_sample(design, fits, targets)
+    for targets in fits.without_errors(n_hessians):
+        find_errors(design, fits, targets)
     errors = (fits.inverse_diagonal / design.n_rows).sqrt()
     return PoissonFit(
         fits.coefficients,

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from circuitbias.fitting.objective import Objective
@@ -34,12 +33,6 @@ class Problem:
         """The same of some of the targets."""
         parts = {name: getattr(self, name)[..., targets] for name in _OF_TARGETS}
         return Problem(**(vars(self) | parts))
-
-    def correlations(self) -> np.ndarray:
-        """Correlations of targets with columns, up to a factor: shape (n_targets, n_columns - 1)."""
-        means, spread = self.second_moment[-1, :-1, None], self.gradient_scale[:-1] / self.response_means
-        excess = self.cross_moment[:-1] / self.response_means - means
-        return (excess / spread).T.float().cpu().numpy()
 
     def objective(self, rows=None, free=None) -> Objective:
         """The objective on these rows, by default all of them."""

@@ -33,13 +33,6 @@ class Tuning:
         Scaled gradient that groups of targets reach with constant rates, before moments precondition them.
     moment_passes, moment_descent : int, float
         If so many passes shrink most gradients less than so many times, moments stop preconditioning.
-    cluster_passes : int
-        Passes that a few Hessians for many targets get; most targets take fewer.
-    cluster_shrinkage : float
-        Of these Hessians towards the moments at all times: what no sample has is not impossible.
-    error_batches : int
-        Batches in which own Hessians are made for standard errors alone; with more there are none. One batch
-        of the ring of 400 neurons takes 12 s.
     patience : int
         Passes that a preconditioner made of a sample gets; the ring takes 5 to 9. Fits that have not
         converged then get Hessians of all rows.
@@ -111,9 +104,6 @@ class Tuning:
     group_tolerance: float = 3e-2
     moment_passes: int = 8
     moment_descent: float = 100
-    cluster_passes: int = 50
-    cluster_shrinkage: float = 0.02
-    error_batches: int = 8
     patience: int = 40
     passes_per_hessian: int = 8
     line_search: int = 20
