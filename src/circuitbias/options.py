@@ -1,6 +1,10 @@
 """Options that several methods have, in the same words."""
 
+from typing import Literal
+
 from circuitbias.component import option
+
+ErrorKind = Literal["model", "sandwich", "jackknife"]
 
 
 def bin_width(default: int = 100):
@@ -42,6 +46,15 @@ def with_own_past():
 def convergence():
     """When a fit is finished."""
     return option(1e-8, "Relative size of the gradient at which the fit has converged.", above=0, below=0.01)
+
+
+def kind_of_errors(default: str = "model"):
+    """What standard errors are made of."""
+    return option(
+        default,
+        "Standard errors: what the `model` itself predicts, what residuals of independent bins show "
+        "(`sandwich`), or what blocks of the recording left out in turn do (`jackknife`).",
+    )
 
 
 def most_passes():

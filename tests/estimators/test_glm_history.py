@@ -63,7 +63,7 @@ def test_which_spikes_a_bin_sees():
     """Bins of 4 steps, two neurons: a spike of step 4 is the response of bin 1, one of step 3 its past."""
     steps, neurons = [3, 4, 9], [0, 1, 0]
     source = SpikeRecord.from_events(steps, neurons, 2, 21)
-    (design, counts), *more = design_of(source, 2, 5.0, 4)._blocks_and_counts()
+    (design, counts), *more = design_of(source, 2, 5.0, 4).blocks_and_counts()
     assert not more
     np.testing.assert_array_equal(counts, [[1, 0], [0, 1], [1, 0], [0, 0], [0, 0]])  # step 20 is in no bin
     e = lambda *distances: sum(np.exp(-d / 5.0) for d in distances)  # noqa: E731

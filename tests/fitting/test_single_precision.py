@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from circuitbias.estimators import estimate, mpf
+from circuitbias.estimators import estimate
 from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.objective import Objective
+from circuitbias.fitting.probability_flow import Flow
 from circuitbias.fitting.sample_hessians import match_moments, sample_hessians
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import products_of_columns
@@ -46,7 +47,7 @@ def test_the_same_fits(ring_record, tune, evaluations, method, options):
 
 @pytest.mark.parametrize("all_flip", [False, True])
 def test_the_same_flow(ring_record, tune, note_precision, all_flip):
-    made = note_precision(mpf._Flow)
+    made = note_precision(Flow)
     in_double = estimate("mpf", ring_record, all_flip=all_flip)
     assert not any(made)
     made.clear()

@@ -12,9 +12,11 @@ from circuitbias.estimators.usable import usable_neurons
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.poisson import fit, require_fit_memory
 from circuitbias.options import (
+    ErrorKind,
     bin_width,
     binarised,
     convergence,
+    kind_of_errors,
     most_passes,
     quadratic_penalty,
     with_own_past,
@@ -40,6 +42,7 @@ class Glm(Estimator):
     own_past: bool = with_own_past()
     tolerance: float = convergence()
     max_passes: int = most_passes()
+    errors: ErrorKind = kind_of_errors()
 
     cost = Cost(seconds=7)
     look = Look("regressions", {"glm": ("#0072B2", "o"), "glm_lagged": ("#56B4E9", "v")}, ("GLM",))
@@ -74,6 +77,7 @@ def estimate(
     ridge: float,
     tolerance: float,
     max_passes: int,
+    errors: str,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:
@@ -103,6 +107,8 @@ def estimate(
         of the covariate and per mean count of the response.
     max_passes : int, optional
         Most passes over the data.
+    errors : {"model", "sandwich", "jackknife"}, optional
+        Kind of the standard errors: see `circuitbias.fitting.standard_errors`.
     memory_mb, device
         See `circuitbias.estimators.estimate`.
 
@@ -111,9 +117,7 @@ def estimate(
     Couplings
         Diagnostics: ``n_bins``, ``n_counts``, ``passes``, ``largest_scaled_gradient`` (the certificate: over
         all neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (lags, n, n),
-        ``intercepts`` (n,), ``scaled_gradient`` (n,), ``standard_errors`` (lags, n, n), those that the
-        Poisson model itself predicts, from the Hessians that preconditioned the fit (see
-        `circuitbias.fitting.poisson.fit`). The
+        ``intercepts`` (n,), ``scaled_gradient`` (n,), ``standard_errors`` (lags, n, n). The
         coefficients of a neuron's own count in the same bin, and of its past if that is no covariate, are
         held at 0 and have no standard error.
 
@@ -152,6 +156,7 @@ def estimate(
         max_passes=max_passes,
         block_rows=counts.block_bins,
         memory_mb=memory_mb,
+        errors=errors,
     )
     infinite = fitted.infinite[:-1].cpu().numpy().reshape(len(lags), *[design.n_targets] * 2)
     warn_infinite(

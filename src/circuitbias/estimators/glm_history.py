@@ -10,7 +10,15 @@ from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
 from circuitbias.fitting.designs.histories import ExponentialDesign
 from circuitbias.fitting.poisson import fit, require_fit_memory
-from circuitbias.options import convergence, most_passes, quadratic_penalty, response_width, with_own_past
+from circuitbias.options import (
+    ErrorKind,
+    convergence,
+    kind_of_errors,
+    most_passes,
+    quadratic_penalty,
+    response_width,
+    with_own_past,
+)
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.events import Events
 from circuitbias.spikes.moments import count_moments
@@ -28,6 +36,7 @@ class GlmHistory(Estimator):
     ridge: float = quadratic_penalty()
     tolerance: float = convergence()
     max_passes: int = most_passes()
+    errors: ErrorKind = kind_of_errors()
 
     directed = True
     cost = Cost(seconds=39, bin_steps=10)
@@ -45,6 +54,7 @@ def estimate(
     ridge: float,
     tolerance: float,
     max_passes: int,
+    errors: str,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:
@@ -74,6 +84,8 @@ def estimate(
         of the covariate and per mean count of the response.
     max_passes : int, optional
         Most passes over the data.
+    errors : {"model", "sandwich", "jackknife"}, optional
+        Kind of the standard errors: see `circuitbias.fitting.standard_errors`.
     memory_mb, device
         See `circuitbias.estimators.estimate`.
 
@@ -83,8 +95,7 @@ def estimate(
         Diagnostics: ``n_bins``, ``n_counts``, ``passes``, ``largest_scaled_gradient`` (the certificate: over
         all neurons that have a fit), ``n_not_converged``. Arrays: ``coefficients`` (n, n), with those of a
         neuron's own past on the diagonal, ``intercepts`` (n,), ``scaled_gradient`` (n,),
-        ``standard_errors`` (n, n), those that the Poisson model itself predicts, from the Hessians
-        that preconditioned the fit (see `circuitbias.fitting.poisson.fit`).
+        ``standard_errors`` (n, n).
 
     Warns
     -----
@@ -122,6 +133,7 @@ def estimate(
         max_passes=max_passes,
         block_rows=events.block_bins,
         memory_mb=memory_mb,
+        errors=errors,
     )
     warn_infinite(
         fitted.infinite[:-1].cpu().numpy(),

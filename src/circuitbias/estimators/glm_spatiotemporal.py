@@ -1,7 +1,5 @@
 """Poisson GLM on spike histories through one temporal filter that all pairs share and the fit finds."""
 
-from functools import partial
-
 import numpy as np
 import torch
 
@@ -15,7 +13,15 @@ from circuitbias.fitting.designs.raised_cosines import BasisDesign, raised_cosin
 from circuitbias.fitting.filter_fit import fit_shared_filter
 from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import regression_bytes, require_memory
-from circuitbias.options import convergence, most_passes, quadratic_penalty, response_width, with_own_past
+from circuitbias.options import (
+    ErrorKind,
+    convergence,
+    kind_of_errors,
+    most_passes,
+    quadratic_penalty,
+    response_width,
+    with_own_past,
+)
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.events import Events
 from circuitbias.spikes.moments import count_moments
@@ -32,6 +38,7 @@ class GlmSpatiotemporal(Estimator):
     ridge: float = quadratic_penalty()
     tolerance: float = convergence()
     max_passes: int = most_passes()
+    errors: ErrorKind = kind_of_errors()
 
     directed = True
     cost = Cost(seconds=72)
@@ -50,6 +57,7 @@ def estimate(
     ridge: float,
     tolerance: float,
     max_passes: int,
+    errors: str,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:
@@ -87,6 +95,8 @@ def estimate(
         ``sum_i W[i, j] (phi_k * s_i)(t)``. Standard deviations are those in a subsample of the bins.
     max_passes : int, optional
         Most passes over the data.
+    errors : {"model", "sandwich", "jackknife"}, optional
+        Kind of the standard errors: see `circuitbias.fitting.standard_errors`.
     memory_mb, device
         See `circuitbias.estimators.estimate`.
 
@@ -130,12 +140,10 @@ def estimate(
     usable = usable_neurons(moments)
     block_bins, n_kept = counts.block_bins, len(usable.kept)
     del counts  # the histories are made from the events
-    events = partial(Events, source, bin_steps, usable.kept, look_back=longest)
-    design = BasisDesign(events(block_bins=block_bins), usable.kept, basis, device, own_past)
-    # A block of all basis functions holds as much as one of a single filter.
+    events = Events(source, bin_steps, usable.kept, block_bins, look_back=longest)
+    design = BasisDesign(events, usable.kept, basis, device, own_past)
     survey = design.survey_basis(
-        events(block_bins=max(1, 4 * block_bins // (4 + n_basis))),
-        _sample_rows(design.n_columns, int(memory_mb * 1e6 / 4 / (4 * n_basis * n_kept))),
+        _sample_rows(design.n_columns, int(memory_mb * 1e6 / 4 / (4 * n_basis * n_kept)))
     )
     fitted = fit_shared_filter(
         design,
@@ -145,6 +153,7 @@ def estimate(
         tolerance=tolerance,
         max_passes=max_passes,
         block_rows=block_bins,
+        errors=errors,
     )
     infinite = fitted.infinite.cpu().numpy()
     warn_infinite(
@@ -153,18 +162,16 @@ def estimate(
         "fire only where the history of some neuron is empty, or only where it is largest",
     )
     warn_not_converged(usable.kept, fitted, tolerance, max_passes)
-    # The size of the filter goes to the couplings.
     coefficients, weights = fitted.coefficients.cpu().numpy(), fitted.weights.cpu().numpy()
-    size = np.abs(basis @ weights).max() * np.where((basis @ weights).sum() < 0, -1, 1)
-    weights = weights / size if fitted.filter_gradient <= tolerance else np.full(n_basis, np.nan)
+    if fitted.filter_gradient > tolerance:
+        weights = np.full(n_basis, np.nan)
     converged = fitted.converged.cpu().numpy()
 
     def of_fitted(values):
         return np.where(converged, values, np.nan)
 
     scaled_gradient = of_fitted(fitted.scaled_gradient.cpu().numpy())
-    values = usable.pairs(of_fitted(np.where(infinite, np.nan, coefficients[:n_kept]) * size))
-    errors = torch.where(fitted.free, fitted.inverse_diagonal / design.n_rows, torch.nan).sqrt().cpu().numpy()
+    values = usable.pairs(of_fitted(np.where(infinite, np.nan, coefficients[:n_kept])))
     return Couplings(
         values,
         diagnostics={
@@ -183,7 +190,7 @@ def estimate(
             "coefficients": values,
             "intercepts": usable.neurons(of_fitted(coefficients[-1])),
             "scaled_gradient": usable.neurons(scaled_gradient),
-            "standard_errors": usable.pairs(of_fitted(errors * abs(size))),
+            "standard_errors": usable.pairs(of_fitted(fitted.standard_errors.cpu().numpy())),
         },
     )
 

@@ -22,7 +22,7 @@ from circuitbias.estimators.usable import usable_neurons
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.logistic_path import LogisticPath
 from circuitbias.memory import regression_bytes, require_memory
-from circuitbias.options import bin_width, convergence, most_passes
+from circuitbias.options import ErrorKind, bin_width, convergence, kind_of_errors, most_passes
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import count_moments
 from circuitbias.spikes.segments import SpikeSource
@@ -45,6 +45,7 @@ class Logistic(Estimator):
     folds: int = option(5, "Blocks of bins that cross-validation leaves out in turn.", least=2, most=100)
     tolerance: float = convergence()
     max_passes: int = most_passes()
+    errors: ErrorKind = kind_of_errors()
 
     cost = Cost(seconds=5)
     look = Look("regressions", {"logistic": ("#AA4499", "h")})
@@ -78,6 +79,7 @@ def estimate(
     folds: int,
     tolerance: float,
     max_passes: int,
+    errors: str,
     memory_mb: float = 1500.0,
     device: str = "auto",
     weights: np.ndarray | None = None,
@@ -112,6 +114,8 @@ def estimate(
         of covariate and response; with ``l1``, that of the subgradient of least size.
     max_passes : int, optional
         Most passes over the data.
+    errors : {"model", "sandwich", "jackknife"}, optional
+        Kind of the standard errors: see `circuitbias.fitting.standard_errors`.
     memory_mb, device
         See `circuitbias.estimators.estimate`.
     weights : ndarray, shape (n, n), optional
@@ -125,7 +129,7 @@ def estimate(
         was chosen also ``l1``, the choice, and ``l1_path``, for every penalty its ``error`` or its
         ``held_out_log_likelihood`` (nats per bin and neuron); that is None where some neuron has no fit.
         Arrays, of the chosen fit: ``intercepts`` (n,), ``scaled_gradient`` (n,) and, without a penalty,
-        ``standard_errors`` (n, n), those that the model itself predicts, from Hessians on a subsample.
+        ``standard_errors`` (n, n).
 
     Warns
     -----
@@ -192,8 +196,8 @@ def estimate(
     scaled_gradient = torch.where(fit.fitted, fit.scaled_gradient, torch.nan).cpu().numpy()
     arrays = {}
     if chosen == 0:  # a penalty makes errors of another kind
-        errors = torch.where(fit.fitted & ~fit.infinite, path.standard_errors(fit), torch.nan)[:-1]
-        arrays["standard_errors"] = usable.pairs(errors.cpu().numpy())
+        found = torch.where(fit.fitted & ~fit.infinite, path.standard_errors(fit, errors), torch.nan)[:-1]
+        arrays["standard_errors"] = usable.pairs(found.cpu().numpy())
     return Couplings(
         usable.pairs(coefficients[:-1]),
         diagnostics={

@@ -15,6 +15,7 @@ together is that J is symmetric.
 """
 
 import warnings
+from typing import Literal
 
 import numpy as np
 import torch
@@ -24,16 +25,16 @@ from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NotConvergedWarning, SeparableCountsWarning
 from circuitbias.estimators.result import named_pairs
 from circuitbias.estimators.usable import usable_neurons
-from circuitbias.fitting.conjugate_gradients import conjugate_gradients
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.lbfgs import lbfgs
-from circuitbias.fitting.sample_hessians import sample_hessians
+from circuitbias.fitting.probability_flow import Flow, Packing, flow_solver, told_by
+from circuitbias.fitting.standard_errors import Groups
 from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import regression_bytes, require_memory
-from circuitbias.options import bin_width, convergence, most_passes
+from circuitbias.options import bin_width, convergence, kind_of_errors, most_passes
 from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.spikes.moments import Moments, count_moments, state_counts
+from circuitbias.spikes.moments import count_moments, state_counts
 from circuitbias.spikes.segments import SpikeSource
 
 
@@ -46,6 +47,7 @@ class Mpf(Estimator):
     )
     tolerance: float = convergence()
     max_passes: int = most_passes()
+    errors: Literal["sandwich", "jackknife"] = kind_of_errors("jackknife")
 
     binary = True
     cost = Cost(seconds=14)
@@ -61,6 +63,7 @@ def estimate(
     all_flip: bool,
     tolerance: float,
     max_passes: int,
+    errors: str,
     memory_mb: float = 1500.0,
     device: str = "auto",
 ) -> Couplings:
@@ -79,6 +82,9 @@ def estimate(
         ``sd_i`` for a bias: what each bin contributes to it where neurons are uncoupled.
     max_passes : int, optional
         Most passes over the data.
+    errors : {"sandwich", "jackknife"}, optional
+        Kind of the standard errors: see `circuitbias.fitting.standard_errors`. There is no likelihood, and so
+        no error that the model itself predicts.
     memory_mb, device
         See `circuitbias.estimators.estimate`.
 
@@ -86,7 +92,7 @@ def estimate(
     -------
     Couplings
         Diagnostics: ``n_bins``, ``n_counts`` (sum of x), ``passes``, ``largest_scaled_gradient`` (the
-        certificate), ``n_undefined_pairs``. Array: ``biases`` (n,).
+        certificate), ``n_undefined_pairs``. Arrays: ``biases`` (n,), ``standard_errors`` (n, n).
 
     Warns
     -----
@@ -110,38 +116,25 @@ def estimate(
     usable = usable_neurons(moments)
     kept = moments.of(usable.kept)
     design = Design(counts, usable.kept, [0], device, moments)
-    _, _, _, sample = design.survey(tuning().sample_rows_per_column * design.n_columns)
+    _, _, _, sample = design.survey(tuning().sample_rows(design.n_columns))
 
-    packing = _Packing(design.n_targets, device)
+    packing = Packing(design.n_targets, device)
     mean = torch.from_numpy(kept.mean).to(device)
     sd = (mean * (1 - mean)).sqrt()
     scale = torch.cat([sd[:, None] * sd, sd[None]])
     gradient_scale = packing.gather(scale)
     start = packing.gather(torch.cat([torch.zeros_like(scale[:-1]), (mean / (1 - mean)).log()[None]]))
 
-    def precondition(parameters, curvature):
-        """Solve with the Hessian of the sample, whose diagonals are raised to at least those given."""
-        coefficients = packing.spread(parameters).float()
-        hessians = sample_hessians(
-            [sample], lambda rows: _flows(rows, coefficients) / 4, design.free_coefficients(), curvature
-        )
-        diagonal = packing.gather(hessians.diagonal(dim1=1, dim2=2).T)
-        return lambda gradient: conjugate_gradients(
-            lambda step: packing.gather(torch.einsum("jkl,lj->kj", hessians, packing.spread(step))),
-            diagonal,
-            gradient,
-            tuning().solved,
-            tuning().most_solving,
-        )
+    free = design.free_coefficients()
 
     # On a subsample first: it is cheap, starts the fit close to its end, and gives the Hessians. What it
     # hardly tells of, such as pairs that it scarcely sees together, rests at the start.
-    told = packing.gather(_told(sample)) > 0
+    told = packing.gather(told_by(sample)) > 0
     uncoupled = torch.cat([mean[:, None] * sd, sd[None]]) / 2
-    solve = precondition(start, uncoupled)
+    solve = flow_solver(sample, packing, start, uncoupled, free)
     single = tuning().worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
     rough = lbfgs(
-        _Flow(lambda: iter(sample.split(counts.block_bins)), len(sample), packing, all_flip, told),
+        Flow(lambda: iter(sample.split(counts.block_bins)), len(sample), packing, all_flip, told),
         start,
         lambda gradient: solve(gradient) * told,
         gradient_scale,
@@ -150,8 +143,8 @@ def estimate(
         begin_in_single=single,
     )
     begin = rough.coefficients if rough.converged else start
-    objective = _Flow(design.narrow_blocks, design.n_rows, packing, all_flip)
-    solve = precondition(begin, objective.curvature(begin))
+    objective = Flow(design.narrow_blocks, design.n_rows, packing, all_flip)
+    solve = flow_solver(sample, packing, begin, objective.curvature(begin), free)
     solution = lbfgs(
         objective,
         begin,
@@ -163,6 +156,7 @@ def estimate(
         begin_in_single=single,
     )
     values, biases = np.full_like(kept.covariance, np.nan), np.full_like(kept.mean, np.nan)
+    standard_errors = values
     unseen = np.triu((state_counts(kept) == 0).any(axis=0), 1)
     if solution.converged:
         coefficients = packing.spread(solution.coefficients).cpu().numpy()
@@ -172,6 +166,11 @@ def estimate(
             unseen |= steep & (design.n_rows * told < tuning().identified).cpu().numpy()
         values = np.where(unseen | unseen.T, np.nan, coefficients[:-1])
         biases = np.where((unseen | unseen.T).any(axis=0), np.nan, coefficients[-1])
+        groups, found = Groups(errors, design.n_rows), solution.coefficients
+        solve = flow_solver(sample, packing, found, objective.curvature(found), free, all_flip)
+        spread = groups.spread(solve(objective.scores(found, groups)) / design.n_rows)
+        standard_errors = packing.spread(spread[:, None])[:-1].cpu().numpy()
+        standard_errors = np.where(np.isnan(values), np.nan, standard_errors)
     else:
         warnings.warn(
             f"the fit did not reach tolerance={tolerance:g} in {objective.passes} passes "
@@ -198,86 +197,5 @@ def estimate(
             "largest_scaled_gradient": solution.scaled_gradient.item(),
             "n_undefined_pairs": int(unseen.sum()),
         },
-        arrays={"biases": usable.neurons(biases)},
+        arrays={"biases": usable.neurons(biases), "standard_errors": usable.pairs(standard_errors)},
     )
-
-
-class _Flow:
-    """The flow of probability as an objective of all parameters: a single target."""
-
-    def __init__(self, blocks, n_rows: int, packing: "_Packing", all_flip: bool, free=1.0):
-        self._blocks, self._n_rows, self._packing = blocks, n_rows, packing
-        self._all_flip, self._free = all_flip, free
-        self.passes = 0
-
-    def evaluate(self, parameters, *, single=False):
-        """Value, shape (1,), and gradient, shape (n_parameters, 1)."""
-        self.passes += 1
-        dtype = torch.float32 if single else torch.float64
-        coefficients = self._packing.spread(parameters)
-        gradient = torch.zeros_like(coefficients)
-        value = torch.zeros_like(parameters[0])
-        # E(x) - E(1 - x) = - sum_i s_i (b_i + sum_j J_ij / 2)
-        fields = coefficients[-1] + coefficients[:-1].sum(0) / 2
-        flip_gradient = torch.zeros_like(fields)
-        coefficients, fields = coefficients.to(dtype), fields.to(dtype)
-        for design in self._blocks():
-            design = design.to(dtype)
-            signs = 2 * design[:, :-1] - 1
-            flows = _flows(design, coefficients)
-            value += flows.sum(0).double().sum()
-            gradient += design.T @ flows.mul_(signs)
-            if self._all_flip:
-                flows = (signs @ fields).mul_(-0.5).exp_()
-                value += flows.double().sum()
-                flip_gradient += flows @ signs
-        gradient[-1] += flip_gradient
-        gradient[:-1] += flip_gradient / 2  # once for each end of a pair
-        return value / self._n_rows, self._packing.gather(gradient) / (-2 * self._n_rows) * self._free
-
-    def curvature(self, parameters):
-        """Diagonals of the Hessians of single flips by the coefficients of each neuron, shape (n + 1, n)."""
-        self.passes += 1
-        coefficients = self._packing.spread(parameters)
-        diagonals = torch.zeros_like(coefficients)
-        for design in self._blocks():
-            design = design.double()
-            diagonals.addmm_(design.T, _flows(design, coefficients))
-        return diagonals / (4 * self._n_rows)
-
-
-def _told(sample):
-    """1 at the coefficients of which a sample tells, shape (n + 1, n): all states in some bins."""
-    x = sample[:, :-1]
-    mean = x.mean(0)
-    second = x.T @ x / len(x)
-    states = state_counts(Moments.from_second(len(x), mean.cpu().numpy(), second.cpu().numpy()))
-    alone = states[:2].min(axis=0).diagonal()
-    return torch.from_numpy(np.vstack([states.min(axis=0), alone]) >= tuning().seen).to(sample)
-
-
-def _flows(design, coefficients):
-    """``exp(-s a / 2)`` of every neuron in some bins, shape (n_rows, n)."""
-    return (design @ coefficients).mul_(0.5 - design[:, :-1]).exp_()
-
-
-class _Packing:
-    """The free parameters, in one column: J above the diagonal, then b."""
-
-    def __init__(self, n: int, device: torch.device):
-        self._pairs = torch.triu_indices(n, n, 1, device=device)
-        self._n = n
-
-    def spread(self, parameters):
-        """To coefficients, shape (n + 1, n): J, symmetric with zero diagonal, and b in the last row."""
-        n_pairs = self._pairs.shape[1]
-        coefficients = parameters.new_zeros((self._n + 1, self._n))
-        i, j = self._pairs
-        coefficients[i, j] = coefficients[j, i] = parameters[:n_pairs, 0]
-        coefficients[-1] = parameters[n_pairs:, 0]
-        return coefficients
-
-    def gather(self, coefficients):
-        """Adjoint of `spread`: from gradients by coefficients to those by parameters."""
-        i, j = self._pairs
-        return torch.cat([coefficients[i, j] + coefficients[j, i], coefficients[-1]])[:, None]

@@ -9,29 +9,30 @@ def conjugate_gradients(product, diagonal, right, tolerance, max_iterations):
     Parameters
     ----------
     product : callable
-        From x to ``A x``.
+        From x to ``A x``, of several columns.
     diagonal : tensor, shape (n, 1)
-    right : tensor, shape (n, 1)
+    right : tensor, shape (n, k)
     tolerance : float
-        Size of the residual, relative to ``right``, both in the norm of the inverse diagonal.
+        Size of the residual of each column, relative to ``right``, both in the norm of the inverse diagonal.
     max_iterations : int
 
     Returns
     -------
-    tensor, shape (n, 1)
+    tensor, shape (n, k)
     """
     solution, residual = torch.zeros_like(right), right.clone()
     scaled = residual / diagonal
     direction = scaled.clone()
-    size = first = (residual * scaled).sum()
+    size = first = (residual * scaled).sum(0)
     for _ in range(max_iterations):
-        if size <= tolerance**2 * first:
+        left = size > tolerance**2 * first
+        if not left.any():
             break
         image = product(direction)
-        length = size / (direction * image).sum()
+        length = torch.where(left, size / (direction * image).sum(0), 0.0)
         solution += length * direction
         residual -= length * image
         scaled = residual / diagonal
-        before, size = size, (residual * scaled).sum()
-        direction = scaled + size / before * direction
+        before, size = size, (residual * scaled).sum(0)
+        direction = scaled + torch.where(left, size / before, 0.0) * direction
     return solution

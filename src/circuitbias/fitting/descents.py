@@ -12,6 +12,7 @@ from circuitbias.fitting.preconditioners import (
 )
 from circuitbias.fitting.rows import DenseRows, SparseRows
 from circuitbias.fitting.sample_hessians import match_moments, sample_hessians
+from circuitbias.fitting.standard_errors import grouped_errors
 from circuitbias.fitting.tuning import tuning
 from circuitbias.progress import Descent
 from circuitbias.spikes.moments import EvenlySpaced
@@ -36,9 +37,10 @@ class Fits:
         left = (~self.converged).nonzero()[:, 0]
         return left.split(n_together) if len(left) else ()
 
-    def without_errors(self, n_together: int):
-        """Targets that have converged and no inverse Hessian, so many at a time."""
-        left = (self.inverse_diagonal.isnan().all(0) & self.converged).nonzero()[:, 0]
+    def without_errors(self, n_together: int, kind: str):
+        """Targets that have converged and have no errors of a kind yet, so many at a time."""
+        none = self.inverse_diagonal.isnan().all(0) if kind == "model" else True
+        left = (self.converged & none).nonzero()[:, 0]
         return left.split(n_together) if len(left) else ()
 
     def note(self, targets, solution, passes, inverse_diagonal=None):
@@ -188,7 +190,7 @@ def _sampled_blocks(design, problem):
     """
     if isinstance(problem.rows, SparseRows):
         return problem.sample.dense_blocks()
-    spaced = EvenlySpaced(max(1, design.n_rows // (tuning().sample_rows_per_column * design.n_columns)))
+    spaced = EvenlySpaced(max(1, design.n_rows // tuning().sample_rows(design.n_columns)))
     return ((spaced.of(block).float(), 1.0) for block in design.narrow_blocks())
 
 
@@ -231,11 +233,17 @@ def lead_by_own_hessians(design, fits, targets):
     fits.descend(targets, precondition, fits.tolerance, fits.tuning.patience, inverse_diagonal)
 
 
-def find_errors(design, fits, targets):
-    """Find the inverse Hessians of some targets at the end."""
-    free = fits.problem.of(targets).free
-    inverse_diagonal = target_preconditioner(own_hessians(design, fits, targets), free)[1]
-    fits.inverse_diagonal[:, targets] = inverse_diagonal[:-1]
+def find_errors(design, fits, targets, kind):
+    """Find the standard errors of some targets at the end: see `circuitbias.fitting.standard_errors`."""
+    free, found = fits.problem.of(targets).free, fits.coefficients[:, targets]
+    hessians = own_hessians(design, fits, targets)
+    if kind == "model":
+        fits.inverse_diagonal[:, targets] = target_preconditioner(hessians, free)[1][:-1]
+        return
+    blocks = design.blocks_and_responses(targets)
+    errors = grouped_errors(kind, blocks, design.n_rows, lambda rows: (rows @ found).exp_(), hessians, free)
+    fits.inverse_diagonal[:, targets] = errors[:-1] ** 2 * design.n_rows
+    fits.passes += 1
 
 
 def own_hessians(design, fits, targets):

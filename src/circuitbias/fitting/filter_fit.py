@@ -11,6 +11,7 @@ from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.rows import DenseRows
 from circuitbias.fitting.shared_filter import FilterProblem, JointObjective, pack
+from circuitbias.fitting.standard_errors import Groups
 from circuitbias.fitting.tuning import tuning
 from circuitbias.progress import Descent
 
@@ -22,29 +23,28 @@ class SharedFilterFit:
     Attributes
     ----------
     coefficients : tensor, shape (n_columns, n_targets)
-        Slopes first, intercepts last.
+        Slopes first, which carry the size; intercepts last.
     weights : tensor, shape (n_basis,)
-        Of the basis functions.
-    free, infinite : tensor of bool, shape (n_targets, n_targets)
-        Slopes that were fitted; those without a finite value: the others are those in this limit.
+        Of the basis functions; the filter's largest absolute value is 1 and its sum positive.
+    infinite : tensor of bool, shape (n_targets, n_targets)
+        Slopes without a finite value; the others are those in this limit.
     converged : tensor of bool, shape (n_targets,)
         Couplings and filter both.
     scaled_gradient : tensor, shape (n_targets,)
     filter_gradient : float
         The same of the filter.
-    inverse_diagonal : tensor, shape (n_targets, n_targets)
-        Of the inverse Hessians of the slopes, given the filter.
+    standard_errors : tensor, shape (n_targets, n_targets)
+        Of the slopes; NaN for those that are held.
     passes, n_alternations : int
     """
 
     coefficients: torch.Tensor
     weights: torch.Tensor
-    free: torch.Tensor
     infinite: torch.Tensor
     converged: torch.Tensor
     scaled_gradient: torch.Tensor
     filter_gradient: float
-    inverse_diagonal: torch.Tensor
+    standard_errors: torch.Tensor
     passes: int
     n_alternations: int
 
@@ -58,6 +58,7 @@ def fit_shared_filter(
     tolerance: float,
     max_passes: int,
     block_rows: int,
+    errors: str = "model",
 ) -> SharedFilterFit:
     """Fit couplings and filter together.
 
@@ -74,6 +75,8 @@ def fit_shared_filter(
         See `circuitbias.estimators.glm_spatiotemporal.estimate`.
     block_rows : int
         Most rows of the sample that are worked on at a time.
+    errors : {"model", "sandwich", "jackknife"}, optional
+        Kind of standard errors: see `circuitbias.fitting.standard_errors`.
     """
     tuned, n_targets = tuning(), design.n_targets
     pairs = design.free_coefficients()[:-1]
@@ -100,10 +103,10 @@ def fit_shared_filter(
     report = Descent(tolerance)
     while True:
         begin = pack(coefficients, weights)
-        precondition, inverse_diagonal, scale = sample.lead(coefficients, weights)
+        joint, scale = sample.lead(coefficients, weights)
         allowed = min(max(max_passes - objective.passes, 1), tuned.filter_passes)
         solution = lbfgs(
-            objective, begin, precondition, scale, tolerance, allowed, report, begin_in_single=single
+            objective, begin, joint.solve, scale, tolerance, allowed, report, begin_in_single=single
         )
         single = False
         coefficients, weights = problem.unpack(solution.coefficients)
@@ -112,15 +115,51 @@ def fit_shared_filter(
             break
     of_couplings, of_filter = problem.unpack(objective.gradient_at(solution.coefficients).abs() / scale)
     scaled_gradient, filter_gradient = of_couplings.amax(0), of_filter.max().item()
+    size, by_weight = _filter_size(basis, weights)
+    if errors == "model":
+        variances = joint.variances(coefficients, size, by_weight) / design.n_rows
+    else:
+        variances = _grouped_variances(errors, design, sample, joint, coefficients, weights, size, by_weight)
+        objective.passes += 1
+    standard_errors = torch.where(problem.free, variances, torch.nan).sqrt()
+    coefficients[:n_targets] *= size
     return SharedFilterFit(
         coefficients,
-        weights,
-        problem.free[:n_targets],
+        weights / size,
         at_lowest | at_highest,
         (scaled_gradient <= tolerance) & (filter_gradient <= tolerance),
         scaled_gradient,
         filter_gradient,
-        inverse_diagonal[:n_targets],
+        standard_errors[:n_targets],
         objective.passes,
         n_alternations,
     )
+
+
+def _filter_size(basis, weights):
+    """Largest absolute value of the filter, with the sign of its sum, and the derivatives by the weights."""
+    values = basis @ weights
+    peak = values.abs().argmax()
+    sign = values[peak].sign() * (-1 if values.sum() < 0 else 1)
+    return (sign * values[peak]).item(), sign * basis[peak]
+
+
+def _grouped_variances(kind, design, sample, joint, coefficients, weights, size, by_weight):
+    """Variances of the coefficients times the size of the filter, as residuals show them."""
+    groups, first, slopes = Groups(kind, design.n_rows), 0, coefficients[: design.n_targets]
+    scores = coefficients.new_zeros((groups.n, *coefficients.T.shape))
+    of_filter = coefficients.new_zeros((groups.n, len(weights), 1))
+    for histories, responses in design.histories():
+        rows = sample.rows_of(histories, weights)
+        residuals = (rows @ coefficients).exp_() - responses
+        groups.add(scores, first, residuals, rows)
+        # sum_j r_j sum_i W_ij (phi_k * s_i)
+        of_rows = torch.einsum("tik,ti->tk", histories, residuals @ slopes.T)
+        groups.add(of_filter, first, of_rows, torch.ones_like(of_rows[:, :1]))
+        first += len(rows)
+    n_basis, influences = len(weights), []
+    for score, of_weights in zip(scores, of_filter, strict=True):
+        step = joint.solve(pack(score.T * sample.free, of_weights[:, 0]))
+        slope_step, weight_step = step[:-n_basis, 0].view_as(coefficients), step[-n_basis:, 0]
+        influences.append(size * slope_step + coefficients * (by_weight @ weight_step))
+    return (groups.spread(torch.stack(influences, -1)) / design.n_rows) ** 2

@@ -25,17 +25,18 @@ class FilterSample:
     """
 
     def __init__(self, problem, histories, block_rows):
-        self._problem, self._histories = problem, histories
+        self._problem, self._histories, self.free = problem, histories, problem.free
         self._block_rows = block_rows
 
     def _design(self, weights):
-        histories = (self._histories @ weights.float()).double()
-        ones = torch.ones_like(histories[:, :1])
-        return torch.cat([histories, self._present(self._histories), ones], dim=1)
+        return self.rows_of(self._histories, weights)
 
-    def _present(self, histories):
-        """Whether neurons have spikes in their histories: the functions add up to 1 there."""
-        return (histories[:, self._problem.present].sum(2) > 0.5).double()
+    def rows_of(self, histories, weights):
+        """Rows of the design from histories through each basis function."""
+        through = (histories @ weights.to(histories)).double()
+        # Whether neurons have spikes in their histories: the functions add up to 1 there.
+        present = (histories[:, self._problem.present].sum(2) > 0.5).double()
+        return torch.cat([through, present, torch.ones_like(through[:, :1])], dim=1)
 
     def alternate(self):
         """Alternate couplings given the filter and Newton steps of the filter given the couplings.
@@ -111,7 +112,7 @@ class FilterSample:
         slopes, intercepts = coefficients[:n_kept], coefficients[-1]
         for histories in self._histories.split(max(1, self._block_rows // len(weights))):
             parts = torch.einsum("tik,ij->tkj", histories.double(), slopes)
-            held = self._present(histories) @ coefficients[n_kept:-1]
+            held = self.rows_of(histories, weights)[:, n_kept:-1] @ coefficients[n_kept:-1]
             rates = (torch.einsum("tkj,k->tj", parts, weights) + held + intercepts).exp_()
             yield histories, rates, parts
 
@@ -161,15 +162,13 @@ class FilterSample:
         scale : tensor, shape (n_columns, n_targets)
             Natural size of the gradient.
         """
-        problem = self._problem
-        design = self._design(weights)
-        filter_square = problem.filter_square(weights)
+        problem, design = self._problem, self._design(weights)
         hessians = sample_hessians(
             [design],
             lambda rows: (rows @ coefficients.float()).exp_(),
             problem.free,
             problem.cross_moment(weights) ** 2 / problem.means,
-            problem.ridge * filter_square,
+            problem.ridge * problem.filter_square(weights),
         )
         precondition, inverse_diagonal = target_preconditioner(hessians, problem.free)
         return precondition, inverse_diagonal, self._coupling_scale(design)
@@ -182,10 +181,7 @@ class FilterSample:
 
         Returns
         -------
-        precondition : callable
-            From packed gradients to packed steps.
-        inverse_diagonal : tensor, shape (n_columns, n_targets)
-            Diagonals of the inverses of H_j.
+        JointHessian
         scale : tensor
             Natural size of the packed gradient.
         """
@@ -205,15 +201,53 @@ class FilterSample:
         mixed[:, : problem.n_kept] += problem.ridge * (problem.gram @ weights)[:, None, None] * slopes
         mixed *= problem.free
         solved = torch.stack([by_target(of_function) for of_function in mixed])
-        solve = _solver(hessian - torch.einsum("kcj,lcj->kl", mixed, solved), hessian, weights)
+        schur = _solver(hessian - torch.einsum("kcj,lcj->kl", mixed, solved), hessian, weights)
+        joint = JointHessian(problem, by_target, inverse_diagonal, mixed, solved, schur)
+        return joint, pack(coupling_scale, filter_scale)
 
-        def precondition(packed):
-            gradient, by_weight = problem.unpack(packed)
-            step = by_target(gradient)
-            weight_step = solve(by_weight - torch.einsum("kcj,cj->k", mixed, step))
-            return pack(step - torch.einsum("kcj,k->cj", solved, weight_step), weight_step)
 
-        return precondition, inverse_diagonal, pack(coupling_scale, filter_scale)
+class JointHessian:
+    """The joint Hessian of couplings and filter, by its blocks: H_j, J_j and what is left of H_aa.
+
+    Parameters
+    ----------
+    problem : FilterProblem
+    by_target : callable
+        Solves with the H_j: from (n_columns, n_targets) to the same.
+    inverse_diagonal : tensor, shape (n_columns, n_targets)
+        Of the H_j.
+    mixed, solved : tensor, shape (n_basis, n_columns, n_targets)
+        J_j, and H_j^-1 J_j.
+    schur : callable
+        Solves with ``H_aa - sum_j J_j' H_j^-1 J_j``: from (n_basis, ...) to the same.
+    """
+
+    def __init__(self, problem, by_target, inverse_diagonal, mixed, solved, schur):
+        self._problem, self._by_target, self._inverse_diagonal = problem, by_target, inverse_diagonal
+        self._mixed, self._solved, self._schur = mixed, solved, schur
+
+    def solve(self, packed):
+        """From packed gradients to packed steps."""
+        gradient, by_weight = self._problem.unpack(packed)
+        step = self._by_target(gradient)
+        weight_step = self._schur(by_weight - torch.einsum("kcj,cj->k", self._mixed, step))
+        return pack(step - torch.einsum("kcj,k->cj", self._solved, weight_step), weight_step)
+
+    def variances(self, coefficients, size, size_by_weight):
+        """Variances of the coefficients times the size of the filter, but for 1 / T: (n_columns, n_targets).
+
+        Parameters
+        ----------
+        coefficients : tensor, shape (n_columns, n_targets)
+        size : float
+        size_by_weight : tensor, shape (n_basis,)
+            Its derivatives.
+        """
+        of_filter = self._schur(torch.eye(len(size_by_weight)).to(coefficients))
+        by_weight = coefficients * size_by_weight[:, None, None] - size * self._solved
+        return size**2 * self._inverse_diagonal + torch.einsum(
+            "kcj,kl,lcj->cj", by_weight, of_filter, by_weight
+        )
 
 
 def _solver(matrix, hessian=None, null=None):
@@ -230,4 +264,9 @@ def _solver(matrix, hessian=None, null=None):
         scaled = rest @ scaled @ rest + direction[:, None] * direction
     values, vectors = torch.linalg.eigh(scaled)
     values = values.clamp(min=tuning().filter_null * values[-1])
-    return lambda right: vectors @ (vectors.T @ (right / size) / values) / size
+
+    def solve(right):
+        columns = right.reshape(len(size), -1) / size[:, None]
+        return (vectors @ (vectors.T @ columns / values[:, None]) / size[:, None]).view_as(right)
+
+    return solve

@@ -12,7 +12,8 @@ from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import target_preconditioner
 from circuitbias.fitting.proximal_newton import minimise_with_penalty
 from circuitbias.fitting.rows import DenseRows
-from circuitbias.fitting.sample_hessians import sample_hessians
+from circuitbias.fitting.sample_hessians import match_moments, sample_hessians
+from circuitbias.fitting.standard_errors import grouped_errors
 from circuitbias.fitting.tuning import tuning
 from circuitbias.progress import Descent
 
@@ -111,13 +112,13 @@ class LogisticPath:
     """Fits to all bins at one penalty after another, each begun at the one before."""
 
     def __init__(self, design, block_bins, tolerance, max_passes):
-        second_moment, _, bounds, sample = design.survey(tuning().sample_rows_per_column * design.n_columns)
+        second_moment, _, bounds, sample = design.survey(tuning().sample_rows(design.n_columns))
         means = second_moment[-1]
         self._spread = torch.cat([(second_moment.diagonal() - means**2)[:-1].sqrt(), means[-1:]])
         cross_moment, free = _cross_moment(design.blocks(), design.n_rows), design.free_coefficients()
         self.whole = self.regressions_on(design.blocks, design.n_rows, cross_moment, means, bounds, free)
         self.tolerance, self.max_passes, self.passes = tolerance, max_passes, 0
-        self._squares, self._sample, self._block_bins = second_moment.diagonal(), sample, block_bins
+        self._second_moment, self._sample, self._block_bins = second_moment, sample, block_bins
         self._floor = self.last = self._known = None
 
     def regressions_on(self, blocks, n_rows, cross_moment, means, bounds, free):
@@ -180,7 +181,9 @@ class LogisticPath:
             tuning().rough_ridge,
             LOGISTIC,
         )
-        floor = tuning().least_share * self._squares[:, None] * self.whole.variances(separable)
+        floor = (
+            tuning().least_share * self._second_moment.diagonal()[:, None] * self.whole.variances(separable)
+        )
 
         def hessians_at(coefficients):
             return sample_hessians([sample], _weights_at(coefficients), free, floor, tuning().rough_ridge)
@@ -192,13 +195,23 @@ class LogisticPath:
         """Hessians of the sample, with diagonals of at least the floor."""
         return sample_hessians([self._sample], _weights_at(coefficients), free, floor)
 
-    def standard_errors(self, fit):
-        """Those that the model itself predicts, (n_columns, n_targets); NaN where nothing is fitted."""
+    def standard_errors(self, fit, kind):
+        """Standard errors of a kind, (n_columns, n_targets); NaN where nothing is fitted.
+
+        See `circuitbias.fitting.standard_errors`.
+        """
         free = self.whole.free & ~fit.separable
         free[:-1] &= ~fit.infinite[:-1]
-        hessians = self.hessians_at(fit.coefficients, free, 0 * self._floor)
-        inverse_diagonal = target_preconditioner(hessians, free)[1]
-        return torch.where(free, inverse_diagonal / self.whole.n_rows, torch.nan).sqrt()
+        move = match_moments(self._sample.T @ self._sample / len(self._sample), self._second_moment)
+        weights, floor = _weights_at(fit.coefficients), 0 * self._floor
+        hessians = sample_hessians([self._sample], weights, free, floor, move=move)
+        if kind == "model":
+            inverse_diagonal = target_preconditioner(hessians, free)[1]
+            return torch.where(free, inverse_diagonal / self.whole.n_rows, torch.nan).sqrt()
+        self.passes += 1
+        blocks = ((rows, (rows[:, :-1] > 0).to(rows)) for rows in self.whole.blocks())
+        mean = lambda rows: (rows @ fit.coefficients).sigmoid_()  # noqa: E731
+        return grouped_errors(kind, blocks, self.whole.n_rows, mean, hessians, free)
 
     def last_hessians(self):
         """Those at the last fit, kept for the next one to begin with."""

@@ -33,7 +33,8 @@ class PoissonFit:
     infinite : tensor of bool, shape (n_columns, n_targets)
         Coefficients without a finite value; the others are those in this limit.
     standard_errors : tensor, shape (n_columns - 1, n_targets)
-        Of the slopes, from the Hessian that preconditioned each target; NaN for those that are held.
+        Of the slopes: those of the model from the Hessian that preconditioned each target; NaN for those that
+        are held.
     passes : int
     """
 
@@ -125,6 +126,7 @@ def fit(
     max_passes: int,
     block_rows: int,
     memory_mb: float,
+    errors: str = "model",
 ) -> PoissonFit:
     """Fit the Poisson regressions of all targets on one design.
 
@@ -144,6 +146,8 @@ def fit(
         Most rows of the sample that are worked on at a time.
     memory_mb : float
         Bound of the memory, in 1e6 bytes; see `require_fit_memory`.
+    errors : {"model", "sandwich", "jackknife"}, optional
+        Kind of standard errors: see `circuitbias.fitting.standard_errors`.
 
     Returns
     -------
@@ -177,14 +181,14 @@ def fit(
     for targets in fits.left(n_hessians):
         fits.newton(targets)
     fits.find_unidentified(n_hessians)
-    for targets in fits.without_errors(n_hessians):
-        find_errors(design, fits, targets)
-    errors = (fits.inverse_diagonal / design.n_rows).sqrt()
+    for targets in fits.without_errors(n_hessians, errors):
+        find_errors(design, fits, targets, errors)
+    standard_errors = (fits.inverse_diagonal / design.n_rows).sqrt()
     return PoissonFit(
         fits.coefficients,
         fits.scaled_gradient,
         fits.converged,
         problem.infinite,
-        torch.where(problem.free[:-1], errors, torch.nan),
+        torch.where(problem.free[:-1], standard_errors, torch.nan),
         fits.passes,
     )

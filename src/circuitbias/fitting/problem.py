@@ -61,7 +61,7 @@ def summarise(design, ridge: float, with_sample: bool, memory_mb: float) -> Prob
         If columns of the design are linearly dependent.
     """
     sparse = design.sparse(tuning().most_density, memory_mb)
-    n_sample = int(tuning().sample_rows_per_column * design.n_columns)
+    n_sample = tuning().sample_rows(design.n_columns)
     if sparse:
         rows, cross_moment, bounds = sparse
         second_moment = rows.second_moment()

@@ -14,8 +14,9 @@ class Tuning:
 
     Attributes
     ----------
-    sample_rows_per_column : int
-        Rows of a sample for each column of the design: Hessians of a hundred are off by a tenth.
+    sample_rows_per_column, least_sample_rows : int
+        Rows of a sample for each column of the design, as Hessians of a hundred are off by a tenth; and the
+        least: of a few columns, a hundred rows each would leave a tenth to standard errors, too.
     most_density : float
         Share of entries that are not zero up to which rows are kept as events. Of the time over dense rows,
         in double (single) precision, a pass takes .11 (.22) at .013, .11 (.19) at .03, .4 (.7) at .06, and
@@ -87,11 +88,15 @@ class Tuning:
     filter_passes, filter_tolerance, most_alternations : int, float, int
         Passes of couplings and filter together for one Hessian; scaled gradient of the filter at which the
         sample is done, and most alternations.
+    dealt_groups, left_out_blocks : int
+        Groups of rows that tell sandwich errors, and intervals that a jackknife leaves out in turn: from g of
+        them, errors are known to 1 / sqrt(2 g), 4 % and 10 %.
     filter_null : float
         Least eigenvalue of the filter's scaled Hessian, relative: single precision says no more.
     """
 
     sample_rows_per_column: int = 100
+    least_sample_rows: int = 10_000
     most_density: float = 0.08
     rough_tolerance: float = 1e-3
     rough_enough: float = 1e-2
@@ -144,6 +149,12 @@ class Tuning:
     filter_tolerance: float = 1e-3
     most_alternations: int = 50
     filter_null: float = 1e-6
+    dealt_groups: int = 256
+    left_out_blocks: int = 50
+
+    def sample_rows(self, n_columns: int) -> int:
+        """Rows of a sample that Hessians of so many columns are made on."""
+        return max(self.sample_rows_per_column * n_columns, self.least_sample_rows)
 
     def worth_single_precision(self, n_rows: int, n_columns: int, n_targets: int) -> bool:
         """Whether regressions of this size are to begin in single precision."""

@@ -58,12 +58,12 @@ class Events:
         self._column[kept] = np.arange(len(kept))
         self.trial_bins = source.trial_steps // bin_steps
 
-    def blocks(self) -> Iterator[EventBlock]:
-        """Go over all bins once, trial by trial in order of time."""
+    def blocks(self, block_bins: int | None = None) -> Iterator[EventBlock]:
+        """Go over all bins once, trial by trial in order of time, perhaps in other blocks."""
         for trial, n_bins in enumerate(self.trial_bins):
-            yield from self._blocks_of(trial, int(n_bins))
+            yield from self._blocks_of(trial, int(n_bins), block_bins or self.block_bins)
 
-    def _blocks_of(self, trial, n_bins):
+    def _blocks_of(self, trial, n_bins, most_bins):
         first_bin = 0
         steps, columns = np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         for segment in self._source.segments(trial):
@@ -72,7 +72,7 @@ class Events:
             columns = np.concatenate([columns, new[new >= 0]])
             known = segment.first_step + segment.n_steps
             while first_bin < n_bins:
-                block_bins = min(self.block_bins, n_bins - first_bin)
+                block_bins = min(most_bins, n_bins - first_bin)
                 start, end = first_bin * self.bin_steps, (first_bin + block_bins) * self.bin_steps
                 if end > known:
                     break  # the block goes on in the next segment

@@ -137,9 +137,10 @@ class Design:
 
     def narrow_blocks(self):
         """Yield the same in single precision, if that holds them exactly."""
-        return (rows for rows, _ in self._blocks_and_counts())
+        return (rows for rows, _ in self.blocks_and_counts())
 
-    def _blocks_and_counts(self):
+    def blocks_and_counts(self):
+        """Yield the same, and the counts of the targets there: an array, (n_rows, n_targets)."""
         longest = self._lags[-1]
         trial, past = None, None
         for block in self._counts.blocks():
@@ -158,6 +159,12 @@ class Design:
                 design[:, columns] = counts[longest - lag : longest - lag + n_rows]
             yield torch.from_numpy(design).to(self._device), counts[longest:]
 
+    def blocks_and_responses(self, targets: torch.Tensor):
+        """Yield the rows of the design matrix and the counts of some targets there, in double precision."""
+        for rows, counts in self.blocks_and_counts():
+            responses = torch.from_numpy(counts.astype(np.float64)).to(self._device)
+            yield rows.double(), responses[:, targets]
+
     def _products(self, rows):
         return products_of_columns(rows)
 
@@ -172,7 +179,7 @@ class Design:
         spaced = EvenlySpaced(max(1, self.n_rows // n_sample))
         bounds = torch.stack([torch.full_like(second[0], limit) for limit in (torch.inf, -torch.inf)])
         sampled = []
-        for design, counts in self._blocks_and_counts():
+        for design, counts in self.blocks_and_counts():
             if self._known is None:
                 second += self._products(design)
             if not self._same_bin:

@@ -128,7 +128,8 @@ class ExponentialDesign(HistoryDesign):
         super().__init__(events, kept, device, own_past)
         self._decays = np.exp(-np.arange(events.bin_steps + 1) / filter_steps)
 
-    def _blocks_and_counts(self):
+    def blocks_and_counts(self):
+        """Yield the rows of the design matrix, and the counts of the targets there."""
         state = np.zeros(self.n_targets)
         for block in self.events.blocks():
             if block.first_bin == 0:

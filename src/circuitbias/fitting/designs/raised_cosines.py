@@ -157,6 +157,18 @@ class BasisDesign(HistoryDesign):
                 _mark(design, column, block.steps, block.columns, len(self._basis), self.events.bin_steps)
             yield torch.from_numpy(design).to(self._device), partial(self._by_function, block)
 
+    def histories(self):
+        """Yield histories through each function, (n_bins, n_kept, n_basis), and counts, (n_bins, n_kept).
+
+        In blocks that hold about as much as those of `rows`.
+        """
+        n_basis = self._basis.shape[1]
+        for block in self.events.blocks(max(1, 4 * self.events.block_bins // (4 + n_basis))):
+            histories = np.zeros((block.n_bins, self.n_targets, n_basis))
+            self._filter(histories, block, self._basis)
+            counts = torch.from_numpy(self.events.counts(block)).to(self._device)
+            yield torch.from_numpy(histories).to(self._device), counts
+
     def _filter(self, histories, block, filters):
         add_filtered(histories, block.steps, block.columns, filters, self.events.bin_steps)
 
@@ -165,13 +177,11 @@ class BasisDesign(HistoryDesign):
         add_by_lag(by_lag, values.cpu().numpy(), block.steps, block.columns, self.events.bin_steps)
         return torch.from_numpy(self._basis.T @ by_lag).to(self._device)
 
-    def survey_basis(self, events: Events, n_sample: int) -> BasisSurvey:
+    def survey_basis(self, n_sample: int) -> BasisSurvey:
         """Summarise the data in one pass.
 
         Parameters
         ----------
-        events : Events
-            The same, perhaps in smaller blocks.
         n_sample : int
             About how many bins to sample.
 
@@ -186,11 +196,7 @@ class BasisDesign(HistoryDesign):
         low, high = torch.full_like(second[0], torch.inf), torch.full_like(second[0], -torch.inf)
         spaced = EvenlySpaced(max(1, self.n_rows // n_sample))
         sampled = []
-        for block in events.blocks():
-            histories = np.zeros((block.n_bins, n_kept, n_basis))
-            self._filter(histories, block, self._basis)
-            histories = torch.from_numpy(histories).to(self._device)
-            responses = torch.from_numpy(events.counts(block)).to(self._device)
+        for histories, responses in self.histories():
             design = torch.cat([histories.sum(2), torch.ones_like(responses[:, :1])], dim=1)
             second.addmm_(design.T, design)
             cross[:-1].addmm_(histories.flatten(1).T, responses)

@@ -1,0 +1,189 @@
+r"""The flow of probability of an Ising model, as an objective of its symmetric couplings and biases.
+
+See `circuitbias.estimators.mpf` for the equations. It is a regression of every neuron on all others, with an
+exponential loss; what ties these together is that J is symmetric.
+"""
+
+import numpy as np
+import torch
+
+from circuitbias.fitting.conjugate_gradients import conjugate_gradients
+from circuitbias.fitting.sample_hessians import sample_hessians
+from circuitbias.fitting.standard_errors import Groups
+from circuitbias.fitting.tuning import tuning
+from circuitbias.spikes.moments import Moments, state_counts
+
+_COLUMNS = 32  # solved for at a time
+
+
+class Packing:
+    """The free parameters, a column of them: J above the diagonal, then b."""
+
+    def __init__(self, n: int, device: torch.device):
+        self._pairs = torch.triu_indices(n, n, 1, device=device)
+        self._n = n
+
+    def spread(self, parameters):
+        """To coefficients, (n + 1, n): J, symmetric with zero diagonal, and b in the last row."""
+        return self.spread_columns(parameters)[:, :, 0]
+
+    def gather(self, coefficients):
+        """Adjoint of `spread`: from gradients by coefficients to those by parameters, (n_parameters, 1)."""
+        return self.gather_columns(coefficients[:, :, None])
+
+    def spread_columns(self, parameters):
+        """The same of several columns, (n_parameters, k): (n + 1, n, k)."""
+        n_pairs = self._pairs.shape[1]
+        coefficients = parameters.new_zeros((self._n + 1, self._n, parameters.shape[1]))
+        i, j = self._pairs
+        coefficients[i, j] = coefficients[j, i] = parameters[:n_pairs]
+        coefficients[-1] = parameters[n_pairs:]
+        return coefficients
+
+    def gather_columns(self, coefficients):
+        """Adjoint of `spread_columns`."""
+        i, j = self._pairs
+        return torch.cat([coefficients[i, j] + coefficients[j, i], coefficients[-1]])
+
+
+class Flow:
+    """The flow of probability as an objective of all parameters: a single target.
+
+    Parameters
+    ----------
+    blocks : callable
+        Goes over the data once: blocks of rows, whose last column is 1.
+    n_rows : int
+    packing : Packing
+    all_flip : bool
+        Whether the flow into the state with all neurons flipped is added.
+    free : tensor or float, optional
+        1 at the parameters that are fitted, 0 at others.
+    """
+
+    def __init__(self, blocks, n_rows: int, packing: Packing, all_flip: bool, free=1.0):
+        self._blocks, self._n_rows, self._packing = blocks, n_rows, packing
+        self._all_flip, self._free = all_flip, free
+        self.passes = 0
+
+    def evaluate(self, parameters, *, single=False):
+        """Value, shape (1,), and gradient, shape (n_parameters, 1)."""
+        self.passes += 1
+        dtype = torch.float32 if single else torch.float64
+        coefficients = self._packing.spread(parameters).to(dtype)
+        value, gradient = torch.zeros_like(parameters[0]), torch.zeros_like(coefficients).double()
+        flip_gradient = torch.zeros_like(gradient[-1])
+        for design in self._blocks():
+            design = design.to(dtype)
+            signs, pulls, flips = self._flows(design, coefficients, value)
+            gradient += design.T @ pulls
+            if self._all_flip:
+                flip_gradient += flips @ signs
+        return value / self._n_rows, self._gathered(gradient, flip_gradient) / self._n_rows * self._free
+
+    def _flows(self, design, coefficients, value):
+        """Add the flows in some rows; signs of the neurons, and flows of one of them, signed, and of all."""
+        signs = 2 * design[:, :-1] - 1
+        flows, flips = flows_at(design, coefficients), None
+        value += flows.sum(0).double().sum()
+        if self._all_flip:
+            flips = flips_at(signs, coefficients)
+            value += flips.double().sum()
+        return signs, flows.mul_(signs), flips
+
+    def _gathered(self, gradient, flip_gradient):
+        gradient[-1] += flip_gradient
+        gradient[:-1] += flip_gradient / 2  # once for each end of a pair
+        return self._packing.gather(gradient) / -2
+
+    def scores(self, parameters, groups: Groups):
+        """Sums of the gradient over groups of rows: (n_parameters, n_groups)."""
+        self.passes += 1
+        coefficients, value = self._packing.spread(parameters), torch.zeros_like(parameters[0])
+        sums = coefficients.new_zeros((groups.n, *coefficients.shape))
+        of_flips = torch.zeros_like(sums[:, -1:])
+        first = 0
+        for design in self._blocks():
+            design = design.double()
+            signs, pulls, flips = self._flows(design, coefficients, value)
+            groups.add(sums, first, design, pulls)
+            if self._all_flip:
+                groups.add(of_flips, first, flips[:, None], signs)
+            first += len(design)
+        return torch.cat([self._gathered(*both) for both in zip(sums, of_flips[:, 0], strict=True)], 1)
+
+    def curvature(self, parameters):
+        """Diagonals of the Hessians of single flips by the coefficients of each neuron, shape (n + 1, n)."""
+        self.passes += 1
+        coefficients = self._packing.spread(parameters)
+        diagonals = torch.zeros_like(coefficients)
+        for design in self._blocks():
+            design = design.double()
+            diagonals.addmm_(design.T, flows_at(design, coefficients))
+        return diagonals / (4 * self._n_rows)
+
+
+def flows_at(design, coefficients):
+    """``exp(-s a / 2)`` of every neuron in some bins, shape (n_rows, n)."""
+    return (design @ coefficients).mul_(0.5 - design[:, :-1]).exp_()
+
+
+def flips_at(signs, coefficients):
+    """Flow into the state with all neurons flipped, shape (n_rows,).
+
+    ``E(x) - E(1 - x) = - sum_i s_i (b_i + sum_j J_ij / 2)``.
+    """
+    return (signs @ (coefficients[-1] + coefficients[:-1].sum(0) / 2)).mul_(-0.5).exp_()
+
+
+def flow_solver(sample, packing: Packing, parameters, least_diagonal, free, all_flip=False):
+    """Solve with the Hessian on a sample of rows, whose diagonals are raised to at least those given.
+
+    Parameters
+    ----------
+    sample : tensor, shape (n_sampled, n + 1)
+    packing : Packing
+    parameters : tensor, shape (n_parameters, 1)
+    least_diagonal : tensor, shape (n + 1, n)
+        Of single flips, by the coefficients of each neuron.
+    free : tensor of bool, shape (n + 1, n)
+    all_flip : bool, optional
+        Whether to add the Hessian of the flow into the state with all neurons flipped.
+
+    Returns
+    -------
+    callable
+        From right sides, (n_parameters, k), to solutions.
+    """
+    coefficients = packing.spread(parameters)
+    single = coefficients.float()
+    hessians = sample_hessians([sample], lambda rows: flows_at(rows, single) / 4, free, least_diagonal)
+    diagonal = packing.gather(hessians.diagonal(dim1=1, dim2=2).T)
+    signs = 2 * sample[:, :-1] - 1
+    weights = flips_at(signs, coefficients)[:, None] / (4 * len(sample)) if all_flip else None
+
+    def product(steps):
+        spread = packing.spread_columns(steps)
+        image = torch.einsum("jkl,ljc->kjc", hessians, spread)
+        if all_flip:
+            fields = signs.T @ (weights * (signs @ (spread[-1] + spread[:-1].sum(0) / 2)))
+            image[-1] += fields
+            image[:-1] += fields / 2
+        return packing.gather_columns(image)
+
+    def solve(right):
+        parts = right.split(_COLUMNS, 1)
+        limits = tuning().solved, tuning().most_solving
+        return torch.cat([conjugate_gradients(product, diagonal, part, *limits) for part in parts], 1)
+
+    return solve
+
+
+def told_by(sample):
+    """1 at the coefficients of which a sample tells, shape (n + 1, n): all states in some bins."""
+    x = sample[:, :-1]
+    mean = x.mean(0)
+    second = x.T @ x / len(x)
+    states = state_counts(Moments.from_second(len(x), mean.cpu().numpy(), second.cpu().numpy()))
+    alone = states[:2].min(axis=0).diagonal()
+    return torch.from_numpy(np.vstack([states.min(axis=0), alone]) >= tuning().seen).to(sample)

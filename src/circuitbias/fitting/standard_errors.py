@@ -1,0 +1,119 @@
+"""Standard errors by what the residuals show: of independent rows, or of intervals of a recording.
+
+The estimate of target j solves ``sum_t g_tj = 0``, with the scores ``g_tj = (mu_tj - y_tj) x_t``. So its
+error is that of the sum, seen through the Hessian H_j of the mean over T rows:
+
+    Cov(beta_j) = H_j^-1 Cov(sum_t g_tj) H_j^-1 / T^2.
+
+Sums over groups of rows tell the covariance of the sum over all. If rows are dealt out to the groups in turn,
+those of a group lie apart in time, and nothing is seen of what neighbours share: the sandwich of Huber and
+White, for independent responses that scatter more or less than the model says. If a group is an interval of
+the recording, the errors hold slow changes, too: a jackknife that leaves out one interval after the other,
+each fit made by one Newton step from that to all rows.
+
+References
+----------
+White, Econometrica 50:1 (1982); Efron & Tibshirani, An Introduction to the Bootstrap, ch. 11 (1993).
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
+
+import torch
+from torch.nn.functional import pad
+
+from circuitbias.fitting.tuning import tuning
+
+KINDS = ("model", "sandwich", "jackknife")
+
+
+class Groups:
+    """Groups of rows.
+
+    Parameters
+    ----------
+    kind : {"sandwich", "jackknife"}
+        Rows dealt out in turn, or intervals of the recording.
+    n_rows : int
+    """
+
+    def __init__(self, kind: str, n_rows: int):
+        most = tuning().dealt_groups if kind == "sandwich" else tuning().left_out_blocks
+        self.n, self._dealt = min(most, n_rows), kind == "sandwich"
+        self._edges = [group * n_rows // self.n for group in range(self.n + 1)]
+
+    def add(self, sums: torch.Tensor, first: int, left: torch.Tensor, right: torch.Tensor) -> None:
+        """Add ``left' right`` of the rows of each group to its sum, of consecutive rows.
+
+        Parameters
+        ----------
+        sums : tensor, shape (n_groups, n_left, n_right)
+        first : int
+            Place of the first of these rows among all.
+        left, right : tensor, shape (rows, n_left), (rows, n_right)
+        """
+        end = first + len(left)
+        if self._dealt:
+            before, after = first % self.n, -end % self.n
+            left, right = (
+                pad(part, (0, 0, before, after)).unflatten(0, (-1, self.n)) for part in (left, right)
+            )
+            sums.baddbmm_(left.permute(1, 2, 0).to(sums), right.transpose(0, 1).to(sums))
+            return
+        for group in range(bisect_right(self._edges, first) - 1, bisect_left(self._edges, end)):
+            inside = slice(max(self._edges[group] - first, 0), self._edges[group + 1] - first)
+            sums[group].addmm_(left[inside].T.to(sums), right[inside].to(sums))
+
+    def spread(self, influence: torch.Tensor) -> torch.Tensor:
+        """Standard errors from what each group adds to the estimate, by the last axis."""
+        return ((influence**2).sum(-1) * self.n / max(self.n - 1, 1)).sqrt()
+
+
+def grouped_scores(
+    blocks: Iterable[tuple[torch.Tensor, torch.Tensor]],
+    mean: Callable[[torch.Tensor], torch.Tensor],
+    groups: Groups,
+) -> torch.Tensor:
+    """Sum scores over the rows of each group, in one pass: (n_targets, n_columns, n_groups).
+
+    Parameters
+    ----------
+    blocks : iterable of (tensor, shape (rows, n_columns); tensor, shape (rows, n_targets))
+        Rows of the design, and the responses there.
+    mean : callable
+        From rows to the means of the responses.
+    groups : Groups
+    """
+    scores, first = None, 0
+    for rows, responses in blocks:
+        residuals = mean(rows) - responses
+        if scores is None:
+            shape = groups.n, residuals.shape[1], rows.shape[1]
+            scores = rows.new_zeros(shape, dtype=torch.float64)
+        groups.add(scores, first, residuals, rows)
+        first += len(rows)
+    return scores.permute(1, 2, 0)
+
+
+def grouped_errors(kind, blocks, n_rows, mean, hessians, free):
+    """Standard errors of all coefficients of some targets.
+
+    Parameters
+    ----------
+    kind : {"sandwich", "jackknife"}
+    blocks, mean
+        See `grouped_scores`.
+    n_rows : int
+    hessians : tensor, shape (n_targets, n_columns, n_columns)
+        Of the mean negative log-likelihood, with unit rows for what is held.
+    free : tensor of bool, shape (n_columns, n_targets)
+
+    Returns
+    -------
+    tensor, shape (n_columns, n_targets)
+        NaN for those that are held.
+    """
+    groups = Groups(kind, n_rows)
+    scores = grouped_scores(blocks, mean, groups) * free.T[:, :, None]
+    influence = torch.cholesky_solve(scores, torch.linalg.cholesky(hessians)) / n_rows
+    return torch.where(free, groups.spread(influence).T, torch.nan)
