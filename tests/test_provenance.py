@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from circuitbias import provenance
+from circuitbias import catalogue, provenance
+from circuitbias.catalogue import NETWORKS
 from circuitbias.estimators.registry import METHODS, module_of
 from circuitbias.provenance import code_files, code_hash, describe
 
@@ -227,6 +228,20 @@ def test_an_estimate_depends_on_its_own_method_and_not_on_where_methods_are_list
     }
     allowed = {"correlogram_graph": {"glm", "cross_correlation"}, "glm_masked": {"glm", "cross_correlation"}}
     assert used & others == allowed.get(method, set())
+
+
+@pytest.mark.parametrize("family", NETWORKS)
+def test_a_network_depends_on_its_own_family(family):
+    root = Path(code_hash.__code__.co_filename).parent
+    step, own = "circuitbias.steps.network", catalogue.module_of("networks", family)
+    families = {catalogue.module_of("networks", other).split(".")[2] for other in NETWORKS}
+
+    def used(*modules):
+        files = code_files(*modules, root=root)
+        return families & {path.stem for path in files if path.parent.name == "networks"}
+
+    assert used(step, own) == {own.split(".")[2]}
+    assert used("circuitbias.steps.estimate") == set()
 
 
 def test_a_description_is_json_and_the_same_each_time():

@@ -29,6 +29,7 @@ _WHERE = {
     "Couplings": "estimators.couplings",
     "Estimator": "component",
     "Network": "networks.network",
+    "NetworkFamily": "component",
     "Recording": "recordings.recording",
     "SpikeRecord": "spikes.segments",
     "ThresholdParameters": "dynamics.parameters",

@@ -17,7 +17,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from circuitbias.component import Component, Estimator
+from circuitbias.component import Component, Estimator, NetworkFamily
 
 ESTIMATORS = {
     "glm": "circuitbias.estimators.glm:Glm",
@@ -48,10 +48,17 @@ READERS = {
 }
 """Formats of recordings, by the name that ``format`` gives them."""
 
-BUILT_IN = {"estimators": ESTIMATORS}
+NETWORKS = {
+    "ring": "circuitbias.networks.ring:Ring",
+    "file": "circuitbias.networks.files:File",
+    "sparse": "circuitbias.networks.sparse:Sparse",
+}
+"""Families of networks."""
+
+BUILT_IN = {"estimators": ESTIMATORS, "networks": NETWORKS}
 """By kind of component, as a config and entry points (``circuitbias.estimators``) call it."""
 
-_BASES = {"estimators": Estimator}
+_BASES = {"estimators": Estimator, "networks": NetworkFamily}
 IMPORT_PATH = "^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 """How a path to a guest is written, as a regular expression."""
 
@@ -67,6 +74,11 @@ def path_of(kind: str, name) -> str | None:
     if name in BUILT_IN[kind]:
         return BUILT_IN[kind][name]
     return name if re.fullmatch(IMPORT_PATH, name) else guests(kind).get(name)
+
+
+def module_of(kind: str, name: str) -> str:
+    """Full name of the module in which a component lives."""
+    return path_of(kind, name).partition(":")[0]
 
 
 @cache

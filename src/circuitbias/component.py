@@ -135,6 +135,37 @@ class Component:
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
+class NetworkFamily(Component):
+    """A family of networks: its options, and the network that they make.
+
+    Attributes
+    ----------
+    alike : bool
+        Whether all neurons have the same place in it, so that rows of an estimate are repetitions.
+    """
+
+    alike = False
+
+    @property
+    def size(self) -> int:
+        """Number of neurons, if it can be had cheaply: an option of that name, else as built."""
+        return self.options().get("n_neurons") or self.build().n_neurons
+
+    def files(self) -> list[str]:
+        """Files that it is read from."""
+        return []
+
+    def build(self):
+        """Make the network.
+
+        Returns
+        -------
+        Network
+            The same at each call.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no method build")
+
+
 class Estimator(Component):
     """A method that makes couplings of spikes.
 

@@ -52,6 +52,7 @@ def schema() -> dict:
     known = yaml.safe_load(path.read_text(encoding="utf-8"))
     entry = known["properties"]["estimators"]["additionalProperties"]
     _take_components(entry, "method", "estimators")
+    _take_components(known["properties"]["network"], "family", "networks")
     return known
 
 

@@ -7,7 +7,7 @@ spare. A job that needs more is killed by the cluster and asks for twice as much
 import math
 from functools import cache
 
-from circuitbias.catalogue import declared
+from circuitbias.catalogue import declared, find
 from circuitbias.memory import regression_bytes
 
 SECONDS = {"simulate": 8, "activity": 4, "patterns": 7, "synchrony": 17}
@@ -114,8 +114,7 @@ def _with_blocks(config, step, part) -> bool:
 
     They are unless all neurons are alike and seen (`circuitbias.estimators.estimate_with_blocks`).
     """
-    network = config["network"]
-    alike = network["family"] == "ring" and not network["pinned"]
+    alike = _network(config).alike
     sweeps = step == "experiment" and part not in SECONDS
     return part == "partial_observation" or ((step == "estimate" or sweeps) and not alike)
 
@@ -134,16 +133,14 @@ def _width(config) -> float:
 
 
 def _n_neurons(config) -> int:
-    network = config["network"]
-    return (
-        _of_file(network["path"], network["variable"])
-        if network["family"] == "file"
-        else network["n_neurons"]
-    )
+    return _size(_network(config, find))  # of a file, which must be read
 
 
 @cache
-def _of_file(path, variable) -> int:
-    from circuitbias.networks.files import read_weights  # brings SciPy
+def _size(network) -> int:
+    return network.size
 
-    return read_weights(path, variable).shape[0]
+
+def _network(config, class_of=declared):
+    options = dict(config["network"])
+    return class_of("networks", options.pop("family")).of(options)

@@ -6,6 +6,7 @@ import time
 from functools import cache
 from pathlib import Path
 
+from circuitbias import catalogue
 from circuitbias.catalogue import looks
 from circuitbias.config import (
     compares_with_paper,

@@ -19,7 +19,8 @@ from circuitbias.comparison.expectation import (
 )
 from circuitbias.comparison.verdicts import pairs_note, with_verdicts
 from circuitbias.errors.sampling import PredictedErrors, expected_errors, noise_and_bias_power
-from circuitbias.networks import Network, ring_weights
+from circuitbias.networks import Network
+from circuitbias.networks.ring import ring_weights
 
 # Published method for an estimator's method and the options that must be so.
 _COUNTERPARTS = (

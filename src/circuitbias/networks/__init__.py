@@ -1,24 +1,27 @@
 """Networks: the true weights W0 and what belongs to them."""
 
+import importlib
+
+from circuitbias.catalogue import find
 from circuitbias.config_schema import checked_section
-from circuitbias.networks.files import file_network, read_weights
 from circuitbias.networks.network import Network, is_circulant
-from circuitbias.networks.ring import ring_network, ring_weights
-from circuitbias.networks.sparse import sparse_network
 
-__all__ = [
-    "FAMILIES",
-    "Network",
-    "build_network",
-    "file_network",
-    "is_circulant",
-    "read_weights",
-    "ring_network",
-    "ring_weights",
-    "sparse_network",
-]
+# Imported when they are first asked for: who works with a network needs no family of them.
+_WHERE = {
+    "file_network": "files",
+    "read_weights": "files",
+    "ring_network": "ring",
+    "ring_weights": "ring",
+    "sparse_network": "sparse",
+}
 
-FAMILIES = {"ring": ring_network, "file": file_network, "sparse": sparse_network}
+__all__ = ["Network", "build_network", "is_circulant", *_WHERE]
+
+
+def __getattr__(name):
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
 
 
 def build_network(options: dict) -> Network:
@@ -27,7 +30,7 @@ def build_network(options: dict) -> Network:
     Parameters
     ----------
     options : dict
-        `family` and the arguments of its function in `FAMILIES`, as in the section ``network`` of a config.
+        `family` and its options, as in the section ``network`` of a config.
 
     Raises
     ------
@@ -42,4 +45,4 @@ def build_network(options: dict) -> Network:
     'ring_pinned'
     """
     options = checked_section("network", options, "options of the network")
-    return FAMILIES[options.pop("family")](**options)
+    return find("networks", options.pop("family")).of(options).build()

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse
 
+from circuitbias.component import NetworkFamily, option
 from circuitbias.mat_files import Other, read_mat
 from circuitbias.networks.edges import list_of_edges
 from circuitbias.networks.network import Network, checked_weights, is_circulant
@@ -24,6 +25,31 @@ _REMEDIES = {
     "complex": "take a part of it, W = real({name})",
 }
 """What to do in MATLAB with a variable that is no matrix of real numbers."""
+
+
+class File(NetworkFamily):
+    """Weights from a file."""
+
+    path: str = option(
+        says="File with the square matrix of weights (.npy, .npz, .csv, .mat, or .npz of "
+        "scipy.sparse.save_npz, which stays sparse), [pre, post]; no braces or control characters in its "
+        "path. A relative path starts from the working directory, where results go; ~ is your home.",
+        pattern=r"^[^{}\x00-\x1f\x7f]+$",
+    )
+    variable: str | None = option(None, "Its name in a file that holds several; null takes the only one.")
+
+    @property
+    def size(self):
+        """Number of neurons: of a file, only by reading it."""
+        return read_weights(self.path, self.variable).shape[0]
+
+    def files(self):
+        """Files that it is read from."""
+        return [self.path]
+
+    def build(self):
+        """Make the network."""
+        return file_network(**self.options())
 
 
 def read_weights(path: str | os.PathLike, variable: str | None = None) -> np.ndarray | scipy.sparse.csr_array:

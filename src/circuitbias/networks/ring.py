@@ -2,16 +2,37 @@
 
 import numpy as np
 
-from circuitbias.config_schema import checked_section
+from circuitbias.component import NetworkFamily, option
 from circuitbias.networks.network import Network
+from circuitbias.validation import checked
+
+
+class Ring(NetworkFamily):
+    """A ring of neurons with local inhibition, as in Das & Fiete (2020)."""
+
+    n_neurons: int = option(100, "Number of neurons on the ring.", least=2, most=10_000)
+    pinned: bool = option(False, "Silence one neuron, which pins the bump of activity in place.")
+    sigma1: float = option(6.98, "Width (neurons) of the first Gaussian of the weights.", above=0)
+    sigma2: float = option(7.0, "Width (neurons) of the second Gaussian.", above=0)
+    a1: float = option(1.0, "Height of the first Gaussian.")
+    a2: float = option(1.0005, "Height of the second Gaussian, which is subtracted.")
+
+    @property
+    def alike(self):
+        """Unless one of them is silenced."""
+        return not self.pinned
+
+    def build(self):
+        """Make the network."""
+        return ring_network(**self.options())
 
 
 def ring_weights(
-    n_neurons: int = 100,
-    sigma1: float = 6.98,
-    sigma2: float = 7.0,
-    a1: float = 1.0,
-    a2: float = 1.0005,
+    n_neurons: int = Ring.n_neurons,
+    sigma1: float = Ring.sigma1,
+    sigma2: float = Ring.sigma2,
+    a1: float = Ring.a1,
+    a2: float = Ring.a2,
 ) -> np.ndarray:
     """Weights of the ring.
 
@@ -46,7 +67,7 @@ def ring_weights(
     Das & Fiete (2020), doi:10.1038/s41593-020-0699-2; equals the matrix W100 of the authors' code.
     """
     shape = {"n_neurons": n_neurons, "sigma1": sigma1, "sigma2": sigma2, "a1": a1, "a2": a2}
-    shape = checked_section("network", {"family": "ring"} | shape, "ring_weights")
+    shape = checked(Ring.schema(), shape, "ring_weights")
     n_neurons, sigma1, sigma2, a1, a2 = (shape[k] for k in ("n_neurons", "sigma1", "sigma2", "a1", "a2"))
     neuron = np.arange(n_neurons)
     distance = np.minimum(neuron, n_neurons - neuron)
@@ -57,12 +78,12 @@ def ring_weights(
 
 
 def ring_network(
-    n_neurons: int = 100,
-    sigma1: float = 6.98,
-    sigma2: float = 7.0,
-    a1: float = 1.0,
-    a2: float = 1.0005,
-    pinned: bool = False,
+    n_neurons: int = Ring.n_neurons,
+    sigma1: float = Ring.sigma1,
+    sigma2: float = Ring.sigma2,
+    a1: float = Ring.a1,
+    a2: float = Ring.a2,
+    pinned: bool = Ring.pinned,
 ) -> Network:
     """Make the ring a `Network`.
 
@@ -79,7 +100,7 @@ def ring_network(
         Named "ring" or "ring_pinned".
     """
     shape = {"n_neurons": n_neurons, "sigma1": sigma1, "sigma2": sigma2, "a1": a1, "a2": a2}
-    options = checked_section("network", {"family": "ring", "pinned": pinned} | shape, "ring_network")
+    options = checked(Ring.schema(), shape | {"pinned": pinned}, "ring_network")
     shape = {name: options[name] for name in shape}
     pinned = options["pinned"]
     weights = ring_weights(**shape)

@@ -3,16 +3,33 @@
 import numpy as np
 from scipy.sparse import csr_array
 
-from circuitbias.config_schema import checked_section
+from circuitbias.component import NetworkFamily, option
 from circuitbias.networks.network import Network
+from circuitbias.validation import checked
+
+
+class Sparse(NetworkFamily):
+    """A sparse random network: the same number of inputs to every neuron, which excite or inhibit."""
+
+    n_neurons: int = option(1000, "Number of neurons.", least=2)
+    n_inputs: int = option(100, "Inputs of every neuron, fewer than there are neurons.", least=1)
+    excitatory: float = option(
+        0.8, "Fraction of the neurons that excite, with weights 1 / n_inputs.", least=0, most=1
+    )
+    inhibition: float = option(5.0, "Size of an inhibitory weight, in units of an excitatory one.", least=0)
+    seed: int = option(1, "Of the random wiring.", least=0)
+
+    def build(self):
+        """Make the network."""
+        return sparse_network(**self.options())
 
 
 def sparse_network(
-    n_neurons: int = 1000,
-    n_inputs: int = 100,
-    excitatory: float = 0.8,
-    inhibition: float = 5.0,
-    seed: int = 1,
+    n_neurons: int = Sparse.n_neurons,
+    n_inputs: int = Sparse.n_inputs,
+    excitatory: float = Sparse.excitatory,
+    inhibition: float = Sparse.inhibition,
+    seed: int = Sparse.seed,
 ) -> Network:
     """Make a sparse random network with a fixed number of inputs to every neuron.
 
@@ -51,7 +68,7 @@ def sparse_network(
     """
     options = {"n_neurons": n_neurons, "n_inputs": n_inputs, "excitatory": excitatory}
     options |= {"inhibition": inhibition, "seed": seed}
-    options = checked_section("network", {"family": "sparse"} | options, "sparse_network")
+    options = checked(Sparse.schema(), options, "sparse_network")
     n_neurons, n_inputs, seed = (options[name] for name in ("n_neurons", "n_inputs", "seed"))
     excitatory, inhibition = options["excitatory"], options["inhibition"]
     rng = np.random.default_rng(seed)
@@ -68,5 +85,5 @@ def sparse_network(
         drive_scale=np.ones(n_neurons),
         name="sparse",
         circulant=False,
-        provenance=options,
+        provenance={"family": "sparse"} | options,
     )
