@@ -158,7 +158,7 @@ def estimate(
     moments = count_moments(counts, device)
     usable = usable_neurons(moments)
     design = Design(counts, usable.kept, [0], device, moments)
-    path = LogisticPath(design, counts.block_bins, tolerance, max_passes)
+    path = LogisticPath(design, counts.block_bins, tolerance, max_passes, memory_mb)
 
     penalties = [l1] if l1 not in CHOICES else sorted(map(float, l1_grid), reverse=True)
     validation = CrossValidation(design, path, folds) if l1 == "cross_validation" else None

@@ -143,7 +143,9 @@ def estimate(
         begin_in_single=single,
     )
     begin = rough.coefficients if rough.converged else start
-    objective = Flow(design.narrow_blocks, design.n_rows, packing, all_flip)
+    events = design.sparse(tuning().most_density, memory_mb)
+    events = events.rows if events else None
+    objective = Flow(design.narrow_blocks, design.n_rows, packing, all_flip, events=events)
     solve = flow_solver(sample, packing, begin, objective.curvature(begin), free)
     solution = lbfgs(
         objective,

@@ -55,9 +55,12 @@ class LogisticRegressions:
         Natural size of the columns.
     free : tensor of bool, shape (n_columns, n_targets)
         Coefficients that are fitted.
+    rows : Rows, optional
+        The same rows, kept as events.
     """
 
-    def __init__(self, blocks, n_rows, cross_moment, means, bounds, spread, free):
+    def __init__(self, blocks, n_rows, cross_moment, means, bounds, spread, free, rows=None):
+        self._rows = DenseRows(blocks, n_rows, len(free)) if rows is None else rows
         self.blocks, self.n_rows, self.cross_moment, self.free = blocks, n_rows, cross_moment, free
         rates = cross_moment[-1]
         self._rates, self._spread = rates, spread
@@ -86,10 +89,10 @@ class LogisticRegressions:
 
     def objective(self, separable, infinite=None):
         """The objectives; a separable target rests at zero."""
-        rows, free = DenseRows(self.blocks, self.n_rows, len(self.free)), self.free & ~separable
+        free = self.free & ~separable
         if infinite is not None:
             free[:-1] &= ~infinite[:-1]
-        return Objective(rows, self.cross_moment, free, family=LOGISTIC)
+        return Objective(self._rows, self.cross_moment, free, family=LOGISTIC)
 
     def floor(self, coefficients):
         """Bound of the diagonals of the Hessians, from all rows."""
@@ -111,19 +114,21 @@ class LogisticRegressions:
 class LogisticPath:
     """Fits to all bins at one penalty after another, each begun at the one before."""
 
-    def __init__(self, design, block_bins, tolerance, max_passes):
+    def __init__(self, design, block_bins, tolerance, max_passes, memory_mb):
         second_moment, _, bounds, sample = design.survey(tuning().sample_rows(design.n_columns))
         means = second_moment[-1]
         self._spread = torch.cat([(second_moment.diagonal() - means**2)[:-1].sqrt(), means[-1:]])
         cross_moment, free = _cross_moment(design.blocks(), design.n_rows), design.free_coefficients()
-        self.whole = self.regressions_on(design.blocks, design.n_rows, cross_moment, means, bounds, free)
+        events = design.sparse(tuning().most_density, memory_mb)
+        of_rows = design.blocks, design.n_rows, cross_moment, means, bounds, free
+        self.whole = self.regressions_on(*of_rows, events.rows if events else None)
         self.tolerance, self.max_passes, self.passes = tolerance, max_passes, 0
         self._second_moment, self._sample, self._block_bins = second_moment, sample, block_bins
         self._floor = self.last = self._known = None
 
-    def regressions_on(self, blocks, n_rows, cross_moment, means, bounds, free):
+    def regressions_on(self, blocks, n_rows, cross_moment, means, bounds, free, rows=None):
         """The regressions on some of the bins, with gradients in the units of all of them."""
-        return LogisticRegressions(blocks, n_rows, cross_moment, means, bounds, self._spread, free)
+        return LogisticRegressions(blocks, n_rows, cross_moment, means, bounds, self._spread, free, rows)
 
     def fit(self, l1):
         """Fit with a penalty.

@@ -6,8 +6,10 @@ exponential loss; what ties these together is that J is symmetric.
 
 import numpy as np
 import torch
+from numba import njit
 
 from circuitbias.fitting.conjugate_gradients import conjugate_gradients
+from circuitbias.fitting.families import POISSON, Family
 from circuitbias.fitting.sample_hessians import sample_hessians
 from circuitbias.fitting.standard_errors import Groups
 from circuitbias.fitting.tuning import tuning
@@ -59,9 +61,12 @@ class Flow:
         Whether the flow into the state with all neurons flipped is added.
     free : tensor or float, optional
         1 at the parameters that are fitted, 0 at others.
+    events : SparseRows, optional
+        The same rows, kept as events.
     """
 
-    def __init__(self, blocks, n_rows: int, packing: Packing, all_flip: bool, free=1.0):
+    def __init__(self, blocks, n_rows: int, packing: Packing, all_flip: bool, free=1.0, events=None):
+        self._events = events
         self._blocks, self._n_rows, self._packing = blocks, n_rows, packing
         self._all_flip, self._free = all_flip, free
         self.passes = 0
@@ -69,6 +74,9 @@ class Flow:
     def evaluate(self, parameters, *, single=False):
         """Value, shape (1,), and gradient, shape (n_parameters, 1)."""
         self.passes += 1
+        if self._events is not None:
+            value, *gradients = self._of_events(self._packing.spread(parameters))
+            return value[None] / self._n_rows, self._gathered(*gradients) / self._n_rows * self._free
         dtype = torch.float32 if single else torch.float64
         coefficients = self._packing.spread(parameters).to(dtype)
         value, gradient = torch.zeros_like(parameters[0]), torch.zeros_like(coefficients).double()
@@ -80,6 +88,25 @@ class Flow:
             if self._all_flip:
                 flip_gradient += flips @ signs
         return value / self._n_rows, self._gathered(gradient, flip_gradient) / self._n_rows * self._free
+
+    def _of_events(self, coefficients):
+        """Sums over all rows of the flows, and of their derivatives but for a factor of -1/2.
+
+        As if nobody fired in any bin, and what the neurons that do so change.
+        """
+        rows, n = self._events, coefficients.shape[1]
+        twice, silent = rows.sums(coefficients, _HALF)
+        value, gradient = np.zeros(1), -silent.numpy()
+        entries = rows.starts, rows.columns, rows.weights
+        _add_firing(value, gradient, *entries, coefficients.numpy())
+        total, flip_gradient = twice.sum() / 2 + value[0], torch.zeros_like(coefficients[-1])
+        if self._all_flip:
+            # -s f / 2 = sum(f) / 2 - x f, with s = 2 x - 1
+            fields = (coefficients[-1] + coefficients[:-1].sum(0) / 2)[:, None]
+            flips, of_firing = rows.sums(torch.cat([-fields, fields.sum(0)[None] / 2]), POISSON)
+            total = total + flips[0]
+            flip_gradient = 2 * of_firing[:n, 0] - flips[0]
+        return total, torch.from_numpy(gradient), flip_gradient
 
     def _flows(self, design, coefficients, value):
         """Add the flows in some rows; signs of the neurons, and flows of one of them, signed, and of all."""
@@ -121,6 +148,32 @@ class Flow:
             design = design.double()
             diagonals.addmm_(design.T, flows_at(design, coefficients))
         return diagonals / (4 * self._n_rows)
+
+
+def _half(parameters):
+    flows = (parameters / 2).exp_()
+    return 2 * flows, flows
+
+
+_HALF = Family(_half, lambda mean: mean / 2)  # exp(a / 2): the flow out of silence
+
+
+@njit(nogil=True, cache=True)
+def _add_firing(value, gradient, starts, columns, weights, coefficients):
+    """Put the flows of neurons that fire in place of those that they would have if silent."""
+    for row in range(weights.shape[0]):
+        first, last = starts[row], starts[row + 1]
+        for entry in range(first, last):
+            neuron = columns[entry]
+            field = coefficients[-1, neuron]
+            for other in range(first, last):
+                field += coefficients[columns[other], neuron]
+            silent, fires = np.exp(field / 2), np.exp(-field / 2)
+            value[0] += weights[row] * (fires - silent)
+            change = weights[row] * (fires + silent)
+            gradient[-1, neuron] += change
+            for other in range(first, last):
+                gradient[columns[other], neuron] += change
 
 
 def flows_at(design, coefficients):
