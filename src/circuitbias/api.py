@@ -6,14 +6,17 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from circuitbias.checks import require
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate as segments_of
 from circuitbias.dynamics.threshold_search import threshold_for_rate
 from circuitbias.errors.decomposition import fit_scale
 from circuitbias.errors.tables import detection_of, errors_of, warn_if_inverted
 from circuitbias.estimators import Couplings, estimate, estimate_with_blocks
+from circuitbias.estimators.of_recording import infer_units
 from circuitbias.figures import style
 from circuitbias.networks import Network, build_network, is_circulant
+from circuitbias.recordings import Recording
 from circuitbias.spikes.segments import SpikeRecord, SpikeSource
 
 
@@ -94,13 +97,18 @@ def simulate(
     return SpikeRecord(network.n_neurons, parameters.dt_ms, list(segments))
 
 
-def infer(spikes: SpikeSource, method: str = "glm", *, blocks: bool = False, **options) -> Couplings:
+def infer(
+    spikes: SpikeSource | Recording, method: str = "glm", *, blocks: bool = False, **options
+) -> Couplings:
     """Infer couplings from spikes.
 
     Parameters
     ----------
-    spikes : SpikeSource
-        A `SpikeRecord`, or a `circuitbias.spikes.storage.SpikeFile`.
+    spikes : SpikeSource or Recording
+        A `SpikeRecord`, or a `circuitbias.spikes.storage.SpikeFile`; or what `circuitbias.recording`
+        reads: then
+        the width of bins may be given in milliseconds (``bin_ms``), and ``to_pandas()`` of the couplings has
+        the ids of the units (`circuitbias.estimators.of_recording.infer_units`).
     method : str
         One of `circuitbias.estimators.METHODS`.
     blocks : bool, optional
@@ -118,6 +126,9 @@ def infer(spikes: SpikeSource, method: str = "glm", *, blocks: bool = False, **o
     ValueError
         If the method or an option is unknown or not allowed, or the data do not allow an estimate.
     """
+    if isinstance(spikes, Recording):
+        require(not blocks, "blocks", blocks, "False for a recording: there is no truth to compare it with")
+        return infer_units(spikes, method, **options)[0]
     return (estimate_with_blocks if blocks else estimate)(method, spikes, **options)
 
 

@@ -29,6 +29,11 @@ _NO_FILES = (
     "estimators",
     "experiment",
     "figure",
+    "format",
+    "format_options",
+    "time_unit",
+    "units",
+    "where",
 )
 """Arguments of steps that hold other words; a file might bear such a name by chance."""
 

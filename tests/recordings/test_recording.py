@@ -204,3 +204,20 @@ def test_a_thousand_units_and_the_bound_of_memory():
     assert report.spikes.sum() + report.merged.sum() == recording.n_spikes
     with pytest.raises(MemoryLimitError, match=r"memory_mb=21 is too small for \d+ spikes"):
         to_spikes(recording, memory_mb=21)
+
+
+def test_one_neuron_counted_twice_is_named():
+    rng = np.random.default_rng(4)
+    trains = [np.sort(rng.uniform(0, 60, n)) for n in (400, 300, 60, 25, 2400)]
+    # Two thirds of the spikes of c are of a.
+    trains[2] = np.sort(np.concatenate([trains[0][::5] + 2e-3, trains[2][:40]]))
+    trains[3] = np.sort(np.concatenate([trains[0][:5], trains[3]]))
+    _, report = to_spikes(Recording(tuple("abcde"), tuple(trains)))
+    share = np.mean([np.abs(trains[0] - time).min() <= 3e-3 for time in trains[2]])
+    assert [(pair[0], pair[1]) for pair in report.twins] == [("c", "a")]
+    assert abs(report.twins[0][2] - share) < 0.02
+    assert "c and a" in " ".join(report.sentences())
+    # At 40 Hz, e comes within 3 ms of a fifth of all others' spikes by chance; a burst counts once.
+    burst = np.concatenate([trains[1] + k * 1e-3 for k in range(3)])
+    _, report = to_spikes(Recording(("a", "b"), (trains[1][:30], np.sort(burst[burst > 50]))))
+    assert all(share <= 1 for *_, share in report.twins)

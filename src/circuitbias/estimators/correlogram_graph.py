@@ -336,9 +336,11 @@ def _of_all_pairs(source, bin_steps, longest, rule, memory_mb):
         del curves  # before those of the next set are made
     if constant.any():
         warnings.warn(
-            f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin: "
-            "their couplings are NaN",
-            ConstantNeuronWarning,
+            ConstantNeuronWarning(
+                f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin: "
+                "their couplings are NaN",
+                neurons=np.flatnonzero(constant),
+            ),
             stacklevel=4,
         )
     return int(n_counts.sum()), peak_lag, peak, decisive

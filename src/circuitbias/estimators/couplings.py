@@ -10,27 +10,67 @@ from circuitbias.files import DamagedFileError, atomic_path, damaged, read_array
 
 
 class EstimationWarning(UserWarning):
-    """A part of the couplings could not be estimated and is NaN; the message says which and why."""
+    """A part of the couplings could not be estimated and is NaN; the message says which and why.
+
+    Parameters
+    ----------
+    *words
+        The message.
+    neurons : array_like of int, optional
+        Couplings from them and to them are NaN.
+    targets : array_like of int, optional
+        Couplings to them are NaN.
+    pairs : array_like of int, shape (n_pairs, 2), optional
+        Couplings of these pairs (pre, post) are NaN.
+
+    Attributes
+    ----------
+    why : str
+        The reason in a few words, for a table of pairs.
+    """
+
+    why = "could not be estimated"
+
+    def __init__(self, *words, neurons=(), targets=(), pairs=()):
+        super().__init__(*words)
+        self.neurons, self.targets, self.pairs = neurons, targets, pairs
+
+    def concerns(self, n: int) -> np.ndarray | None:
+        """Which [pre, post] of n neurons it is about, shape (n, n); None if it does not say."""
+        about = np.zeros((n, n), dtype=bool)
+        about[list(self.neurons), :] = about[:, list(self.neurons)] = about[:, list(self.targets)] = True
+        about[tuple(np.reshape(self.pairs, (-1, 2)).astype(int).T)] = True
+        return about if about.any() else None
 
 
 class ConstantNeuronWarning(EstimationWarning):
     """A neuron has the same count in every bin: nothing can be inferred to or from it."""
 
+    why = "one of the two has the same count in every bin"
+
 
 class CollinearNeuronsWarning(EstimationWarning):
     """Counts of some neurons are an exact linear function of others': their couplings are not unique."""
+
+    why = "counts are a linear function of those of others"
 
 
 class SeparableCountsWarning(EstimationWarning):
     """A neuron never fires in the bins of another one, or in those alone: that coupling is infinite."""
 
+    why = "infinite: they never fire together, or one never without the other"
+
 
 class NoSolutionWarning(EstimationWarning):
     """The equations of an approximation have no real solution for a pair of neurons."""
 
+    why = "the equations of the method have no solution"
+
 
 class FlatBackgroundWarning(EstimationWarning):
     """The background of a pair's correlogram does not vary: there is no scale for a z-score."""
+
+    why = "the background of the correlogram does not vary"
 
 
 class SaturatedNeuronWarning(EstimationWarning):
@@ -39,6 +79,8 @@ class SaturatedNeuronWarning(EstimationWarning):
 
 class NotConvergedWarning(EstimationWarning):
     """The fit of a neuron did not reach its tolerance."""
+
+    why = "the fit did not converge"
 
 
 class NoCouplingsWarning(EstimationWarning):
@@ -75,6 +117,59 @@ class Couplings:
         if self.values.ndim != 2 or self.values.shape[0] != self.values.shape[1]:
             raise ValueError(f"couplings must be a square matrix, got shape {self.values.shape}")
         np.fill_diagonal(self.values, np.nan)
+
+    @property
+    def units(self) -> list[str]:
+        """Ids of the neurons: those of a recording (array ``units``), else their numbers."""
+        return self.arrays.get("units", np.arange(len(self.values))).astype(str).tolist()
+
+    @property
+    def standard_errors(self) -> np.ndarray:
+        """Standard error of each coupling, shape (n, n); NaN where the method gives none, or one a lag."""
+        errors = self.arrays.get("standard_errors", np.empty(0))
+        errors = errors.reshape(errors.shape[-2:]) if errors.size == self.values.size else np.nan
+        return np.where(np.isfinite(self.values), errors, np.nan)
+
+    def to_pandas(self):
+        """Return a table with a row for each pair.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``pre`` and ``post`` (ids of units), ``coupling``, ``standard_error`` and ``reason``: why
+            there is none, where it is known (of a recording: `circuitbias.estimators.of_recording`).
+        """
+        import pandas as pd
+
+        n, units = len(self.values), np.array(self.units, dtype=object)
+        pre, post = np.nonzero(~np.eye(n, dtype=bool))
+        words = np.array(self.diagnostics.get("reasons", [""]), dtype=object)
+        return pd.DataFrame(
+            {
+                "pre": units[pre],
+                "post": units[post],
+                "coupling": self.values[pre, post],
+                "standard_error": self.standard_errors[pre, post],
+                "reason": words[self.arrays.get("reasons", np.zeros((n, n), dtype=int))[pre, post]],
+            }
+        )
+
+    def to_networkx(self):
+        """Return a directed graph of the pairs that have a coupling; needs networkx.
+
+        Returns
+        -------
+        networkx.DiGraph
+            Nodes are ids of units, edges have ``coupling`` and, if the method gives it, ``standard_error``.
+        """
+        import networkx
+
+        graph = networkx.DiGraph()
+        graph.add_nodes_from(self.units)
+        for row in self.to_pandas().dropna(subset="coupling").itertuples():
+            error = {} if np.isnan(row.standard_error) else {"standard_error": row.standard_error}
+            graph.add_edge(row.pre, row.post, coupling=row.coupling, **error)
+        return graph
 
     def save(self, path: str | Path) -> None:
         """Write a .npz file, aside and then renamed."""

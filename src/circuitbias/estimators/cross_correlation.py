@@ -281,9 +281,11 @@ def estimate(
     constant = np.isnan(curves[0].diagonal())
     if constant.any():
         warnings.warn(
-            f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin: "
-            "their couplings are NaN",
-            ConstantNeuronWarning,
+            ConstantNeuronWarning(
+                f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin: "
+                "their couplings are NaN",
+                neurons=np.flatnonzero(constant),
+            ),
             stacklevel=3,
         )
     causal = curves[1 : near + 1]

@@ -28,10 +28,12 @@ def warn_not_converged(kept, fit, tolerance, max_passes) -> None:
     failed = ~fit.converged.cpu().numpy()
     if failed.any():
         warnings.warn(
-            f"fits of neurons {kept[failed].tolist()} did not reach tolerance={tolerance:g} in {fit.passes} "
-            f"passes (max_passes={max_passes}, largest scaled gradient {fit.scaled_gradient.max():.1e}): "
-            "their couplings are NaN",
-            NotConvergedWarning,
+            NotConvergedWarning(
+                f"fits of neurons {kept[failed].tolist()} did not reach tolerance={tolerance:g} in "
+                f"{fit.passes} passes (max_passes={max_passes}, largest scaled gradient "
+                f"{fit.scaled_gradient.max():.1e}): their couplings are NaN",
+                targets=kept[failed],
+            ),
             stacklevel=4,
         )
 
@@ -56,9 +58,11 @@ def warn_infinite(infinite: np.ndarray, kept: np.ndarray, reason: str, remedy: s
     targets = kept[np.unique(pairs[:, 1])].tolist()
     who = f"neurons {targets}" if len(targets) <= _MOST_NAMED else f"{len(targets)} neurons"
     warnings.warn(
-        f"{len(pairs)} coefficients ({named_pairs(infinite, kept)}) have no finite value and are NaN: {who} "
-        f"{reason}. All others are those in this limit. {remedy or _RIDGE}",
-        SeparableCountsWarning,
+        SeparableCountsWarning(
+            f"{len(pairs)} coefficients ({named_pairs(infinite, kept)}) have no finite value and are NaN: "
+            f"{who} {reason}. All others are those in this limit. {remedy or _RIDGE}",
+            pairs=kept[pairs],
+        ),
         stacklevel=4,
     )
 

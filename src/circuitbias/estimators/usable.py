@@ -62,9 +62,11 @@ def usable_neurons(moments: Moments) -> UsableNeurons:
     constant, dependent, n_superfluous = dependencies(moments.mean, moments.covariance)
     if constant.any():
         warnings.warn(
-            f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin: "
-            "their couplings are NaN",
-            ConstantNeuronWarning,
+            ConstantNeuronWarning(
+                f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin: "
+                "their couplings are NaN",
+                neurons=np.flatnonzero(constant),
+            ),
             stacklevel=2,
         )
     varying = np.flatnonzero(~constant)
@@ -76,9 +78,11 @@ def usable_neurons(moments: Moments) -> UsableNeurons:
     kept = varying
     if n_superfluous:
         warnings.warn(
-            f"counts of neurons {np.flatnonzero(dependent).tolist()} are linearly dependent: "
-            "their couplings are NaN",
-            CollinearNeuronsWarning,
+            CollinearNeuronsWarning(
+                f"counts of neurons {np.flatnonzero(dependent).tolist()} are linearly dependent: "
+                "their couplings are NaN",
+                neurons=np.flatnonzero(dependent),
+            ),
             stacklevel=2,
         )
         pivots = qr(correlation(moments.covariance, varying), mode="r", pivoting=True)[1]

@@ -114,8 +114,14 @@ def new_figure(height_mm: float) -> Figure:
 
 
 @styled
-def save(figure: Figure, numbers: pd.DataFrame, stem: str | os.PathLike, footnotes=()) -> None:
-    """Write ``stem`` .svg, .pdf, .png and .csv; the same figure gives the same bytes at any time.
+def save(
+    figure: Figure,
+    numbers: pd.DataFrame,
+    stem: str | os.PathLike,
+    footnotes=(),
+    formats=("svg", "pdf", "png", "csv"),
+) -> None:
+    """Write ``stem`` .svg, .pdf, .png and .csv, or some; the same figure gives the same bytes at any time.
 
     Parameters
     ----------
@@ -126,6 +132,8 @@ def save(figure: Figure, numbers: pd.DataFrame, stem: str | os.PathLike, footnot
         Path without suffix.
     footnotes : iterable of str, optional
         Sentences, each on a line of its own (or more, if it is long), below all that is drawn.
+    formats : iterable of str, optional
+        Those that are written.
     """
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # laid out once, for all formats alike
@@ -136,11 +144,15 @@ def save(figure: Figure, numbers: pd.DataFrame, stem: str | os.PathLike, footnot
         look = {"va": "top", "fontsize": 7, "linespacing": 1.25, "color": INK}
         figure.text(0.06 / width, 0.0, "\n".join(map(_plain, lines)), **look)
     page = Bbox([[0, -depth], [width, height]])
-    for suffix, metadata in (("svg", {"Date": None}), ("pdf", {"CreationDate": None}), ("png", {})):
+    for suffix in formats:
         with atomic_path(f"{os.fspath(stem)}.{suffix}") as aside:
-            figure.savefig(aside, metadata=metadata, bbox_inches=page)
-    with atomic_path(f"{os.fspath(stem)}.csv") as aside:
-        numbers.to_csv(aside, index=False, float_format="%.6g")
+            if suffix == "csv":
+                numbers.to_csv(aside, index=False, float_format="%.6g")
+            else:
+                figure.savefig(aside, metadata=_NO_DATES[suffix], bbox_inches=page)
+
+
+_NO_DATES = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
 
 
 def _plain(text: str) -> str:

@@ -8,9 +8,10 @@ are one event.
 """
 
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
 from circuitbias.checks import number, whole
 from circuitbias.exceptions import ActivityWarning, UnusableDataError
@@ -22,6 +23,7 @@ _SLACK = 1e-6  # of a step
 _BYTES_A_SPIKE = 40  # times, keys, steps and units at once
 _LITTLE = 0.5  # of the time for which half of the units were observed
 _MOST_NAMED = 5
+_TWIN_MS, _TWIN_SHARE, _TWIN_SPIKES = 3.0, 0.25, 20
 
 
 class CommonTimeWarning(ActivityWarning):
@@ -54,6 +56,9 @@ class Conversion:
     assumed : bool
         Whether nobody says when units were observed, so that the time from the first spike to the last one
         was taken.
+    twins : tuple of (str, str, float)
+        Pairs of units that may be one neuron: the share of the spikes of the one that fires less that come
+        within 3 ms of one of the other, where it is above what chance gives by a quarter or more.
     """
 
     units: tuple[str, ...]
@@ -68,7 +73,7 @@ class Conversion:
     own_s: np.ndarray
     cost_s: np.ndarray
     assumed: bool
-    notes: tuple[str, ...] = field(default=())
+    twins: tuple[tuple[str, str, float], ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -117,6 +122,15 @@ class Conversion:
             lines.append(
                 f"{n} intervals between spikes of a unit are below {self.refractory_ms:g} ms (most in unit "
                 f"{self.units[worst]}: {self.refractory_violations[worst]}); these spikes are kept"
+            )
+        if self.twins:
+            told = ", ".join(f"{a} and {b} ({share:.0%})" for a, b, share in self.twins[:_MOST_NAMED])
+            lines.append(
+                f"{len(self.twins)} pairs of units may be one neuron each, counted twice: {told} of the "
+                "spikes of "
+                f"the rarer one come within {_TWIN_MS:g} ms of the other. Look at them before you believe "
+                "their "
+                "couplings"
             )
         if self.silent:
             lines.append(f"without a spike: {_named(self.silent)}. Their couplings are NaN")
@@ -204,7 +218,16 @@ def to_spikes(
     _refuse_most_outside(recording, counts)
     spikes = _record(np.sort(np.concatenate(keys)), len(recording.units), n_steps, offsets, dt_ms)
     report = Conversion(
-        recording.units, dt_ms, refractory_ms, rare_spikes, *counts, trials, own, cost, _is_assumed(recording)
+        recording.units,
+        dt_ms,
+        refractory_ms,
+        rare_spikes,
+        *counts,
+        trials,
+        own,
+        cost,
+        _is_assumed(recording),
+        _twins(recording.units, spikes, counts[0]),
     )
     if not spikes.n_spikes:
         raise UnusableDataError("there is no spike in the time in which all units were observed")
@@ -230,6 +253,39 @@ def _record(keys, n_units, n_steps, offsets, dt_ms) -> SpikeRecord:
         )
     ]
     return SpikeRecord(n_units, dt_ms, pieces)
+
+
+def _twins(units, spikes: SpikeRecord, counts: np.ndarray) -> tuple:
+    """Pairs of units that fire within 3 ms of each other far more often than by chance."""
+    near = np.zeros((len(units),) * 2, dtype=np.int64)
+    width = round(_TWIN_MS / spikes.dt_ms)
+    for piece in spikes.pieces:
+        _count_near(near, piece.steps, piece.neurons, width)
+    np.fill_diagonal(near, 0)
+    n_steps = spikes.trial_steps.sum()
+    found = []
+    for rare, other in np.argwhere(near >= _TWIN_SHARE * np.maximum(counts, _TWIN_SPIKES)[:, None]):
+        if (counts[rare], rare) < (counts[other], other):
+            share, chance = near[rare, other] / counts[rare], -np.expm1(-2 * width * counts[other] / n_steps)
+            if share - chance >= _TWIN_SHARE and counts[rare] >= _TWIN_SPIKES:
+                found.append((units[rare], units[other], float(share)))
+    return tuple(sorted(found, key=lambda pair: -pair[2]))
+
+
+@njit(cache=True)
+def _count_near(near, steps, neurons, width):
+    """Count for units [i, j] the spikes of i that have one of j within `width` steps."""
+    seen = np.full(near.shape[0], -1)
+    first = 0
+    for spike in range(steps.shape[0]):
+        while steps[spike] - steps[first] > width:
+            first += 1
+        other = first
+        while other < steps.shape[0] and steps[other] - steps[spike] <= width:
+            if seen[neurons[other]] != spike:
+                seen[neurons[other]] = spike
+                near[neurons[spike], neurons[other]] += 1
+            other += 1
 
 
 def _is_assumed(recording) -> bool:

@@ -13,6 +13,7 @@ STEPS = (
     "simulate",
     "activity",
     "estimate",
+    "infer",
     "errors",
     "experiment",
     "gather",
