@@ -7,11 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
 from checkout import CONFIG, ROOT, Checkout
 
+import circuitbias as cb
 from circuitbias import catalogue
 from circuitbias.cli import main
 from circuitbias.config import ConfigError, load_config
@@ -126,6 +128,28 @@ def test_list_and_check_component(visiting, capsys):
     assert main(["check-component", MINE, "--options", '{"lag": 300}']) == 1  # too late to see anything
     said = capsys.readouterr()
     assert "FAILED  connections" in said.out and "fails" in said.err
+
+
+def test_networks_and_generators_enter_alike(visiting, capsys):
+    for path in ("small_world:SmallWorld", "rate_model:RateModel"):
+        assert main(["check-component", path]) == 0
+        assert main(["list", path]) == 0
+    assert "Rate without input" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=r"shortcuts = 2.0: must be a finite number >= 0 and <= 1"):
+        cb.network("small_world:SmallWorld", shortcuts=2)
+    config = load_config(
+        {"network": {"family": "small_world:SmallWorld"}, "strengths": [1.0], "thresholds": [1.0]}
+    )
+    assert config["network"] == {"family": "small_world:SmallWorld", "n_neurons": 20, "shortcuts": 0.2}
+    network = cb.network("small_world:SmallWorld", n_neurons=8)
+    with pytest.raises(ConfigError, match=r"base_hz = 0.0: must be a finite number > 0"):
+        cb.simulate(network, r=0.5, n_spikes=100, generator="rate_model:RateModel", base_hz=0)
+    spikes = cb.simulate(network, r=0.5, n_spikes=20_000, generator="rate_model:RateModel")
+    truth = network.weights < 0
+    couplings = cb.infer(spikes, "glm", lags=[1]).values
+    assert couplings[truth].mean() < -0.1 < couplings[~truth & ~np.eye(8, dtype=bool)].mean()
+    with pytest.raises(ValueError, match="thresholds are found for the threshold model"):
+        cb.simulate(network, r=0.5, n_spikes=100, rate_hz=5, generator="rate_model:RateModel")
 
 
 def test_its_code_counts_and_what_lies_beside_it(tmp_path, monkeypatch):

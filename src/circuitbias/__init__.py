@@ -28,6 +28,7 @@ _WHERE = {
     "BinnedCounts": "spikes.binning",
     "Couplings": "estimators.couplings",
     "Estimator": "component",
+    "Generator": "component",
     "Network": "networks.network",
     "NetworkFamily": "component",
     "Recording": "recordings.recording",

@@ -7,7 +7,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from circuitbias.checks import require
+from circuitbias.component import Generator
+from circuitbias.config_schema import component
 from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.dynamics.recording import record
 from circuitbias.dynamics.simulate import simulate as segments_of
 from circuitbias.dynamics.threshold_search import threshold_for_rate
 from circuitbias.errors.decomposition import fit_scale
@@ -59,9 +62,10 @@ def simulate(
     seed: int = 0,
     trials: int = 1,
     device: str = "cpu",
+    generator: str | Generator = "threshold",
     **model,
 ) -> SpikeRecord:
-    """Simulate the threshold model on a network, and keep the spikes in memory.
+    """Simulate the threshold model, or one of your own, on a network, and keep the spikes in memory.
 
     Parameters
     ----------
@@ -75,8 +79,11 @@ def simulate(
         Spikes to record, of all neurons together.
     seed, trials, device
         As for `circuitbias.dynamics.simulate.simulate`.
+    generator : str or Generator, optional
+        A model of your own: ``"my_package.my_module:MyGenerator"``, or one of that class. It may have no
+        threshold.
     **model
-        Other fields of `ThresholdParameters`: ``b``, ``sigma``, ``rho``, ``tau_ms``, ``dt_ms``.
+        Options of the generator. Of the threshold model: ``b``, ``sigma``, ``rho``, ``tau_ms``, ``dt_ms``.
 
     Returns
     -------
@@ -87,6 +94,13 @@ def simulate(
     ValueError, SilentNetworkError
         As the functions named above do.
     """
+    if generator != "threshold":
+        require(rate_hz is None, "rate_hz", rate_hz, "left out: thresholds are found for the threshold model")
+        generator = component("generators", generator, model)
+        recording = {"theta": theta or 0.0, "seed": seed, "n_spikes": n_spikes, "trials": trials}
+        return SpikeRecord(
+            network.n_neurons, generator.dt_ms, list(record(generator, network, r=r, **recording))
+        )
     if (theta is None) == (rate_hz is None):
         raise ValueError(f"give one of theta and rate_hz, got theta = {theta} and rate_hz = {rate_hz}")
     parameters = ThresholdParameters.from_dict({"r": r, "theta": 0.0 if theta is None else theta} | model)

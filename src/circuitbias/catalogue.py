@@ -13,11 +13,12 @@ import importlib
 import os
 import re
 import sys
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from circuitbias.component import Component, Estimator, NetworkFamily
+from circuitbias.component import Component, Estimator, Generator, NetworkFamily
 
 ESTIMATORS = {
     "glm": "circuitbias.estimators.glm:Glm",
@@ -55,10 +56,13 @@ NETWORKS = {
 }
 """Families of networks."""
 
-BUILT_IN = {"estimators": ESTIMATORS, "networks": NETWORKS}
+GENERATORS = {"threshold": "circuitbias.dynamics.threshold:Threshold"}
+"""Models that make spikes."""
+
+BUILT_IN = {"networks": NETWORKS, "generators": GENERATORS, "estimators": ESTIMATORS}
 """By kind of component, as a config and entry points (``circuitbias.estimators``) call it."""
 
-_BASES = {"estimators": Estimator, "networks": NetworkFamily}
+_BASES = {"networks": NetworkFamily, "generators": Generator, "estimators": Estimator}
 IMPORT_PATH = "^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 """How a path to a guest is written, as a regular expression."""
 
@@ -140,6 +144,25 @@ def find(kind: str, name: str) -> type[Component]:
     if not (isinstance(found, type) and issubclass(found, _BASES[kind])):
         raise GuestError(f"it is no class of circuitbias.{_BASES[kind].__name__}; {wanted}")
     return found
+
+
+def find_any(name: str) -> tuple[str, type[Component]]:
+    """Kind and class of a component of any kind.
+
+    Raises
+    ------
+    GuestError
+        If there is none of that name, listing all; or as `find` does.
+    """
+    kinds = [kind for kind in BUILT_IN if name in BUILT_IN[kind] or name in guests(kind)]
+    kinds = kinds or [kind for kind in BUILT_IN if path_of(kind, name)]
+    if not kinds:
+        known = ", ".join(other for kind in BUILT_IN for other in [*BUILT_IN[kind], *guests(kind)])
+        raise GuestError(f"{name!r} is no component; must be one of {known}, or a path my_module:MyClass")
+    for kind in kinds[:-1]:
+        with suppress(GuestError):
+            return kind, find(kind, name)
+    return kinds[-1], find(kinds[-1], name)
 
 
 def name_of(kind: str, component: type[Component]) -> str:

@@ -94,7 +94,15 @@ class Look(NamedTuple):
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(option,))
 class Component:
-    """Base of all that a config names: a frozen model of options, checked whenever one is made."""
+    """Base of all that a config names: a frozen model of options, checked whenever one is made.
+
+    Attributes
+    ----------
+    examples : Examples
+        Options with which it is held to its contract.
+    """
+
+    examples = Examples({})
 
     def __init_subclass__(cls, **arguments):
         super().__init_subclass__(**arguments)
@@ -166,6 +174,39 @@ class NetworkFamily(Component):
         raise NotImplementedError(f"{type(self).__name__} has no method build")
 
 
+class Generator(Component):
+    """What makes spikes on a network.
+
+    Attributes
+    ----------
+    dt_ms : float
+        Its time step; may be an option.
+    """
+
+    dt_ms = 0.1
+
+    def spikes(self, network, *, r: float, theta: float, rng, chunk_steps: int):
+        """Go on for ever from a random state, chunk after chunk.
+
+        Parameters
+        ----------
+        network : Network
+        r, theta : float
+            Weight strength, and threshold if the run has any, else 0.
+        rng : Generator
+            Of NumPy: all randomness comes from it.
+        chunk_steps : int
+            Steps in a chunk.
+
+        Yields
+        ------
+        steps, neurons : ndarray of int, shape (n_events,)
+            Steps are counted from the start of the chunk, 0 ... chunk_steps - 1; at most one spike a step and
+            neuron.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no method spikes")
+
+
 class Estimator(Component):
     """A method that makes couplings of spikes.
 
@@ -179,7 +220,6 @@ class Estimator(Component):
         Whether it sees only if a neuron fires in a bin, not how often.
     cost : Cost
     look : Look
-    examples : Examples
 
     A trait that depends on the options is a property.
     """
@@ -189,7 +229,6 @@ class Estimator(Component):
     binary = False
     cost = Cost()
     look = Look()
-    examples = Examples({})
 
     @property
     def n_fits(self) -> int:

@@ -13,7 +13,8 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from circuitbias.catalogue import BUILT_IN, IMPORT_PATH, GuestError, declared, path_of
+from circuitbias.catalogue import BUILT_IN, IMPORT_PATH, GuestError, declared, find, path_of
+from circuitbias.component import Component
 from circuitbias.validation import (
     MOST_VALUES,
     ConfigError,
@@ -36,6 +37,7 @@ __all__ = [
     "checked",
     "checked_section",
     "complete",
+    "component",
     "for_editors",
     "plain",
     "problem",
@@ -147,6 +149,35 @@ def checked_section(section: str, values: Mapping, what: str) -> dict:
     part = part["additionalProperties"] if section == "estimators" else part
     values = plain(values)
     return sound(problems_of(_validator(texts=False)(part), values), values, what)
+
+
+def component(kind: str, name, options: Mapping):
+    """Make a component with options, complete and checked.
+
+    Parameters
+    ----------
+    kind : str
+        A key of `circuitbias.catalogue.BUILT_IN`.
+    name : str, Component or type
+        Its name in a config, or its class, or one of that class whose options these complete.
+    options : mapping
+
+    Raises
+    ------
+    ConfigError
+        If there is no such component, or an option is not allowed.
+    """
+    if isinstance(name, Component):
+        name, options = type(name), name.options() | options
+    if isinstance(name, type) and issubclass(name, Component):
+        return name(**options)
+    if not path_of(kind, name):
+        raise ConfigError(f"{name!r} is none of {kind}; must be one of {', '.join(BUILT_IN[kind])} or a path")
+    try:
+        found = find(kind, name)
+    except GuestError as error:
+        raise ConfigError(f"{name}: {error}") from error
+    return found.of(checked(found.schema(), options, f"options of {name}"))
 
 
 @cache

@@ -2,15 +2,13 @@
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
 from copy import deepcopy
 from functools import cache, lru_cache
-from typing import NamedTuple
 
 import numpy as np
 
-from circuitbias.catalogue import find, name_of
-from circuitbias.component import Estimator
+from circuitbias.catalogue import name_of
+from circuitbias.contract import OF_ALL, require
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.estimators.couplings import EstimationWarning
@@ -18,69 +16,16 @@ from circuitbias.estimators.registry import estimate
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeRecord
-from circuitbias.validation import ConfigError
 
 N = 12
 N_STEPS = 1_200_000
-CHECKS: dict[str, Callable[[Estimator], None]] = {}
-"""The checks by name: each raises an AssertionError that says what is wrong."""
-
-
-class Outcome(NamedTuple):
-    """What a check has found.
-
-    Attributes
-    ----------
-    check : str
-        Its name, a key of `CHECKS`.
-    options : dict
-        With which the component was tried.
-    passed : bool
-    says : str
-        What is wrong; empty if nothing.
-    """
-
-    check: str
-    options: dict
-    passed: bool
-    says: str
-
-
-def hold(component: type[Estimator] | str, options: dict | None = None) -> Iterator[Outcome]:
-    """Hold an estimator to the contract.
-
-    Parameters
-    ----------
-    component : type or str
-        Its class, or its name in a config.
-    options : dict, optional
-        With which to try it. Default: each of its ``examples``.
-
-    Yields
-    ------
-    Outcome
-        Of every check, with every choice of options.
-    """
-    component = find("estimators", component) if isinstance(component, str) else component
-    for tried in component.examples if options is None else [options]:
-        for name, check in CHECKS.items():
-            try:
-                check(component(**tried))
-            except Exception as error:  # whatever a stranger's code does is an outcome
-                says = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
-                yield Outcome(name, tried, False, says)
-            else:
-                yield Outcome(name, tried, True, "")
+CHECKS = dict(OF_ALL)
+"""The checks by name."""
 
 
 def _check(function):
     CHECKS[function.__name__] = function
     return function
-
-
-def _require(condition, says: str) -> None:
-    if not condition:
-        raise AssertionError(says)
 
 
 # --- data with a known answer -------------------------------------------------------------------
@@ -160,34 +105,15 @@ def _values(component, record, **resources) -> np.ndarray:
 
 
 @_check
-def words(component):
-    """It says in a sentence what it is, and so does each of its options."""
-    _require(component.says(), "the class has no docstring: its first line says what it is")
-    for name, part in component.schema()["properties"].items():
-        _require(part["description"], f"option {name} has no words: option(default, 'What it means (unit).')")
-
-
-@_check
-def options(component):
-    """Options that it does not have are refused, in the words of a config."""
-    try:
-        type(component)(**component.options() | {"no_such_option": 1})
-    except ConfigError as error:
-        _require("unknown key" in str(error), f"an unknown option is refused in other words: {error}")
-    else:
-        raise AssertionError("an unknown option is accepted")
-
-
-@_check
 def form(component):
     """It returns a square matrix of floats, with NaN on the diagonal alone, and says JSON of itself."""
     found = estimate(component, sparse_record(), device="cpu", weights=sparse_weights())
-    _require(found.values.shape == (N, N), f"couplings have shape {found.values.shape}, not {(N, N)}")
+    require(found.values.shape == (N, N), f"couplings have shape {found.values.shape}, not {(N, N)}")
     missing = np.argwhere(np.isnan(found.values) & ~np.eye(N, dtype=bool)).tolist()
-    _require(not missing, f"pairs {missing} have no coupling though all is known of them")
+    require(not missing, f"pairs {missing} have no coupling though all is known of them")
     json.dumps(found.diagnostics)
-    _require(found.diagnostics["method"] == name_of("estimators", type(component)), "it has another name")
-    _require(found.diagnostics["options"] == component.options(), "it was run with other options")
+    require(found.diagnostics["method"] == name_of("estimators", type(component)), "it has another name")
+    require(found.diagnostics["options"] == component.options(), "it was run with other options")
 
 
 @_check
@@ -196,9 +122,9 @@ def repeatable(component):
     record = sparse_record()
     before = [(piece.steps.tobytes(), piece.neurons.tobytes()) for piece in record.pieces]
     first, second = (_values(component, record) for _ in range(2))
-    _require(first.tobytes() == second.tobytes(), "a second estimate from the same spikes differs")
+    require(first.tobytes() == second.tobytes(), "a second estimate from the same spikes differs")
     after = [(piece.steps.tobytes(), piece.neurons.tobytes()) for piece in record.pieces]
-    _require(after == before, "it changes the spikes that it was given")
+    require(after == before, "it changes the spikes that it was given")
 
 
 @_check
@@ -234,9 +160,9 @@ def silent_neuron(component):
         warnings.simplefilter("ignore", EstimationWarning)
         values = estimate(component, wider, device="cpu", weights=np.eye(N + 1)).values
     invented = np.nan_to_num(np.concatenate([values[N], values[:, N]]))
-    _require(not invented.any(), f"a neuron that never fires gets couplings: {invented[invented != 0][:3]}")
+    require(not invented.any(), f"a neuron that never fires gets couplings: {invented[invented != 0][:3]}")
     lost = int(np.isnan(values[:N, :N]).sum()) - N
-    _require(not lost, f"{lost} pairs of other neurons lose their coupling by it")
+    require(not lost, f"{lost} pairs of other neurons lose their coupling by it")
 
 
 @_check
@@ -249,7 +175,7 @@ def no_data(component):
             values = estimate(component, record, device="cpu", weights=np.eye(3)).values
         except UnusableDataError:
             return
-    _require(not np.nan_to_num(values).any(), "without any spike there are couplings")
+    require(not np.nan_to_num(values).any(), "without any spike there are couplings")
 
 
 @_check
@@ -260,13 +186,13 @@ def connections(component):
     size, connected = abs(values), truth != 0
     others = size[~connected & ~np.eye(N, dtype=bool)]
     score = np.mean([(size[connected] > other).mean() for other in others])  # area under the ROC curve
-    _require(score > 0.95, f"of pairs of a connection and none it ranks {score:.1%} rightly, not 95 %")
+    require(score > 0.95, f"of pairs of a connection and none it ranks {score:.1%} rightly, not 95 %")
     if component.signed:
-        _require((values[truth < 0] < 0).all(), "signed, but not all inhibitory connections are negative")
+        require((values[truth < 0] < 0).all(), "signed, but not all inhibitory connections are negative")
     if component.directed:
         one_way = (weights < 0) & (weights.T == 0)
         size = abs(values)
-        _require(
+        require(
             (size[one_way] > size.T[one_way]).all(), "directed, but a connection is taken for its reverse"
         )
 
@@ -283,7 +209,7 @@ def directed(component):
             _require_close(backward, forward, 1e-9, says, 1e-5)
         size, reverse = abs(forward), abs(backward)
         told |= size[0, 1] > 2 * size[1, 0] and reverse[1, 0] > 2 * reverse[0, 1]
-    _require(told or not component.directed, "directed, but it never tells who acts on whom")
+    require(told or not component.directed, "directed, but it never tells who acts on whom")
 
 
 @_check
@@ -293,10 +219,10 @@ def signed(component):
     if component.signed:
         both = ((found["excitation", delay], found["inhibition", delay]) for delay in ("later", "at once"))
         told = any(max(excites) > 0 > min(inhibits) for excites, inhibits in both)
-        _require(told, "signed, but excitation is never positive where inhibition is negative")
+        require(told, "signed, but excitation is never positive where inhibition is negative")
     else:
         signs = set(np.sign(np.concatenate(list(found.values())))) - {0}
-        _require(len(signs) == 1, f"not signed, but its couplings have both signs: {found}")
+        require(len(signs) == 1, f"not signed, but its couplings have both signs: {found}")
 
 
 @_check
@@ -306,8 +232,8 @@ def binary(component):
         np.array_equal(_of_pair(component, *pair, "doubled"), _of_pair(component, *pair), equal_nan=True)
         for pair in PAIRS
     ]
-    _require(all(same) or not component.binary, "binary, but a second spike in a bin makes a difference")
-    _require(not all(same) or component.binary, "not binary, but second spikes in bins make no difference")
+    require(all(same) or not component.binary, "binary, but a second spike in a bin makes a difference")
+    require(not all(same) or component.binary, "not binary, but second spikes in bins make no difference")
 
 
 @lru_cache(16)

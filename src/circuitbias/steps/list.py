@@ -2,7 +2,7 @@
 
 import json
 
-from circuitbias.catalogue import BUILT_IN, declared, guests, path_of
+from circuitbias.catalogue import BUILT_IN, declared, find_any, guests, path_of
 from circuitbias.config_schema import allowed
 
 
@@ -21,7 +21,7 @@ def run(arguments):
     """Do the step."""
     found = [(kind, name) for kind in BUILT_IN for name in [*BUILT_IN[kind], *guests(kind)]]
     if arguments.component:
-        found = [_find(name, found) for name in arguments.component]
+        found = [(find_any(name)[0], name) for name in arguments.component]
     facts = [_facts(kind, name) for kind, name in found]
     if arguments.json:
         print(json.dumps(facts, indent=1))
@@ -34,22 +34,6 @@ def run(arguments):
             for fact in facts:
                 if fact["kind"] == kind:
                     print(f"  {fact['name']:{width}}  {fact['says']}")
-
-
-def _find(name, found):
-    known = [(kind, of_kind) for kind, of_kind in found if of_kind == name]
-    # A path may be of any kind of component: the kind whose base class it has.
-    tries = known or [(kind, name) for kind in BUILT_IN if path_of(kind, name)]
-    for kind, of_kind in tries[:-1]:
-        try:
-            declared(kind, of_kind)
-        except ValueError:
-            continue
-        return kind, of_kind
-    if not tries:
-        names = ", ".join(of_kind for _, of_kind in found)
-        raise ValueError(f"{name!r} is no component; must be one of {names}, or a path my_module:MyEstimator")
-    return tries[-1]
 
 
 def _facts(kind, name) -> dict:

@@ -5,9 +5,11 @@ import time
 
 import numpy as np
 
+from circuitbias.config_schema import component
 from circuitbias.dynamics.checkpoint import Checkpoint, fingerprint, folder_of
 from circuitbias.dynamics.device import simulation_device
 from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.dynamics.recording import record
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.dynamics.trials import FIRST_SPIKE, SilentNetworkError, Simulation
 from circuitbias.exceptions import UnusableDataError
@@ -60,6 +62,10 @@ def run(arguments):
             if not arguments.keep_going:
                 raise
             unusable, given["theta"] = str(refusal), 0.0
+    if given.get("family", "threshold") != "threshold":
+        _of_guest(arguments, network, given)
+        return
+    given.pop("family", None)
     parameters = ThresholdParameters.from_dict(given)
     recording = {name: getattr(arguments, name) for name in ("seed", "n_spikes", "trials", "burn_in")}
     options = recording | {"max_silent_steps": arguments.max_silent_steps, "threads": arguments.threads}
@@ -99,6 +105,25 @@ def run(arguments):
         report_line(f"the clock is {late:.0f} s behind its input: the checkpoint stays", always=True)
     else:
         checkpoint.remove()
+
+
+def _of_guest(arguments, network, given):
+    """Record a model that is not ours: without checkpoints, on a CPU."""
+    family = given.pop("family")
+    shared = {name: given.pop(name, 0.0) for name in ("r", "theta")}
+    generator = component("generators", family, given)
+    recording = {name: getattr(arguments, name) for name in ("seed", "n_spikes", "trials", "burn_in")}
+    model = {"family": family, **shared, "dt_ms": generator.dt_ms, **generator.options()}
+    metadata = describe(network=network.provenance, model=model, **recording)
+    segments = record(generator, network, **shared, **recording, max_silent_steps=arguments.max_silent_steps)
+    kind, progress = (network.n_neurons, generator.dt_ms), Countdown(arguments.n_spikes, "spikes").add
+    try:
+        write_spikes(arguments.output, segments, *kind, metadata, progress=progress)
+    except SilentNetworkError as silence:
+        if not arguments.keep_going:
+            raise
+        report_line(f"no spikes are recorded: {silence}", always=True)
+        write_spikes(arguments.output, (), *kind, metadata | {"unusable": str(silence)})
 
 
 def _counted(segments, totals):

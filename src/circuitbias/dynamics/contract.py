@@ -1,0 +1,97 @@
+"""What every family of networks and every generator of spikes keeps to, as named checks."""
+
+from functools import cache
+
+import numpy as np
+
+from circuitbias.contract import OF_ALL, require
+from circuitbias.dynamics.recording import record
+from circuitbias.networks.network import Network
+
+OF_NETWORKS = dict(OF_ALL)
+OF_GENERATORS = dict(OF_ALL)
+
+
+def _check(checks):
+    def add(function):
+        checks[function.__name__] = function
+        return function
+
+    return add
+
+
+# --- networks -----------------------------------------------------------------------------------
+
+
+@_check(OF_NETWORKS)
+def a_network(family):
+    """It builds a `Network` that says its family and options, of the size that it tells."""
+    network = family.build()
+    require(isinstance(network, Network), f"build() returns {type(network).__name__}, not a Network")
+    told = network.provenance
+    require("family" in told, "provenance of the network does not say its family")
+    missing = {name for name, value in family.options().items() if told.get(name, ...) != value}
+    require(not missing, f"provenance of the network does not say {sorted(missing)}")
+    require(network.n_neurons == family.size, f"{network.n_neurons} neurons, but its size is {family.size}")
+
+
+@_check(OF_NETWORKS)
+def the_same_each_time(family):
+    """It builds the same network each time."""
+    first, second = (family.build() for _ in range(2))
+    same = np.array_equal(first.dense_weights(), second.dense_weights())
+    require(same and np.array_equal(first.drive_scale, second.drive_scale), "a second network differs")
+
+
+@_check(OF_NETWORKS)
+def alike(family):
+    """If it says that its neurons are alike, each has the same weights in another order."""
+    if family.alike:
+        weights = family.build().dense_weights()
+        rows = np.sort(weights, axis=1)
+        require(np.allclose(rows, rows[0]), "alike, but its neurons have different weights")
+
+
+# --- generators ---------------------------------------------------------------------------------
+
+
+@cache
+def _chain() -> Network:
+    weights = np.zeros((5, 5))
+    weights[[0, 1, 2], [1, 2, 3]] = -1
+    return Network(weights, np.arange(5), np.ones(5), "chain", False, {})
+
+
+def _spikes(generator, seed: int = 1):
+    """Steps and neurons of two trials of a chain of five neurons, as bytes, and the segments."""
+    how = {"r": 1e-3, "theta": 1.3e-3, "seed": seed, "n_spikes": 1000, "trials": 2, "chunk_steps": 256}
+    segments = list(record(generator, _chain(), **how))
+    return [(s.trial, s.first_step, s.steps.tobytes(), s.neurons.tobytes()) for s in segments], segments
+
+
+@_check(OF_GENERATORS)
+def spikes(generator):
+    """It makes spikes for ever: within chunk and network, at most one a step and neuron."""
+    _, segments = _spikes(generator)
+    found = sum(len(segment.steps) for segment in segments)
+    require(found >= 1000, f"{found} spikes are recorded, not 1000")
+    require({segment.trial for segment in segments} == {0, 1}, "a trial is missing")
+    require(generator.dt_ms > 0, f"its time step is {generator.dt_ms} ms")
+
+
+@_check(OF_GENERATORS)
+def randomness(generator):
+    """The same seed gives the same spikes, another seed or trial other ones."""
+    first, segments = _spikes(generator)
+    require(first == _spikes(generator)[0], "the same seed gives other spikes: use the `rng` that is given")
+    require(first != _spikes(generator, seed=2)[0], "another seed gives the same spikes")
+    by_trial = [[s.steps.tobytes() for s in segments if s.trial == trial][:1] for trial in (0, 1)]
+    require(by_trial[0] != by_trial[1], "two trials have the same spikes")
+
+
+@_check(OF_GENERATORS)
+def leaves_the_network(generator):
+    """It leaves the network as it was."""
+    before = _chain().dense_weights().copy()
+    _spikes(generator)
+    require(np.array_equal(before, _chain().dense_weights()), "it changes the weights of the network")

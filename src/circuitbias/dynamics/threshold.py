@@ -1,0 +1,13 @@
+"""The threshold model as a component: what a config may say of it. `simulate` runs it."""
+
+from circuitbias.component import Generator, option
+
+
+class Threshold(Generator):
+    """The threshold model of Das & Fiete (2020): noise that is on now and then, exponential synapses."""
+
+    b: float = option(0.001, "Constant drive of every neuron.", above=0)
+    sigma: float = option(0.3, "Standard deviation of the noise, in units of b.", above=0)
+    rho: float = option(0.0668072, "Probability that the noise is on in a step.", least=0, most=1)
+    tau_ms: float = option(10.0, "Decay time of the synaptic variable (ms).", above=0)
+    dt_ms: float = option(0.1, "Time step (ms), shorter than `model.tau_ms`.", above=0)
