@@ -2,16 +2,29 @@
 
 import math
 
-_NOT_WORTH_REFUSING = 20e6  # bytes: the program itself takes hundreds of millions
+DEFAULT_MB = 1500.0
+"""Bound of the memory of a job where none is given, in 1e6 bytes."""
+
+_NOT_WORTH_REFUSING = 10e6  # bytes: the program itself takes hundreds of millions
 
 
 class MemoryLimitError(ValueError):
     """The work needs more memory than it was allowed; says how much."""
 
 
+def for_matrices(memory_mb: float) -> float:
+    """Bytes that matrices may take: half of the bound."""
+    return memory_mb * 1e6 / 2
+
+
+def for_data(memory_mb: float) -> float:
+    """Bytes that counts, events or a sample may take that are kept: a quarter; the rest is for blocks."""
+    return memory_mb * 1e6 / 4
+
+
 def allows(memory_mb: float, needed: float) -> bool:
-    """Whether matrices of so many bytes take at most half of the bound; the rest is for counts and blocks."""
-    return 2 * needed <= max(memory_mb * 1e6, _NOT_WORTH_REFUSING)
+    """Whether matrices of so many bytes keep to their share of the bound."""
+    return needed <= max(for_matrices(memory_mb), _NOT_WORTH_REFUSING)
 
 
 def require_memory(memory_mb: float, needed: float, what: str) -> None:

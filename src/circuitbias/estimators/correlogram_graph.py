@@ -23,7 +23,7 @@ from circuitbias.estimators import glm
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, FlatBackgroundWarning
 from circuitbias.estimators.cross_correlation import counted_correlogram
 from circuitbias.estimators.jitter import stands_out
-from circuitbias.memory import MemoryLimitError
+from circuitbias.memory import DEFAULT_MB, MemoryLimitError, for_data
 from circuitbias.options import bin_width, connecting_lag, correlogram_width, longest_lag
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import ObservedNeurons
@@ -92,7 +92,7 @@ def estimate(
     least_z: float,
     size: str,
     jitter_ms: float | None,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
 ) -> Couplings:
     r"""Decide from the shape of its correlogram whether a pair of neurons is connected.
@@ -227,7 +227,7 @@ def glm_masked(
     correlogram_bin_steps: int,
     window_ms: float,
     connected_ms: float | None,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
 ) -> Couplings:
     """Fit the GLM, and keep its couplings where the rule ``peak_lag`` sees a connection.
@@ -310,7 +310,7 @@ def _of_all_pairs(source, bin_steps, longest, rule, memory_mb):
     """Sum of the counts; (n, n) each: lag of the peak (bins), C there, what decides; NaN if undefined."""
     n = source.n_neurons
     # As many neurons as the counts of pairs and the copies that are made of them leave room for.
-    most = int((memory_mb * 1e6 / (4 * 8 * (longest + 1))) ** 0.5)
+    most = int((for_data(memory_mb) / (8 * (longest + 1))) ** 0.5)
     if most < 2:
         raise MemoryLimitError(
             f"correlograms of a pair of neurons at {longest + 1} lags need "

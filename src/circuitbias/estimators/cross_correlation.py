@@ -18,7 +18,7 @@ from numba import njit
 from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, FlatBackgroundWarning
 from circuitbias.exceptions import UnusableDataError
-from circuitbias.memory import MemoryLimitError
+from circuitbias.memory import DEFAULT_MB, MemoryLimitError
 from circuitbias.options import bin_width, binarised, longest_lag
 from circuitbias.progress import Countdown
 from circuitbias.spikes.segments import SpikeSource
@@ -212,7 +212,7 @@ def estimate(
     window_ms: float,
     far_ms: float | None,
     measure: str,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
 ) -> Couplings:
     """Read couplings off cross-correlograms.

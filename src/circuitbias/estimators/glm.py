@@ -11,6 +11,7 @@ from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.poisson import fit, require_fit_memory
+from circuitbias.memory import DEFAULT_MB
 from circuitbias.options import (
     ErrorKind,
     bin_width,
@@ -78,7 +79,7 @@ def estimate(
     tolerance: float,
     max_passes: int,
     errors: str,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
 ) -> Couplings:
     """Fit, for every neuron j, ``count_j(t) ~ Poisson(exp(b_j + sum_{l, i} J_l[i, j] count_i(t - l)))``.

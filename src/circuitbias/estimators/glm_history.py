@@ -10,6 +10,7 @@ from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
 from circuitbias.fitting.designs.histories import ExponentialDesign
 from circuitbias.fitting.poisson import fit, require_fit_memory
+from circuitbias.memory import DEFAULT_MB
 from circuitbias.options import (
     ErrorKind,
     convergence,
@@ -55,7 +56,7 @@ def estimate(
     tolerance: float,
     max_passes: int,
     errors: str,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
 ) -> Couplings:
     """Fit, for every neuron j, ``count_j(t) ~ Poisson(exp(b_j + sum_i J[i, j] f_i(t)))``.

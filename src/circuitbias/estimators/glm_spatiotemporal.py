@@ -12,7 +12,7 @@ from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.designs.raised_cosines import BasisDesign, raised_cosines
 from circuitbias.fitting.filter_fit import fit_shared_filter
 from circuitbias.fitting.tuning import tuning
-from circuitbias.memory import regression_bytes, require_memory
+from circuitbias.memory import DEFAULT_MB, for_data, regression_bytes, require_memory
 from circuitbias.options import (
     ErrorKind,
     convergence,
@@ -58,7 +58,7 @@ def estimate(
     tolerance: float,
     max_passes: int,
     errors: str,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
 ) -> Couplings:
     """Fit ``count_j(t) ~ Poisson(exp(b_j + sum_i W[i, j] f_i(t)))``, f being histories through one filter h.
@@ -143,7 +143,7 @@ def estimate(
     events = Events(source, bin_steps, usable.kept, block_bins, look_back=longest)
     design = BasisDesign(events, usable.kept, basis, device, own_past)
     survey = design.survey_basis(
-        _sample_rows(design.n_columns, int(memory_mb * 1e6 / 4 / (4 * n_basis * n_kept)))
+        _sample_rows(design.n_columns, int(for_data(memory_mb) / (4 * n_basis * n_kept)))
     )
     fitted = fit_shared_filter(
         design,

@@ -19,6 +19,7 @@ from circuitbias.component import Cost, Estimator, Examples, Look
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NoSolutionWarning, SeparableCountsWarning
 from circuitbias.estimators.usable import usable_neurons
+from circuitbias.memory import DEFAULT_MB
 from circuitbias.options import bin_width, slip_of_the_paper
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import Moments, count_moments, inverse_covariance, state_counts
@@ -43,7 +44,7 @@ def tap(
     *,
     bin_steps: int,
     as_published: bool,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
 ) -> Couplings:
     r"""Estimate couplings by the equations of Thouless, Anderson and Palmer.
@@ -102,7 +103,7 @@ class IndependentPair(Estimator):
 
 @IndependentPair.computed_by
 def independent_pair(
-    source: SpikeSource, *, bin_steps: int, memory_mb: float = 1500.0, device: str = "auto"
+    source: SpikeSource, *, bin_steps: int, memory_mb: float = DEFAULT_MB, device: str = "auto"
 ) -> Couplings:
     r"""Estimate each coupling as if the pair were alone: the log odds ratio of its four states.
 
@@ -155,7 +156,7 @@ def sessak_monasson(
     *,
     bin_steps: int,
     as_published: bool,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
 ) -> Couplings:
     r"""Estimate couplings by the expansion in small correlations: all loops and all pairs.
@@ -222,7 +223,7 @@ class Bethe(Estimator):
 
 @Bethe.computed_by
 def bethe(
-    source: SpikeSource, *, bin_steps: int, memory_mb: float = 1500.0, device: str = "auto"
+    source: SpikeSource, *, bin_steps: int, memory_mb: float = DEFAULT_MB, device: str = "auto"
 ) -> Couplings:
     r"""Estimate couplings by the Bethe approximation, which is exact if they form no loops.
 

@@ -21,7 +21,7 @@ from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.logistic_path import LogisticPath
-from circuitbias.memory import regression_bytes, require_memory
+from circuitbias.memory import DEFAULT_MB, regression_bytes, require_memory
 from circuitbias.options import ErrorKind, bin_width, convergence, kind_of_errors, most_passes
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import count_moments
@@ -80,7 +80,7 @@ def estimate(
     tolerance: float,
     max_passes: int,
     errors: str,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
     weights: np.ndarray | None = None,
 ) -> Couplings:

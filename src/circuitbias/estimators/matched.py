@@ -16,7 +16,7 @@ from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.tuning import tuning
-from circuitbias.memory import require_memory
+from circuitbias.memory import DEFAULT_MB, require_memory
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import Moments, count_moments
 from circuitbias.spikes.segments import SpikeSource
@@ -69,7 +69,7 @@ def estimate(
     symmetric: bool,
     tolerance: float,
     max_passes: int,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
 ) -> Couplings:
     r"""Fit, for every neuron j, the threshold model's own probability of a spike in a step.

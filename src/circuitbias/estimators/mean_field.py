@@ -6,6 +6,7 @@ from circuitbias.component import Cost, Estimator, Examples, Look
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.estimators.usable import usable_neurons
+from circuitbias.memory import DEFAULT_MB
 from circuitbias.options import bin_width, binarised
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import count_moments, inverse_covariance
@@ -34,7 +35,7 @@ def estimate(
     *,
     bin_steps: int,
     binarise: bool,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
 ) -> Couplings:
     """Estimate couplings as ``J = -C^{-1}``, C being the covariance of the counts.

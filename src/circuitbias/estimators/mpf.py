@@ -30,7 +30,7 @@ from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.probability_flow import Flow, Packing, flow_solver, told_by
 from circuitbias.fitting.standard_errors import Groups
 from circuitbias.fitting.tuning import tuning
-from circuitbias.memory import regression_bytes, require_memory
+from circuitbias.memory import DEFAULT_MB, regression_bytes, require_memory
 from circuitbias.options import bin_width, convergence, kind_of_errors, most_passes
 from circuitbias.progress import Descent
 from circuitbias.spikes.binning import BinnedCounts
@@ -64,7 +64,7 @@ def estimate(
     tolerance: float,
     max_passes: int,
     errors: str,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
 ) -> Couplings:
     r"""Estimate the symmetric couplings J of an Ising model of the binary counts.

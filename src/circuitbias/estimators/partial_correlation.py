@@ -13,6 +13,7 @@ from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import Couplings, NotConvergedWarning
 from circuitbias.estimators.cross_validation import split_by_fold
 from circuitbias.estimators.usable import usable_neurons
+from circuitbias.memory import DEFAULT_MB
 from circuitbias.options import bin_width, binarised
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import Moments
@@ -56,7 +57,7 @@ def estimate(
     bin_steps: int,
     binarise: bool,
     alpha: float | str,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
 ) -> Couplings:
     r"""Estimate couplings as partial correlations, ``-P_ij / sqrt(P_ii P_jj)``.

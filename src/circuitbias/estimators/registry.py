@@ -11,7 +11,7 @@ from circuitbias.component import Estimator
 from circuitbias.config_schema import checked_section
 from circuitbias.estimators.couplings import Couplings, NoCouplingsWarning
 from circuitbias.exceptions import UnusableDataError
-from circuitbias.memory import require_memory
+from circuitbias.memory import DEFAULT_MB, require_memory
 from circuitbias.spikes.segments import SpikeSource, checked_source
 
 _BYTES_A_PAIR = 160  # of the matrices of any method: twenty of them
@@ -30,7 +30,7 @@ def estimate(
     method: str | Estimator | type[Estimator],
     source: SpikeSource,
     *,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
     weights: np.ndarray | None = None,
     **options,

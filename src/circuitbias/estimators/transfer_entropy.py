@@ -10,6 +10,7 @@ from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.device import torch_device
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.memory import DEFAULT_MB
 from circuitbias.options import bin_width
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
@@ -91,7 +92,7 @@ def estimate(
     bin_steps: int,
     lag: int,
     signed: bool,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
     device: str = "auto",
 ) -> Couplings:
     r"""Estimate couplings as transfer entropies of whether neurons fire, in bits.

@@ -17,7 +17,7 @@ from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.problem import summarise
 from circuitbias.fitting.rows import SparseRows
 from circuitbias.fitting.tuning import tuning
-from circuitbias.memory import allows, regression_bytes, require_memory
+from circuitbias.memory import allows, for_matrices, regression_bytes, require_memory
 
 
 @dataclass
@@ -162,7 +162,7 @@ def fit(
     all_hessians = allows(memory_mb, regression_bytes(n_targets, n_columns, design.n_rows))
     problem = summarise(design, ridge, all_hessians, memory_mb)
     fits = Fits(problem, tolerance, max_passes)
-    left_memory = memory_mb * 1e6 / 2 - _moment_bytes(n_targets, n_columns)
+    left_memory = for_matrices(memory_mb) - _moment_bytes(n_targets, n_columns)
     n_together = n_hessians = n_targets
     if not all_hessians:
         most = max(tuning().least_targets, int(left_memory / 2 / _descent_bytes(1, n_columns)))

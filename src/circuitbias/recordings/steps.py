@@ -15,7 +15,7 @@ from numba import njit
 
 from circuitbias.checks import number, whole
 from circuitbias.exceptions import ActivityWarning, UnusableDataError
-from circuitbias.memory import require_memory
+from circuitbias.memory import DEFAULT_MB, require_memory
 from circuitbias.recordings.intervals import common, cut_to
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
@@ -154,7 +154,7 @@ def to_spikes(
     *,
     refractory_ms: float = 1.0,
     rare_spikes: int = 30,
-    memory_mb: float = 1500.0,
+    memory_mb: float = DEFAULT_MB,
 ) -> tuple[SpikeRecord, Conversion]:
     """Turn spike times into events in steps.
 

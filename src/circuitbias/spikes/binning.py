@@ -10,7 +10,7 @@ from numba import njit
 
 from circuitbias.checks import flag, number, whole
 from circuitbias.exceptions import UnusableDataError
-from circuitbias.memory import MemoryLimitError
+from circuitbias.memory import DEFAULT_MB, MemoryLimitError, for_data, for_matrices
 from circuitbias.spikes.segments import SpikeSource, checked_source
 
 _CACHED_BINS = 2048  # more rows of a hundred float64 columns do not stay in a core's cache
@@ -75,7 +75,7 @@ class BinnedCounts:
     source: SpikeSource
     bin_steps: int
     binarise: bool = False
-    memory_mb: float = 1500.0
+    memory_mb: float = DEFAULT_MB
 
     def __post_init__(self):
         self.source = checked_source(self.source)
@@ -92,7 +92,7 @@ class BinnedCounts:
             )
         self.dtype = np.min_scalar_type(self.bin_steps)  # at most one spike a step
         # A pass holds a handful of float64 arrays of the block's size beside the counts.
-        self.block_bins = int(self.memory_mb * 1e6 / 2 / (8 * 8 * self.n_neurons))
+        self.block_bins = int(for_matrices(self.memory_mb) / (8 * 8 * self.n_neurons))
         if self.block_bins < 64:
             raise MemoryLimitError(
                 f"memory_mb={self.memory_mb:g} is too small for {self.n_neurons} neurons: "
@@ -100,7 +100,7 @@ class BinnedCounts:
             )
         self.block_bins = min(self.block_bins, _CACHED_BINS)
         in_memory = self.n_bins * self.n_neurons * self.dtype.itemsize
-        self._kept = [] if in_memory <= self.memory_mb * 1e6 / 4 else None
+        self._kept = [] if in_memory <= for_data(self.memory_mb) else None
         self._complete = False
 
     def blocks(self) -> Iterator[CountBlock]:

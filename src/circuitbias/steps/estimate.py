@@ -4,6 +4,7 @@ import time
 
 from circuitbias.estimators import attempt
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.memory import DEFAULT_MB
 from circuitbias.networks.network import Network
 from circuitbias.progress import report_line
 from circuitbias.provenance import describe
@@ -22,7 +23,7 @@ def add_arguments(parser):
         "are equivalent, blocks of the recording are estimated, too, to tell bias from variance",
     )
     parser.add_argument("--name", help="name of the estimator in tables and figures; default: the method")
-    parser.add_argument("--memory-mb", type=float, default=1500.0)
+    parser.add_argument("--memory-mb", type=float, default=DEFAULT_MB)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add_keep_going(parser)
     parser.add_argument("--output", required=True, help="file of couplings (.npz)")

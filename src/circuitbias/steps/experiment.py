@@ -10,6 +10,7 @@ from circuitbias.exceptions import UnusableDataError
 from circuitbias.experiments import EXPERIMENTS, WITH_ARRAYS
 from circuitbias.experiments.sweep import refused_rows
 from circuitbias.files import atomic_path
+from circuitbias.memory import DEFAULT_MB
 from circuitbias.networks.network import Network
 from circuitbias.progress import report_line
 from circuitbias.spikes.storage import SpikeFile
@@ -23,7 +24,7 @@ def add_arguments(parser):
     parser.add_argument("--spikes", required=True, help="spike file")
     parser.add_argument("--estimators", default="{}", help='JSON, e.g. {"glm": {"method": "glm"}}')
     parser.add_argument("--options", default="{}", help="JSON: the section of the config")
-    parser.add_argument("--memory-mb", type=float, default=1500.0)
+    parser.add_argument("--memory-mb", type=float, default=DEFAULT_MB)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add_keep_going(parser)
     parser.add_argument("--output", required=True, help="table (.csv); arrays, if any, go beside it (.npz)")

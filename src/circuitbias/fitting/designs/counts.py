@@ -6,6 +6,7 @@ import torch
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.designs.sparse_counts import SparseCounts, sparse_counts
 from circuitbias.fitting.limits import Limits, response_limits
+from circuitbias.memory import for_data
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import (
     EvenlySpaced,
@@ -112,7 +113,7 @@ class Design:
         """
         density = np.minimum(self._mean, 1).mean()
         needed = self.n_rows * (40 + 12 * density * (self.n_columns - 1))
-        if density > most_density or needed > memory_mb * 1e6 / 4 or self._device.type != "cpu":
+        if density > most_density or needed > for_data(memory_mb) or self._device.type != "cpu":
             return None
         return sparse_counts(self._counts, self.kept, self._lags)
 
