@@ -1,12 +1,11 @@
 """Every method on a device other than the CPU: one that is pretended everywhere, CUDA where there is one."""
 
-import json
 
 import numpy as np
 import pytest
 import torch
 from pretend_device import DEVICE, pretend_device
-from test_contract import CASES
+from test_contract import every_case
 
 from circuitbias.estimators import METHODS, estimate
 from circuitbias.spikes.segments import SpikeRecord
@@ -67,11 +66,7 @@ def test_the_pretended_device_refuses_what_a_real_one_does(monkeypatch):
 
 
 @pytest.mark.gpu
-@pytest.mark.parametrize(
-    ("method", "options"),
-    [case[:2] for case in CASES],
-    ids=[f"{method}-{json.dumps(options)}" for method, options, _ in CASES],
-)
+@every_case
 def test_cuda_agrees_with_the_cpu_and_with_itself(sparse_record, method, options):
     on_cpu = estimate(method, sparse_record, device="cpu", **options)
     first, second = (estimate(method, sparse_record, device="cuda", **options) for _ in range(2))
