@@ -1,6 +1,5 @@
 """Every method on a device other than the CPU: one that is pretended everywhere, CUDA where there is one."""
 
-
 import numpy as np
 import pytest
 import torch
