@@ -10,13 +10,14 @@ from checkout import Checkout
 
 from circuitbias.cli import main
 from circuitbias.config import ConfigError, load_config
+from circuitbias.errors import total_error
 from circuitbias.estimators import METHODS, Couplings, attempt, estimate
 from circuitbias.estimators.couplings import NoCouplingsWarning
 from circuitbias.exceptions import SaturatedActivityWarning, SilentNeuronsWarning, UnusableDataError
 from circuitbias.experiments import EXPERIMENTS, SUMMARISED
 from circuitbias.figures import notes, shared
 from circuitbias.networks import Network
-from circuitbias.outcome import Recording, outcome, symmetric_floor
+from circuitbias.outcome import Recording, one_sign_floor, outcome, symmetric_floor, trait_notes
 from circuitbias.plan import require_possible
 from circuitbias.spikes.activity import warn_of_rates
 from circuitbias.spikes.segments import Segment, SpikeRecord
@@ -347,6 +348,30 @@ def network_of(weights):
 )
 def test_the_least_error_of_a_symmetric_estimate(weights, floor):
     assert symmetric_floor(network_of(weights)) == pytest.approx(floor)
+
+
+@pytest.mark.parametrize(
+    ("weights", "floor"),
+    [
+        ([[0, 4], [-3, 0]], 0.6),
+        ([[0, -4], [3, 0]], 0.6),
+        ([[0, 1], [1, 0]], 0.0),
+        ([[0, -1], [0, 0]], 0.0),
+    ],
+)
+def test_the_least_error_of_an_estimate_of_one_sign(weights, floor):
+    network = network_of(np.array(weights, dtype=float))
+    assert one_sign_floor(network) == pytest.approx(floor)
+    # Whatever the couplings: no scale brings any of one sign nearer.
+    rng = np.random.default_rng(1)
+    found = [total_error(network.weights, rng.random((2, 2)) ** 9) for _ in range(2000)]
+    assert floor - 1e-12 <= min(found) < floor + 0.05
+    table = pd.DataFrame({"estimator": ["te", "glm"], "signed": [False, True], "directed": [True, True]})
+    notes = trait_notes(network, table)
+    told = (
+        "W0 excites and inhibits, but te cannot tell these apart: no estimate of one sign has a total error"
+    )
+    assert notes == ([f"{told} below {floor:.2f}"] if floor else [])
 
 
 def errors_table(**columns):

@@ -14,7 +14,7 @@ from circuitbias.tables import split_usable
 SPARSE_SHARE = 0.9
 """An estimate of a smaller share of all pairs is spoken of as one of some pairs only."""
 ASYMMETRY = 0.05
-"""Least error of any symmetric estimate from which undirected methods are spoken of."""
+"""Least error of any estimate without a trait from which methods without it are spoken of."""
 
 
 class Recording(NamedTuple):
@@ -73,7 +73,7 @@ def outcome(
         ]
     notes = [_saturated(one) for one in recordings if not one.unusable]
     notes += [*_some_pairs(network, errors), *_without_error(tables.values())]
-    notes.append(undirected_note(network, errors))
+    notes += trait_notes(network, errors)
     return Outcome(unusable, [note for note in notes if note])
 
 
@@ -94,15 +94,49 @@ def undirected_note(network: Network, errors: pd.DataFrame) -> str:
     str
         Empty if there is nothing to say.
     """
-    undirected = errors.get("directed", pd.Series(True, errors.index)).isin([False, "False"])
-    names = list(dict.fromkeys(errors.estimator[undirected]))
-    floor = symmetric_floor(network)
+    names, floor = _without("directed", errors), symmetric_floor(network)
     if not names or not floor > ASYMMETRY:
         return ""
     return (
         f"W0 is not symmetric, but {', '.join(names)} cannot tell directions apart: no symmetric estimate "
         f"has a total error below {floor:.2f}. Directed methods (such as a GLM with lags: [1]) can"
     )
+
+
+def unsigned_note(network: Network, errors: pd.DataFrame) -> str:
+    """Say which estimators cannot tell excitation from inhibition where W0 has both, and what that costs.
+
+    The nearest matrix of one sign to W0 is its positive or its negative part, so that no such estimate,
+    however scaled, has a smaller total error than the norm of the other part relative to that of W0.
+
+    Parameters and result are those of `undirected_note`, with the column signed.
+    """
+    names, floor = _without("signed", errors), one_sign_floor(network)
+    if not names or not floor > ASYMMETRY:
+        return ""
+    return (
+        f"W0 excites and inhibits, but {', '.join(names)} cannot tell these apart: no estimate of one sign "
+        f"has a total error below {floor:.2f}"
+    )
+
+
+def trait_notes(network: Network, errors: pd.DataFrame) -> list[str]:
+    """What the traits of methods cost on this network; none where it costs nothing."""
+    return list(filter(None, (undirected_note(network, errors), unsigned_note(network, errors))))
+
+
+def _without(trait: str, errors: pd.DataFrame) -> list[str]:
+    """Names of the estimators that say that they lack a trait."""
+    lacking = errors.get(trait, pd.Series(True, errors.index)).isin([False, "False"])
+    return list(dict.fromkeys(errors.estimator[lacking]))
+
+
+def one_sign_floor(network: Network) -> float:
+    """Total error of the matrix of one sign that is nearest to W0; NaN if W0 is zero."""
+    weights, _ = off_diagonal(network.dense_weights(), network.dense_weights())
+    norm = np.sqrt(np.nansum(weights**2))
+    parts = [np.sqrt(np.nansum(np.maximum(sign * weights, 0) ** 2)) for sign in (1, -1)]
+    return float(min(parts) / norm) if norm > 0 else float("nan")
 
 
 def symmetric_floor(network: Network) -> float:

@@ -53,6 +53,10 @@ def run_of(couplings: Couplings) -> dict:
         ) from error
 
 
+TRAITS = ("directed", "signed", "binary")
+"""What a method says of itself: see `circuitbias.component.Estimator`."""
+
+
 def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
     """Errors of each run against the true weights.
 
@@ -67,7 +71,7 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
     DataFrame
         A row a run: `run_of`, `errors_of`, the scores of `detection_scores`, ``n_counts`` (sum of the
         binned values that the method saw: fewer than spikes if binarised), ``n_all_pairs`` (those that there
-        are), ``directed`` (whether the coupling from i to j may differ from that from j to i), ``note`` (what
+        are), ``directed``, ``signed``, ``binary`` (the traits of the method), ``note`` (what
         the estimate warned of, or why it has no error; empty if nothing).
     """
     runs = list(runs)
@@ -81,7 +85,7 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
             | {
                 "n_counts": sum_of_counts(run, run_of(run)["n_spikes"]),
                 "n_all_pairs": network.n_neurons * (network.n_neurons - 1),
-                "directed": run.diagnostics.get("traits", {}).get("directed"),
+                **{trait: run.diagnostics.get("traits", {}).get(trait) for trait in TRAITS},
                 "note": run.diagnostics.get("note") or why_no_error(network, run),
             }
             for run in runs

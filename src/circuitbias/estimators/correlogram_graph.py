@@ -182,7 +182,7 @@ def estimate(
         warnings.warn(
             f"{flat} pairs of neurons have correlograms whose other differences are all the same: NaN",
             FlatBackgroundWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     # Comparisons with NaN are false.
     if rule == "zero_jump":
@@ -341,7 +341,7 @@ def _of_all_pairs(source, bin_steps, longest, rule, memory_mb):
                 "their couplings are NaN",
                 neurons=np.flatnonzero(constant),
             ),
-            stacklevel=4,
+            stacklevel=5,
         )
     return int(n_counts.sum()), peak_lag, peak, decisive
 

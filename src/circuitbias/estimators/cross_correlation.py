@@ -286,7 +286,7 @@ def estimate(
                 "their couplings are NaN",
                 neurons=np.flatnonzero(constant),
             ),
-            stacklevel=3,
+            stacklevel=4,
         )
     causal = curves[1 : near + 1]
     peak_lag = np.abs(np.nan_to_num(causal)).argmax(axis=0)
@@ -301,7 +301,7 @@ def estimate(
             warnings.warn(
                 f"{flat.sum()} pairs of neurons have a background without variation: they are NaN",
                 FlatBackgroundWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         spread = np.where(flat, np.nan, background.std(axis=0, ddof=1))
         with np.errstate(invalid="ignore", divide="ignore"):  # of the diagonal

@@ -290,7 +290,7 @@ def _estimate(source, bin_steps, memory_mb, device, solve, problem):
     n_undefined = int(np.triu(np.isnan(values) & defined, 1).sum())
     if n_undefined:
         category, message = problem
-        warnings.warn(message.format(n_undefined), category, stacklevel=4)
+        warnings.warn(message.format(n_undefined), category, stacklevel=5)
     return Couplings(
         values,
         diagnostics={

@@ -181,7 +181,7 @@ def estimate(
             f"neurons {usable.kept[fit.separable.cpu().numpy()].tolist()} fire always, in every bin: their "
             "likelihood has no maximum and their couplings are NaN",
             SeparableCountsWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     warn_infinite(
         fit.infinite[:-1].cpu().numpy(),

@@ -179,7 +179,7 @@ def estimate(
             f"(max_passes={max_passes}, largest scaled gradient {solution.scaled_gradient.item():.1e}): "
             "all couplings are NaN",
             NotConvergedWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     if unseen.any():
         warnings.warn(
@@ -188,7 +188,7 @@ def estimate(
             "are infinite and given as NaN; all others are those in this limit. Leave out the neurons named, "
             "or use wider bins",
             SeparableCountsWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return Couplings(
         usable.pairs(values),

@@ -137,7 +137,7 @@ def estimate(
                 f"the graphical lasso with alpha={alpha:g} misses its optimum by {violation:.1e}, more than "
                 f"{_TOLERANCE:g}: all couplings are NaN",
                 NotConvergedWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
             precision = np.full_like(correlation, np.nan)
         diagnostics |= {

@@ -34,7 +34,7 @@ def warn_not_converged(kept, fit, tolerance, max_passes) -> None:
                 f"{fit.scaled_gradient.max():.1e}): their couplings are NaN",
                 targets=kept[failed],
             ),
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -63,7 +63,7 @@ def warn_infinite(infinite: np.ndarray, kept: np.ndarray, reason: str, remedy: s
             f"{who} {reason}. All others are those in this limit. {remedy or _RIDGE}",
             pairs=kept[pairs],
         ),
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

@@ -164,7 +164,7 @@ def estimate(
             f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin that is a "
             "past, or that has one: couplings from them, or to them, are NaN",
             ConstantNeuronWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     values = _information(joint) / n_bins
     if signed:

@@ -12,7 +12,7 @@ from circuitbias.estimators.couplings import Couplings
 from circuitbias.figures import FIGURES, notes
 from circuitbias.files import read_arrays
 from circuitbias.networks.network import Network
-from circuitbias.outcome import undirected_note
+from circuitbias.outcome import trait_notes
 from circuitbias.places import drawing_into_files
 from circuitbias.tables import read_table, split_usable
 
@@ -123,8 +123,7 @@ def _read_figure2(module, arguments) -> tuple[dict, list[str]]:
 
 def _error_footnotes(network, errors) -> list[str]:
     lines = [*notes.not_drawn(errors), *notes.over_fewer_pairs(errors)]
-    undirected = undirected_note(network, errors)
-    return [*lines, f"{undirected}."] if undirected else lines
+    return [*lines, *(f"{note}." for note in trait_notes(network, errors))]
 
 
 def _read_tables(module, arguments) -> tuple[dict, list[str]]:
