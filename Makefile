@@ -59,7 +59,7 @@ lint: $(VENV)/.ok        ## style of the package and of the workflow
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
-	$(BIN)/snakemake --lint
+	$(BIN)/python workflow/lint.py
 
 format: $(VENV)/.ok
 	$(BIN)/ruff check --fix .

@@ -42,8 +42,9 @@ include: "workflow/rules/figures.smk"
 rule all:
     default_target: True
     input:
-        targets(),
-        OUTCOME,
+        [figure_files(name) for name in FIGURES],
+        expand(OUTCOME, results=CIRCUITS),  # it waits for all tables
+        [f"{RUN}/{table}.csv" for table in TOGETHER],
     localrule: True
 
 

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import yaml
@@ -69,8 +70,13 @@ class Checkout:
         return output
 
     def planned(self) -> dict[str, int]:
-        """Rules that a run would run now, and how often."""
-        output = self.snakemake("--dry-run", "--quiet", "rules")
-        table = re.search(r"^job +count\n-+ +-+\n((?:\w+ +\d+\n)+)", output, re.MULTILINE)
-        jobs = dict(line.split() for line in table[1].splitlines()) if table else {}
-        return {rule: int(count) for rule, count in jobs.items() if rule not in ("all", "total")}
+        """Rules that a run would run now, and how often; figures by their names."""
+        output = self.snakemake("--dry-run")
+        jobs = re.findall(r"^(?:local)?rule (\w+):\n((?: +.*\n)*)", output, re.MULTILINE)
+        names = Counter(
+            re.search(r"figure=(\w+)", what)[1] if rule == "figure" else rule for rule, what in jobs
+        )
+        names.pop("all", None)
+        table = re.search(r"^total +(\d+)$", output, re.MULTILINE)
+        assert sum(names.values()) + ("rule all:" in output) == (int(table[1]) if table else 0)
+        return dict(names)

@@ -69,7 +69,7 @@ def test_the_default_run_is_a_part_of_paper_yaml():
     """The central figure of the paper at its full scale, and what it is compared with."""
     paper, part = (load_config(CONFIGS / name) for name in ("paper.yaml", "config.yaml"))
     assert compares_with_paper(part) and compares_with_paper(paper)
-    for key in ("network", "model", "strengths", "thresholds", "simulation", "figures"):
+    for key in ("network", "generator", "strengths", "thresholds", "simulation", "figures"):
         assert part[key] == paper[key]
     assert part["estimators"].items() <= paper["estimators"].items()
     assert list(part["estimators"]) == ["glm", "mean_field", "cross_correlation"]
@@ -238,12 +238,12 @@ MISTAKES = [
         "allowed with family: file: family, path, variable",
     ),
     ({"network": {"pinned": 1}}, "network.pinned = 1", "true or false"),
-    ({"model": {"dt_ms": 10, "tau_ms": 10}}, "model.dt_ms = 10.0", "< tau_ms = 10.0"),
-    ({"model": {"rho": 1.1}}, "model.rho = 1.1", ">= 0 and <= 1"),
-    ({"model": {"sigma": 0}}, "model.sigma = 0.0", "> 0"),
-    ({"model": {"b": float("inf")}}, "model.b = inf", "a finite number"),
-    ({"model": {"b": "nan"}}, "model.b = ", "a finite number"),
-    ({"model": {"b": 10**400}}, "model.b = 1000", "a finite number"),
+    ({"generator": {"dt_ms": 10, "tau_ms": 10}}, "generator.dt_ms = 10.0", "< tau_ms = 10.0"),
+    ({"generator": {"rho": 1.1}}, "generator.rho = 1.1", ">= 0 and <= 1"),
+    ({"generator": {"sigma": 0}}, "generator.sigma = 0.0", "> 0"),
+    ({"generator": {"b": float("inf")}}, "generator.b = inf", "a finite number"),
+    ({"generator": {"b": "nan"}}, "generator.b = ", "a finite number"),
+    ({"generator": {"b": 10**400}}, "generator.b = 1000", "a finite number"),
     ({"strengths": [0]}, "strengths[0] = 0.0", "> 0"),
     ({"strengths": 0.01}, "strengths = 0.01", "a list"),
     ({"strengths": [0.1, "1e-1"], "thresholds": [1, 1]}, "strengths = [0.1, 0.1]", "different"),
@@ -314,7 +314,7 @@ def test_all_mistakes_are_listed_at_once():
     entries = {"a": {"method": "mean"}, "b": {"method": "cross_correlation", "far_ms": 30}}
     config = SMALL | {
         "nmae": "x",
-        "model": {"bb": 1, "rho": 2, "dt_ms": 20},
+        "generator": {"bb": 1, "rho": 2, "dt_ms": 20},
         "thresholds": [1, 2],
         "estimators": entries,
     }
@@ -323,9 +323,9 @@ def test_all_mistakes_are_listed_at_once():
     keys = {line.split()[0] for line in str(caught.value).split("\n")[1:]}
     assert keys == {
         "nmae",
-        "model.bb",
-        "model.rho",
-        "model.dt_ms",
+        "generator.bb",
+        "generator.rho",
+        "generator.dt_ms",
         "thresholds",
         "estimators.a.method",
         "estimators.b.far_ms",

@@ -8,13 +8,19 @@ import yaml
 from packaging.requirements import Requirement
 
 import circuitbias
+from circuitbias.exceptions import EXTRAS
 
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"torch": "pytorch", "snakemake": "snakemake-minimal"}
 
 project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 required = [Requirement(line) for line in project["dependencies"]]
-optional = [Requirement(line) for lines in project["optional-dependencies"].values() for line in lines]
+extras = {
+    name: [found for found in map(Requirement, lines) if found.name != "circuitbias"]
+    for name, lines in project["optional-dependencies"].items()
+}
+"""What each extra brings beside other extras of our own."""
+optional = [requirement for extra in extras.values() for requirement in extra]
 constraints = (ROOT / "constraints.txt").read_text().split("\n")
 pinned = [Requirement(line) for line in constraints if line and not line.startswith("#")]
 
@@ -29,13 +35,21 @@ def test_the_conda_environment_has_the_bounds_of_pyproject():
     python = bounds.pop("python")
     assert "3.11" in python
     assert "3.10" not in python
-    assert bounds == {CONDA_NAMES.get(r.name, r.name): r.specifier for r in required}
+    whole = [*required, *extras["torch"], *extras["workflow"]]
+    assert bounds == {CONDA_NAMES.get(r.name, r.name): r.specifier for r in whole}
+
+
+def test_the_package_alone_brings_neither_torch_nor_snakemake():
+    assert {"torch", "snakemake"}.isdisjoint(requirement.name for requirement in required)
+    assert set(EXTRAS.values()) <= extras.keys()
+    for library, extra in EXTRAS.items():
+        assert library in [requirement.name for requirement in extras[extra]]
 
 
 def test_the_conda_environment_says_how_to_add_what_a_cluster_needs():
     lines = (ROOT / "environment.yml").read_text().splitlines()
     (told,) = [line.split("`")[1] for line in lines if line.startswith("#") and "SLURM" in line]
-    (plugin,) = map(Requirement, project["optional-dependencies"]["slurm"])
+    (plugin,) = extras["slurm"]
     assert Requirement(told) == plugin
 
 

@@ -10,6 +10,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from checkout import CONFIG, ROOT, Checkout
 
 END = {"outcome": 1}
@@ -221,7 +222,7 @@ def test_a_key_given_twice_stops_before_the_first_job(tmp_path):
 def test_a_failed_run_goes_on_where_it_stopped(checkout):
     glm = checkout.package / "estimators" / "glm.py"
     whole = glm.read_text()
-    glm.write_text("raise RuntimeError('cut short')\n")
+    glm.write_text(whole + "\n\nraise RuntimeError('cut short')\n")
     output = checkout.snakemake(code=1)
     assert "cut short" in output
     assert "MissingOutputException" not in output  # the step's own failure is seen, not what it left out
@@ -257,7 +258,7 @@ def test_a_killed_run_is_resumed_with_the_same_results(checkout):
     errors = pd.read_csv(checkout.results / "errors.csv")
     glm = checkout.package / "estimators" / "glm.py"
     whole = glm.read_text()
-    glm.write_text("import time\n\ntime.sleep(600)\n")
+    glm.write_text(whole + "\n\nimport time\n\ntime.sleep(600)\n")
     log = checkout.results / "logs" / "estimate" / "glm" / "r0.01_seed1.log"
     log.unlink()
     running = subprocess.Popen(start_new_session=True, stderr=subprocess.DEVNULL, **checkout.command())
@@ -302,3 +303,59 @@ def test_each_experiment_is_a_target_of_its_own(tmp_path):
     output = checkout.snakemake("--dry-run", "--quiet", "rules", "--", "synchrony")
     assert re.search(r"^synchrony_experiment +1$", output, re.MULTILINE)
     assert not re.search(r"^data_volume ", output, re.MULTILINE)
+
+
+def test_two_circuits_side_by_side(tmp_path):
+    """The example at one strength: each circuit has its folder, and both have one table and figure."""
+    checkout = Checkout(tmp_path)
+    config = yaml.safe_load((ROOT / "config" / "circuits.yaml").read_text())
+    for own in config["circuits"].values():
+        own |= {key: own[key][:1] for key in ("strengths", "thresholds")}
+    (checkout.folder / "config.yaml").write_text(yaml.safe_dump(config))
+    planned = checkout.planned()
+    assert (planned["network"], planned["simulate"], planned["estimate"]) == (2, 2, 3)
+    assert (planned["patterns"], planned["circuits"], planned["outcome"]) == (1, 1, 2)
+    checkout.snakemake("circuits")
+    folder = checkout.folder / "results" / "circuits"
+    both = pd.read_csv(folder / "errors.csv")
+    for name, n_estimates in (("ring", 2), ("sparse", 1)):
+        alone = pd.read_csv(folder / name / "errors.csv")
+        rows = both[both.circuit == name].drop(columns="circuit").reset_index(drop=True)
+        assert len(alone) == n_estimates
+        pd.testing.assert_frame_equal(rows, alone, check_dtype=False)
+        assert rows.total.between(0, 1.5).all()
+    numbers = pd.read_csv(folder / "figures" / "circuits.csv")
+    drawn = numbers[numbers.series == "sparse, glm"].query("panel == 'b'")
+    assert list(drawn.x) == [0.0001]
+    np.testing.assert_allclose(drawn.y, both.query("circuit == 'sparse'").total, rtol=1e-6)
+    # One circuit changes: the other one is left alone.
+    config["circuits"]["sparse"]["network"]["seed"] = 2
+    (checkout.folder / "config.yaml").write_text(yaml.safe_dump(config))
+    output = checkout.snakemake("--dry-run", "circuits")
+    again = set(re.findall(r"results=results/circuits/(\w+)", output))
+    assert again == {"sparse"}
+
+
+def test_what_is_done_for_a_plan_of_many_circuits_grows_with_their_jobs_alone(tmp_path):
+    """Configs are completed and code is hashed once, whatever the number of circuits."""
+    checkout = Checkout(tmp_path)
+    one = {key: CONFIG[key] for key in ("network", "strengths", "thresholds")}
+    rest = {key: CONFIG[key] for key in ("simulation", "estimators")}
+    for name, module in (("config", "config"), ("code", "provenance")):
+        path = checkout.package / f"{module}.py"
+        function = {"config": "load_config", "code": "code_hash"}[name]
+        note = f"open({str(tmp_path / name)!r}, 'a').write('.')"
+        wrapped = f"_{function} = {function}\n\n\ndef {function}(*given, **named):\n    {note}\n"
+        path.write_text(f"{path.read_text()}\n\n{wrapped}    return _{function}(*given, **named)\n")
+    done = {}
+    for n in (1, 30):
+        many = {"name": "many", "circuits": {f"c{i}": one for i in range(n)}} | rest
+        (checkout.folder / "config.yaml").write_text(yaml.safe_dump(many))
+        planned = checkout.planned()
+        assert planned["estimate"] == 4 * n
+        # A circuit's network, its two recordings with their activity and two estimates, tables and figures.
+        assert sum(planned.values()) == n * (1 + 2 * (1 + 1 + 2) + 1 + 4 + 1) + 2
+        done[n] = [(tmp_path / name).stat().st_size for name in ("config", "code")]
+        for name in ("config", "code"):
+            (tmp_path / name).unlink()
+    assert done[30] == done[1]

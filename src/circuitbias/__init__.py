@@ -13,6 +13,7 @@ The package in five lines; what each does is said by its own docstring:
 
 import importlib
 
+from circuitbias.exceptions import naming_extra
 from circuitbias.places import settle_kernels
 
 __version__ = "0.1.0"
@@ -47,7 +48,8 @@ settle_kernels()  # before anything of ours imports numba
 def __getattr__(name):
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(_WHERE)}")
-    value = getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
+    with naming_extra(f"{__name__}.{name}"):
+        value = getattr(importlib.import_module(f"{__name__}.{_WHERE[name]}"), name)
     globals()[name] = value
     return value
 

@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 
 from circuitbias import __version__
+from circuitbias.exceptions import MissingExtraError, naming_extra
 from circuitbias.made_from import recorded
 from circuitbias.places import NO_PLACE_FOR_KERNELS
 from circuitbias.progress import set_label
@@ -37,9 +38,9 @@ def main(argv: list[str] | None = None) -> int:
         set_label(f"{arguments.step} {Path(work).stem}")
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            with recorded(vars(arguments)):
+            with recorded(vars(arguments)), naming_extra("this step"):
                 arguments.run(arguments)
-    except (ValueError, OSError, RuntimeError, MemoryError) as error:
+    except (ValueError, OSError, RuntimeError, MemoryError, MissingExtraError) as error:
         print(f"circuitbias {chosen}: error: {_words(error)}", file=sys.stderr)
         return 1
     return 0

@@ -2,12 +2,15 @@
 
 import os
 import re
+import warnings
 from collections.abc import Iterator
+from functools import cache
 from io import TextIOWrapper
 from pathlib import Path
 
 import yaml
 
+from circuitbias.circuits import KEYS, TAKEN, circuit_problem, circuits, typical_strengths
 from circuitbias.config_schema import (
     MOST_VALUES,
     ConfigError,
@@ -19,6 +22,7 @@ from circuitbias.config_schema import (
 
 __all__ = [
     "ConfigError",
+    "circuits",
     "compares_with_paper",
     "label_strength",
     "load_config",
@@ -87,6 +91,9 @@ def load_config(source) -> dict:
         Lists the problems that were found, up to a hundred.
     """
     config = plain(read_config(source) if isinstance(source, str | Path) else source)
+    if isinstance(config, dict) and "model" in config and "generator" not in config:
+        warnings.warn("the key `model` of a config is now called `generator`", FutureWarning, stacklevel=2)
+        config = {"generator" if key == "model" else key: value for key, value in config.items()}
     problems = complete(config)
     for path, line in _cross_checks(config, problems):
         problems.setdefault(path, line)
@@ -95,7 +102,7 @@ def load_config(source) -> dict:
 
 
 def resolve_thresholds(config) -> dict[float, float | None]:
-    """Threshold theta of every strength r of a complete config.
+    """Threshold theta of every strength r of a complete config of one circuit.
 
     Returns
     -------
@@ -115,7 +122,7 @@ def resolve_thresholds(config) -> dict[float, float | None]:
         return dict(zip(strengths, thresholds, strict=True))
     if network["family"] != "ring" or network["n_neurons"] != 100:
         rule = "the paper has some for rings of 100 neurons only; must be a list of numbers"
-        raise ConfigError(problem(config, ("thresholds",), f"{rule} for network = {network}"))
+        raise ConfigError(circuit_problem(config, ("thresholds",), f"{rule} for network = {network}"))
 
     import numpy as np
 
@@ -126,12 +133,12 @@ def resolve_thresholds(config) -> dict[float, float | None]:
     if unknown := [r for r in strengths if not near[r].size]:
         known = ", ".join(map(strength_label, sorted(table.index)))
         rule = f"the paper has no threshold for {unknown}; must be among {known}"
-        raise ConfigError(problem(config, ("strengths",), f"{rule}, or thresholds be a list"))
+        raise ConfigError(circuit_problem(config, ("strengths",), f"{rule}, or thresholds be a list"))
     return {r: float(theta[0]) for r, theta in near.items()}
 
 
 def network_files(config) -> list[str]:
-    """Files that the network of a complete config is read from; none if it is computed.
+    """Files that the network of a complete config of one circuit is read from; none if it is computed.
 
     Raises
     ------
@@ -144,15 +151,27 @@ def network_files(config) -> list[str]:
     if not os.path.isfile(path):  # and not Path.is_file: names can be too long for it
         where = "" if os.path.isabs(path) else f" in {os.getcwd()}"
         rule = f"no such file{where}; must be a file of weights"
-        raise ConfigError(problem(config, ("network", "path"), rule))
+        raise ConfigError(circuit_problem(config, ("network", "path"), rule))
     return [path]
 
 
 def compares_with_paper(config) -> bool:
-    """Whether a complete config has a ring (pinned or not) and the model of the paper: its numbers apply."""
-    papers = load_config({})
-    same = all(config[key] == papers[key] for key in ("model", "thresholds"))
+    """Whether a circuit is a ring (pinned or not) with the model of the paper: its numbers apply.
+
+    Parameters
+    ----------
+    config : dict
+        Complete, of one circuit.
+    """
+    papers = _papers()
+    same = all(config[key] == papers[key] for key in ("generator", "thresholds"))
     return same and config["network"] | {"pinned": False} == papers["network"]
+
+
+@cache
+def _papers() -> dict:
+    """The defaults: the ring of the paper."""
+    return load_config({})
 
 
 def strength_label(strength: float) -> str:
@@ -231,25 +250,46 @@ def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:
             all(a == b for a, b in zip(bad, path, strict=False)) for bad in wrong for path in paths
         )
 
-    strengths, thresholds = ("strengths",), ("thresholds",)
+    if not isinstance(config, dict):
+        return
+    named = config.get("circuits", {"": config})
+    for name, own in named.items() if isinstance(named, dict) else ():
+        if isinstance(own, dict):
+            yield from _circuit_checks(config, name, own, sound)
+    sections = named if sound(("circuits",), ("strengths",)) else {}
+    known = sorted({r for own in sections.values() for r in own.get("strengths", config["strengths"])})
     examples = ("figures", "example_strengths")
-    if sound(strengths, examples):
-        known = sorted(config["strengths"])
-        typical = sorted({known[0], known[len(known) // 2], known[-1]})
-        if not set(config["figures"].setdefault("example_strengths", typical)) <= set(known):
+    if known and sound(examples):
+        if "circuits" not in config:
+            config["figures"].setdefault("example_strengths", typical_strengths(known))
+        if not set(config["figures"].get("example_strengths", ())) <= set(known):
             yield examples, problem(config, examples, f"must be among strengths = {known}")
     for name, experiment in config["experiments"].items() if sound(("experiments",)) else ():
-        for key in ("estimators", "strengths"):
+        for key, choice in (("estimators", config["estimators"]), ("strengths", known)):
             path = ("experiments", name, key)
-            if sound((key,)) and not set(experiment.get(key) or ()) <= set(known := list(config[key])):
-                yield path, problem(config, path, f"must be among {key} = {known}")
-    if sound(strengths, thresholds, ("network",)):
-        given, n = config["thresholds"], len(config["strengths"])
-        if isinstance(given, list) and len(given) != n:
-            rule = f"has {len(given)} entries; must have {n}, one for each of strengths"
-            yield thresholds, problem(config, thresholds, rule)
-        else:
-            try:
-                resolve_thresholds(config)
-            except ConfigError as error:
-                yield thresholds, str(error)
+            if sound((key,), ("circuits",)) and not set(experiment.get(key) or ()) <= set(choice):
+                yield path, problem(config, path, f"must be among {key} = {list(choice)}")
+
+
+def _circuit_checks(config, name, own, sound) -> Iterator[tuple[tuple, str]]:
+    """Check the keys of one circuit against each other; its name is "" if they are at the top level."""
+    above = ("circuits", name) if name else ()
+    if name in TAKEN:
+        yield above, problem(config, above, f"its name must not be one of {', '.join(TAKEN)}")
+    for key in ("estimators", "experiments") if name else ():
+        path = (*above, key)
+        if key in own and sound(path, (key,)) and not set(own[key]) <= set(config[key]):
+            yield path, problem(config, path, f"must be among {list(config[key])}")
+    needed = ("network", "strengths", "thresholds")
+    if not sound(*((*above, key) if key in own else (key,) for key in needed)):
+        return
+    one = {key: own.get(key, config.get(key)) for key in KEYS} | {"circuit": name}
+    given, n, path = one["thresholds"], len(one["strengths"]), ("thresholds",)
+    if isinstance(given, list) and len(given) != n:
+        rule = f"has {len(given)} entries; must have {n}, one for each of strengths"
+        yield (*above, *path), circuit_problem(one, path, rule)
+    else:
+        try:
+            resolve_thresholds(one)
+        except ConfigError as error:
+            yield (*above, *path), str(error)

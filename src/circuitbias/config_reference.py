@@ -17,6 +17,9 @@ def _rows(sub, prefix="", note="") -> Iterator[tuple[str, str, str, str]]:
     for key, part in sub.get("properties", {}).items():
         if "const" in part:
             continue  # the key that chose this branch has its own row
+        if "$comment" in part:  # it has its rows elsewhere
+            yield f"`{prefix}{key}`", "", part["$comment"], part["description"]
+            continue
         if "object" in types(part):
             yield f"`{prefix}{key}`", "", "a section", part["description"]
             yield from _rows(part, f"{prefix}{key}.")

@@ -55,6 +55,10 @@ def schema() -> dict:
     entry = known["properties"]["estimators"]["additionalProperties"]
     _take_components(entry, "method", "estimators")
     _take_components(known["properties"]["network"], "family", "networks")
+    own = known["properties"]["circuits"]["additionalProperties"]["properties"]
+    for key in [key for key, part in own.items() if part == "as above"]:
+        own[key] = {word: value for word, value in known["properties"][key].items() if word != "default"}
+        own[key]["$comment"] = f"as `{key}`"
     return known
 
 
@@ -107,7 +111,7 @@ def complete(config) -> dict[tuple, str]:
     """
     problems = problems_of(_validator(texts=True)(schema()), config)
     sections = {(): config} if isinstance(config, dict) else {}
-    for _ in range(2):  # sections, and the entries in them
+    for _ in range(3):  # sections, the entries in them, and the sections of a circuit
         sections = {
             (*path, key): inner
             for path, section in sections.items()

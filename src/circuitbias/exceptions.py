@@ -1,5 +1,41 @@
 """Errors and warnings that several rooms share."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+EXTRAS = {"torch": "torch", "snakemake": "workflow"}
+"""Optional libraries, and the extra of the package that brings each."""
+
+
+class MissingExtraError(ImportError):
+    """A library is missing that only some parts need; the message names the extra that brings it."""
+
+
+@contextmanager
+def naming_extra(what: str) -> Iterator[None]:
+    """Say in one sentence which extra brings an optional library that an import inside does not find.
+
+    Parameters
+    ----------
+    what : str
+        What needs it: the first words of the message.
+
+    Raises
+    ------
+    MissingExtraError
+        In place of the ModuleNotFoundError of a library in `EXTRAS`; all other errors pass.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        library = (error.name or "").partition(".")[0]
+        if library not in EXTRAS:
+            raise
+        raise MissingExtraError(
+            f"{what} needs {library}, which is not installed: pip install 'circuitbias[{EXTRAS[library]}]'",
+            name=library,
+        ) from error
+
 
 class UnusableDataError(ValueError):
     """The data do not allow what was asked for; the message says why, and what would help.

@@ -34,6 +34,7 @@ _NO_FILES = (
     "time_unit",
     "units",
     "where",
+    "circuits",
 )
 """Arguments of steps that hold other words; a file might bear such a name by chance."""
 

@@ -69,7 +69,7 @@ def longest_lag(default: float = 20.0):
 
 def connecting_lag():
     """Lag below which a pair counts as connected."""
-    says = "A pair is connected if the lag it is decided by is shorter (ms); null takes `model.tau_ms`."
+    says = "A pair is connected if the lag it is decided by is shorter (ms); null takes `generator.tau_ms`."
     return option(None, says, above=0)
 
 

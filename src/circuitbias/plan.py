@@ -2,8 +2,8 @@
 
 import math
 
-from circuitbias.config import ConfigError, network_files
-from circuitbias.config_schema import problem
+from circuitbias.config import circuits, network_files
+from circuitbias.config_schema import problem, refuse
 from circuitbias.networks import Network, build_network
 from circuitbias.spikes.activity import bump_period
 
@@ -21,26 +21,36 @@ def require_possible(config: dict) -> None:
     ConfigError
         Lists all that cannot work, by key, with the reason; or says that the file of weights is not there.
     """
-    experiments = config["experiments"]
+    problems = [found for circuit in circuits(config).values() for found in _impossible(circuit)]
+    refuse("the config cannot be used:", dict(enumerate(problems)))
+
+
+def _impossible(circuit: dict) -> list[str]:
+    """What one circuit asks for and cannot give."""
+    experiments = circuit["experiments"]
     wanted = {"patterns", "partial_observation"} & set(experiments)
     if not wanted:
-        return  # no need to read a file of weights
-    network = config["network"]
-    network_files(config)  # says it if there is no such file
+        return []  # no need to read a file of weights
+    network = circuit["network"]
+    network_files(circuit)  # says it if there is no such file
     built = None if network["family"] == "sparse" else build_network(network)
     n_neurons = built.n_neurons if built else network["n_neurons"]
     problems = []
     if "patterns" in wanted and not favours_pattern(built):
+        name = circuit.get("circuit")
+        where = f"experiments.patterns of circuits.{name}" if name else "experiments.patterns"
+        remedy = f"Leave it out of circuits.{name}.experiments" if name else "Leave it out"
         problems.append(
-            "experiments.patterns: needs a ring, whose weights depend on the offset alone and favour bumps "
-            f"of activity: those of network = {network} do not. Leave it out"
+            f"{where}: needs a ring, whose weights depend on the offset alone and favour bumps "
+            f"of activity: those of network = {network} do not. {remedy}"
         )
     observed = experiments.get("partial_observation", {}).get("n_observed") or []
     if any(n > n_neurons for n in observed):
         path = ("experiments", "partial_observation", "n_observed")
-        problems.append(problem(config, path, f"each must be <= {n_neurons}, the number of neurons"))
-    if problems:
-        raise ConfigError("\n  ".join(["the config cannot be used:", *problems]))
+        rule = f"each must be <= {n_neurons}, the number of neurons"
+        rule += f" of circuits.{circuit['circuit']}" if circuit.get("circuit") else ""
+        problems.append(problem(circuit, path, rule))
+    return problems
 
 
 def favours_pattern(network: Network | None) -> bool:

@@ -8,7 +8,8 @@ import platform
 from datetime import UTC, datetime
 from functools import cache
 from importlib.machinery import PathFinder
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,6 +23,15 @@ NUMERICAL = ("numba", "numpy", "scipy", "torch")
 _LIBRARIES = {name: name for name in ("h5py", "matplotlib", "numba", "numpy", "pandas", "scipy", "torch")}
 _LIBRARIES |= {"sklearn": "scikit-learn"}
 """By the name of the import, the libraries whose version may decide over a result's bytes."""
+
+
+def version(library: str) -> str:
+    """Version of an installed library; "none" of an optional one that is not there."""
+    try:
+        return installed_version(library)
+    except PackageNotFoundError:
+        return "none"
+
 
 _DATA = (".csv", ".json", ".mplstyle", ".yaml")
 
@@ -78,8 +88,14 @@ def code_hash(*modules: str, root: Path | None = None) -> str:
 
 def _meaning(path: Path) -> bytes:
     """What a file says: code without comments, docstrings and layout, data without comments."""
-    if path.suffix == ".py":
-        tree = ast.parse(path.read_bytes())
+    return _meaning_of(path.suffix, path.read_bytes())
+
+
+@cache
+def _meaning_of(suffix: str, content: bytes) -> bytes:
+    """What a file of such a kind says: a workflow asks for most files once a step."""
+    if suffix == ".py":
+        tree = ast.parse(content)
         for node in ast.walk(tree):
             for name in ("body", "orelse", "finalbody"):
                 statements = getattr(node, name, None)
@@ -88,9 +104,9 @@ def _meaning(path: Path) -> bytes:
             if _calls(node) == "option":  # its default matters, not its range and its words
                 node.args, node.keywords = node.args[:1], []
         return ast.dump(tree).encode()
-    if path.suffix == ".yaml":
-        return json.dumps(yaml.safe_load(path.read_bytes()), default=str).encode()
-    lines = path.read_bytes().splitlines()
+    if suffix == ".yaml":
+        return json.dumps(yaml.safe_load(content), default=str).encode()
+    lines = content.splitlines()
     return b"\n".join(line for line in lines if not line.startswith(b"#"))
 
 

@@ -41,7 +41,7 @@ TEXTS = {
     "a control character": ("name: a\x07", "special characters"),
     "not UTF-8": (b"name: \xff", "must be valid YAML"),
     "not a number": ("strengths: [.nan]", "strengths\\[0\\] = nan"),
-    "infinite": ("model: {b: .inf}", "model.b = inf"),
+    "infinite": ("generator: {b: .inf}", "generator.b = inf"),
 }
 
 
@@ -59,10 +59,10 @@ def test_texts(tmp_path, case):
 
 def test_aliases_and_merges_of_sense_are_read(tmp_path):
     path = tmp_path / "a.yaml"
-    path.write_text("strengths: &s [0.01]\nthresholds: *s\nmodel: {<<: &m {b: 0.002}, sigma: 0.2}\n")
+    path.write_text("strengths: &s [0.01]\nthresholds: *s\ngenerator: {<<: &m {b: 0.002}, sigma: 0.2}\n")
     config = load_config(path)
     assert config["strengths"] == config["thresholds"] == [0.01]
-    assert (config["model"]["b"], config["model"]["sigma"]) == (0.002, 0.2)
+    assert (config["generator"]["b"], config["generator"]["sigma"]) == (0.002, 0.2)
 
 
 def test_files_that_never_end_or_cannot_be(tmp_path):

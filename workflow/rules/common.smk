@@ -1,5 +1,6 @@
 import hashlib
 import json
+import re
 import shlex
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 from circuitbias import catalogue
 from circuitbias.catalogue import looks
 from circuitbias.config import (
+    circuits,
     compares_with_paper,
     network_files,
     resolve_thresholds,
@@ -20,15 +22,23 @@ from circuitbias.job_sizes import job_memory_mb, job_minutes
 from circuitbias.made_from import FOLDER_VARIABLE, age, hashes, stale_results
 from circuitbias.provenance import code_hash
 
-RESULTS = f"results/{config['name']}"
-LOGS = f"{RESULTS}/logs"
-BENCHMARKS = f"{RESULTS}/benchmarks"
-NETWORK = f"{RESULTS}/network.npz"
-THRESHOLD = f"{RESULTS}/thresholds/r{{r}}.json"
-EXPERIMENTS = f"{RESULTS}/experiments"
-OUTCOME = f"{RESULTS}/outcome.txt"
+# Each circuit has a folder: the wildcard {results}. If its keys are at the top level, that is the folder of the run.
+RUN = f"results/{config['name']}"
+CIRCUITS = {f"{RUN}/{name}".rstrip("/"): one for name, one in circuits(config).items()}
+SEVERAL = "circuits" in config
 
-RECORDS = f"{RESULTS}/.made_from"
+RECORDS = f"{RUN}/.made_from"
+NETWORK = "{results}/network.npz"
+THRESHOLD = "{results}/thresholds/r{r}.json"
+SPIKES = "{results}/spikes/r{r}_seed{seed}.h5"
+ACTIVITY = "{results}/activity/r{r}_seed{seed}.npz"
+COUPLINGS = "{results}/couplings/{estimator}/r{r}_seed{seed}.npz"
+EXPERIMENT = "{results}/experiments/{experiment}/r{r}_seed{seed}"
+FIGURE = "{results}/figures/{figure}"
+COMPARISON = "{results}/paper_comparison.csv"
+OUTCOME = "{results}/outcome.txt"
+LOGS = "{results}/logs"
+BENCHMARKS = "{results}/benchmarks"
 
 # The rules call `circuitbias`: it lies beside the interpreter that runs Snakemake, on the PATH or not. A prefix
 # takes the place of Snakemake's own, so it must ask for what that does: a step that fails in a pipe has failed. A
@@ -49,162 +59,292 @@ FIGURE_TITLES = {
     "bin_width": "Error against bin width",
     "patterns": "Patterns of activity",
     "synchrony": "What correlograms tell",
+    "circuits": "Circuits side by side",
 }
-THETA = {strength_label(r): theta for r, theta in resolve_thresholds(config).items()}
-EXAMPLES = [strength_label(r) for r in config["figures"]["example_strengths"]]
-COMPARISON = [f"{RESULTS}/paper_comparison.csv"] if compares_with_paper(config) else []
+EXPERIMENTS = list(config["experiments"])
+FIGURES = ["figure1", "figure2", "methods", "profiles", *EXPERIMENTS]
+FIGURES += ["circuits"] * SEVERAL
+WITH_EXAMPLES = ("figure1", "figure2", "profiles")
+THETA = {
+    folder: {
+        strength_label(r): theta for r, theta in resolve_thresholds(circuit).items()
+    }
+    for folder, circuit in CIRCUITS.items()
+}
 
 
 wildcard_constraints:
+    results="|".join(map(re.escape, CIRCUITS)),
     r="[0-9.e+-]+",
     seed="[0-9]+",
     estimator="[a-z][a-z0-9_]*",
-    experiment="|".join(config["experiments"]) or "none",
+    experiment="|".join(EXPERIMENTS) or "none",
+    figure="|".join(FIGURES),
+
+
+# --- the files of a circuit ---------------------------------------------------------------------
+
+
+def circuit_of(wildcards):
+    """The circuit that a job belongs to, as a config of one circuit."""
+    return CIRCUITS[wildcards.results]
+
+
+def every_run(path):
+    """Function that fills {r} and {seed} of a path with every run of a circuit."""
+
+    def paths(wildcards):
+        strengths, seeds = THETA[wildcards.results], circuit_of(wildcards)["seeds"]
+        return expand(path, results=wildcards.results, r=strengths, seed=seeds)
+
+    return paths
+
+
+def every_estimate(wildcards):
+    names = list(circuit_of(wildcards)["estimators"])
+    path = COUPLINGS.replace("{estimator}", "{{estimator}}")
+    return expand(every_run(path)(wildcards), estimator=names)
+
+
+def experiment_runs(name, suffix=".csv"):
+    """Function that lists what an experiment leaves of every recording that it uses."""
+
+    def paths(wildcards):
+        circuit, experiment = circuit_of(wildcards), name or wildcards.experiment
+        strengths = circuit["experiments"][experiment]["strengths"]
+        return expand(
+            EXPERIMENT + suffix,
+            results=wildcards.results,
+            experiment=experiment,
+            r=map(strength_label, strengths or circuit["strengths"]),
+            seed=circuit["seeds"],
+        )
+
+    return paths
+
+
+@cache
+def table_names(folder, summaries=True):
+    """Names of the tables of the experiments of a circuit, and of their summaries."""
+    names = list(CIRCUITS[folder]["experiments"])
+    names += [f"{name}_summary" for name in names if summaries and name in SUMMARISED]
+    return [f"experiments/{name}" for name in names]
+
+
+def experiment_tables(summaries=True, only=None):
+    """Function that lists the tables of the experiments of a circuit, and the summaries of those that have one."""
+
+    def paths(wildcards):
+        return [
+            f"{wildcards.results}/{name}.csv"
+            for name in table_names(wildcards.results, summaries)
+            if not only or Path(name).name in only
+        ]
+
+    return paths
+
+
+def comparison(wildcards):
+    """The comparison with the paper, of a circuit that the paper has numbers of."""
+    compared = compares_with_paper(circuit_of(wildcards))
+    return expand(COMPARISON, **wildcards) if compared else []
+
+
+def tables(wildcards):
+    """All tables of a circuit that a run is to leave."""
+    errors = f"{wildcards.results}/errors.csv"
+    return [errors, *comparison(wildcards), *experiment_tables()(wildcards)]
+
+
+def figures_of(circuit):
+    """Names of the figures of a circuit."""
+    return [
+        name
+        for name in FIGURES
+        if name != "circuits"
+        and (name not in EXPERIMENTS or name in circuit["experiments"])
+    ]
+
+
+def figure_files(name):
+    """All files of a figure, of every circuit that has it."""
+    folders = [
+        folder for folder, circuit in CIRCUITS.items() if name in figures_of(circuit)
+    ]
+    folders = [RUN] if name == "circuits" else folders
+    formats = ("svg", "pdf", "png", "csv")
+    return expand(f"{FIGURE}.{{format}}", results=folders, figure=name, format=formats)
+
+
+def figure_numbers(wildcards):
+    """The numbers behind every figure of a circuit."""
+    names = figures_of(circuit_of(wildcards))
+    return expand(f"{FIGURE}.csv", **wildcards, figure=names)
+
+
+TOGETHER = {"errors": list(CIRCUITS)} if SEVERAL else {}
+for folder in CIRCUITS if SEVERAL else ():
+    for name in table_names(folder):
+        TOGETHER.setdefault(name, []).append(folder)
+# Tables of several circuits side by side, with the circuits that have each.
+
+
+# --- what a job is told -------------------------------------------------------------------------
+
+
+def network_options(wildcards):
+    return json.dumps(circuit_of(wildcards)["network"])
+
+
+def network_content(wildcards):
+    """What is in a file of weights of the user's, whatever its time says."""
+    return " ".join(hashes(network_files(circuit_of(wildcards))).values())
+
+
+def network_code(wildcards):
+    family = circuit_of(wildcards)["network"]["family"]
+    return step_code("network", catalogue.module_of("networks", family))
 
 
 def model_parameters(wildcards):
     """Parameters of the model as JSON; without theta where that is to be found."""
-    theta = THETA[wildcards.r]
+    theta = THETA[wildcards.results][wildcards.r]
     known = {} if theta is None else {"theta": theta}
-    return json.dumps({"r": float(wildcards.r), **known, **config["model"]})
-
-
-def every_run(path):
-    """Fill {r} and {seed} of a path with every run of the config."""
-    return expand(path, r=THETA, seed=config["seeds"])
-
-
-def every_estimate():
-    return expand(
-        every_run(f"{RESULTS}/couplings/{{{{estimator}}}}/r{{r}}_seed{{seed}}.npz"),
-        estimator=config["estimators"],
+    return json.dumps(
+        {"r": float(wildcards.r), **known, **circuit_of(wildcards)["generator"]}
     )
 
 
-def figure_picture(name):
-    """The format of a figure that the report shows."""
-    return f"{RESULTS}/figures/{name}.svg"
+def found_threshold(wildcards):
+    """The file of the threshold, where that is to be found."""
+    theta = THETA[wildcards.results][wildcards.r]
+    return expand(THRESHOLD, **wildcards) if theta is None else []
 
 
-def figure_files(name):
-    """Its other formats, and the numbers behind it."""
-    return multiext(f"{RESULTS}/figures/{name}", ".pdf", ".png", ".csv")
-
-
-def figure_labels(name):
-    """What the report calls a figure."""
-    return {"figure": FIGURE_TITLES[name]}
-
-
-def table_labels(title):
-    """What the report calls a table."""
-    return {"table": title}
-
-
-def figure_tables():
-    """What each figure beside the first two is drawn from."""
-    drawn = {
-        "methods": {"table": f"{RESULTS}/errors.csv", "comparison": COMPARISON},
-        "profiles": {"table": f"{RESULTS}/profiles.csv"},
-    }
-    for name in config["experiments"]:
-        drawn[name] = {"table": f"{EXPERIMENTS}/{name}.csv", "comparison": COMPARISON}
-        if name in SUMMARISED:
-            drawn[name]["summary"] = f"{EXPERIMENTS}/{name}_summary.csv"
-    # Of the last recording that has any, arrays are shown.
-    for name in set(WITH_ARRAYS).intersection(drawn):
-        runs = [path.removesuffix(".csv") for path in experiment_runs(name)]
-        drawn[name]["arrays"] = [f"{path}.npz" for path in runs]
-    return drawn
-
-
-def figure_arguments(input):
-    """Arguments of the figure step: each input by its name."""
-    named = [(name, path) for name, path in input.items() if name != "network" and path]
-    examples = ["--examples", *EXAMPLES] if "profiles.csv" in str(input.table) else []
-    words = [
-        [f"--{name}", *([path] if isinstance(path, str) else path)]
-        for name, path in named
+def recording(wildcards):
+    """The section `simulation`, as words of the command line."""
+    return [
+        word
+        for key, value in circuit_of(wildcards)["simulation"].items()
+        for word in (f"--{key.replace('_', '-')}", value)
     ]
-    return [word for part in words for word in part] + examples
 
 
-def targets():
-    tables = experiment_tables()
-    names = ("figure1", "figure2", *FIGURE_TABLES)
-    figures = [
-        file for name in names for file in [figure_picture(name), *figure_files(name)]
-    ]
-    return [f"{RESULTS}/errors.csv", *COMPARISON, *tables, *figures]
-
-
-def experiment_runs(name):
-    """Tables of every recording that an experiment uses."""
-    strengths = config["experiments"][name]["strengths"] or config["strengths"]
-    path = f"{EXPERIMENTS}/{name}/r{{r}}_seed{{seed}}.csv"
-    return expand(path, r=map(strength_label, strengths), seed=config["seeds"])
-
-
-def experiment_tables(summaries=True):
-    """The table of every experiment of the config, and its summary if it has one."""
-    names = list(config["experiments"])
-    names += [f"{name}_summary" for name in names if summaries and name in SUMMARISED]
-    return [f"{EXPERIMENTS}/{name}.csv" for name in names]
-
-
-def compared_tables():
-    """Tables of experiments that the paper has numbers for."""
-    names = ("data_volume", "data_volume_summary", "bin_width", "patterns", "synchrony")
-    return [path for path in experiment_tables() if Path(path).stem in names]
-
-
-def experiment_options(name):
-    """Options of an experiment: all its keys but those that choose estimators and recordings."""
-    section = config["experiments"][name]
-    return {
-        key: value
-        for key, value in section.items()
-        if key not in ("estimators", "strengths")
-    }
-
-
-def experiment_estimators(name):
-    """Entries of the estimators that an experiment uses; none if it has its own."""
-    section = config["experiments"][name]
-    if "estimators" not in section:
-        return {}
-    names = section["estimators"] or config["estimators"]
-    return {name: config["estimators"][name] for name in names}
-
-
-def experiment_code(step, name):
-    methods = {entry["method"] for entry in experiment_estimators(name).values()}
-    return step_code(
-        step, f"circuitbias.experiments.{name}", *map(module_of, sorted(methods))
-    )
+def trials(wildcards):
+    """One thread a trial; on a GPU trials are not threads."""
+    on_gpu = config["device"] == "cuda"
+    return 1 if on_gpu else circuit_of(wildcards)["simulation"]["trials"]
 
 
 def estimator_method(wildcards):
-    return config["estimators"][wildcards.estimator]["method"]
+    return circuit_of(wildcards)["estimators"][wildcards.estimator]["method"]
 
 
 def estimator_options(wildcards):
     """Options of a method as JSON: all its keys but the name of the method."""
-    entry = config["estimators"][wildcards.estimator]
+    entry = circuit_of(wildcards)["estimators"][wildcards.estimator]
     return json.dumps({key: value for key, value in entry.items() if key != "method"})
+
+
+def experiment_options(wildcards):
+    """Options of an experiment as JSON: all its keys but those that choose estimators and recordings."""
+    section = circuit_of(wildcards)["experiments"][wildcards.experiment]
+    chosen = ("estimators", "strengths")
+    return json.dumps(
+        {key: value for key, value in section.items() if key not in chosen}
+    )
+
+
+def experiment_estimators(wildcards):
+    """Entries of the estimators that an experiment uses; none if it has its own."""
+    circuit = circuit_of(wildcards)
+    section = circuit["experiments"][wildcards.experiment]
+    if "estimators" not in section:
+        return {}
+    names = section["estimators"] or circuit["estimators"]
+    return {name: circuit["estimators"][name] for name in names}
+
+
+def experiment_code(step):
+    """Function that hashes the code of an experiment and of the methods that it uses."""
+
+    def code(wildcards):
+        entries = experiment_estimators(wildcards).values()
+        methods = sorted({entry["method"] for entry in entries})
+        of_experiment = f"circuitbias.experiments.{wildcards.experiment}"
+        return step_code(step, of_experiment, *map(module_of, methods))
+
+    return code
+
+
+def figure_inputs(wildcards):
+    """What a figure is drawn from, by the arguments of its step."""
+    name, folder = wildcards.figure, wildcards.results
+    if name == "circuits":
+        return {"table": f"{folder}/errors.csv"}
+    inputs = {"network": expand(NETWORK, **wildcards)}
+    if name == "figure1":
+        return inputs | {"activity": every_run(ACTIVITY)(wildcards)}
+    if name == "profiles":
+        return inputs | {"table": f"{folder}/profiles.csv"}
+    inputs["comparison"] = comparison(wildcards)
+    if name == "figure2":
+        inputs |= {"errors": f"{folder}/errors.csv"}
+        inputs |= {"profiles": f"{folder}/profiles.csv"}
+        return inputs | {"couplings": every_estimate(wildcards)}
+    if name == "methods":
+        return inputs | {"table": f"{folder}/errors.csv"}
+    inputs["table"] = f"{folder}/experiments/{name}.csv"
+    if name in SUMMARISED:
+        inputs["summary"] = f"{folder}/experiments/{name}_summary.csv"
+    if name in WITH_ARRAYS:
+        inputs["arrays"] = experiment_runs(name, ".npz")(wildcards)
+    return inputs
+
+
+def named_arguments(wildcards, input):
+    """Each input by its name, as words of the command line."""
+    named = {
+        name: [paths] if isinstance(paths, str) else paths
+        for name, paths in input.items()
+    }
+    return [
+        word for name, paths in named.items() if paths for word in (f"--{name}", *paths)
+    ]
+
+
+def examples(wildcards):
+    """The strengths that a figure shows in full, as words of the command line."""
+    if wildcards.figure not in WITH_EXAMPLES:
+        return []
+    shown = circuit_of(wildcards)["figures"]["example_strengths"]
+    return ["--examples", *map(strength_label, shown)]
+
+
+def name_in_report(wildcards):
+    """The circuit that a figure or table is of, or the run."""
+    return Path(wildcards.results).name
+
+
+NAME_IN_REPORT = name_in_report if SEVERAL else None
+
+
+def figure_labels(wildcards):
+    """What the report calls a figure."""
+    return {"figure": FIGURE_TITLES[wildcards.figure]}
 
 
 def minutes(step):
     """Time that a cluster is asked for; on one's own machine nothing is done with it."""
     return lambda wildcards, attempt: job_minutes(
-        config, step, estimator_or_experiment(wildcards), attempt
+        circuit_of(wildcards), step, estimator_or_experiment(wildcards), attempt
     )
 
 
 def memory(step):
     """Memory that a cluster is asked for, in MB."""
     return lambda wildcards, attempt: job_memory_mb(
-        config, step, estimator_or_experiment(wildcards), attempt
+        circuit_of(wildcards), step, estimator_or_experiment(wildcards), attempt
     )
 
 
@@ -218,20 +358,39 @@ def step_code(step, *modules):
     return code_hash(f"circuitbias.steps.{step}", *modules)
 
 
-def figure_code(name):
+def figure_code(wildcards):
     """Hash of the code of a figure, and of how the methods of the run are shown."""
-    known = looks()
-    methods = sorted({entry["method"] for entry in config["estimators"].values()})
-    shown = repr([(method, known.get(method)) for method in methods])
-    code = step_code("figure", f"circuitbias.figures.{name}")
+    entries = config["estimators"].values()
+    shown = repr(
+        [
+            (method, looks().get(method))
+            for method in sorted({entry["method"] for entry in entries})
+        ]
+    )
+    code = step_code("figure", f"circuitbias.figures.{wildcards.figure}")
     return f"{code} {hashlib.sha256(shown.encode()).hexdigest()[:12]}"
 
 
+# --- before and after a run ---------------------------------------------------------------------
+
+
 def print_outcome():
-    for file in map(Path, [*COMPARISON, OUTCOME]):
-        if file.exists():  # a run may ask for less
-            print(file.with_suffix(".txt").read_text())
-    print(f"Figures: {RESULTS}/figures/   errors: {RESULTS}/errors.csv   logs: {LOGS}/")
+    for folder in CIRCUITS:
+        for path in (COMPARISON, OUTCOME):
+            file = Path(path.format(results=folder)).with_suffix(".txt")
+            if file.exists():  # a run may ask for less
+                print(file.read_text())
+        print(
+            f"Figures: {folder}/figures/   errors: {folder}/errors.csv   logs: {folder}/logs/"
+        )
+
+
+def print_failures():
+    """Repeat what the last jobs of this run have found, below all that Snakemake says."""
+    for folder in CIRCUITS:
+        file = Path(f"{folder}/logs/outcome.log")
+        if file.exists() and file.stat().st_mtime >= STARTED:
+            print(file.read_text())
 
 
 def make_stale_results_older():
@@ -241,15 +400,6 @@ def make_stale_results_older():
         names = ", ".join(stale[:5]) + ", ..." * (len(stale) > 5)
         print(f"Made from files that have changed since: {names}", file=sys.stderr)
 
-
-def print_failures():
-    """Repeat what the last job of this run has found, below all that Snakemake says."""
-    file = Path(f"{LOGS}/outcome.log")
-    if file.exists() and file.stat().st_mtime >= STARTED:
-        print(file.read_text())
-
-
-FIGURE_TABLES = figure_tables()
 
 if workflow.is_main_process:
     make_stale_results_older()

@@ -1,80 +1,92 @@
 rule errors:
     input:
         network=NETWORK,
-        couplings=every_estimate(),
+        couplings=every_estimate,
     output:
         errors=report(
-            f"{RESULTS}/errors.csv",
+            "{results}/errors.csv",
             caption="../report/errors.rst",
             category="Tables",
-            labels=table_labels("Errors of every estimate"),
+            subcategory=NAME_IN_REPORT,
+            labels={"table": "Errors of every estimate"},
         ),
-        profiles=f"{RESULTS}/profiles.csv",
+        profiles="{results}/profiles.csv",
         # With one seed it has no row, and nothing to show.
         repetitions=(
             report(
-                f"{RESULTS}/errors_over_seeds.csv",
+                "{results}/errors_over_seeds.csv",
                 caption="../report/errors_over_seeds.rst",
                 category="Tables",
-                labels=table_labels("Errors over seeds"),
+                subcategory=NAME_IN_REPORT,
+                labels={"table": "Errors over seeds"},
             )
-            if len(config["seeds"]) > 1
-            else f"{RESULTS}/errors_over_seeds.csv"
+            if any(len(circuit["seeds"]) > 1 for circuit in CIRCUITS.values())
+            else "{results}/errors_over_seeds.csv"
         ),
     log:
         f"{LOGS}/errors.log",
+    benchmark:
+        f"{BENCHMARKS}/errors.tsv"
     localrule: True
-    conda:
-        "../envs/circuitbias.yml"
     params:
         code=step_code("errors"),
     shell:
         "circuitbias errors --network {input.network:q} --couplings {input.couplings:q}"
         " --output {output.errors:q} --profiles {output.profiles:q}"
-        " --repetitions {output.repetitions:q} 2>&1 | tee {log:q}"
+        " --repetitions {output.repetitions:q} > {log:q} 2>&1"
 
 
-# The last job of a run: it fails if a part of the run has no result, when all others are finished.
+# The last job of a circuit: it fails if a part of the run has no result, when all others are finished.
 rule outcome:
     input:
-        [file for file in targets() if not file.endswith((".svg", ".pdf", ".png"))],
+        tables,
+        figure_numbers,
         network=NETWORK,
         errors=rules.errors.output.errors,
-        activity=every_run(f"{RESULTS}/activity/r{{r}}_seed{{seed}}.npz"),
+        activity=every_run(ACTIVITY),
         experiments=experiment_tables(summaries=False),
     output:
         OUTCOME,
     log:
         f"{LOGS}/outcome.log",
+    benchmark:
+        f"{BENCHMARKS}/outcome.tsv"
     localrule: True
-    conda:
-        "../envs/circuitbias.yml"
     params:
         code=step_code("outcome"),
     shell:
         "circuitbias outcome --network {input.network:q} --errors {input.errors:q} --activity {input.activity:q}"
-        " --experiments {input.experiments:q} --output {output:q} 2>&1 | tee {log:q}"
+        " --experiments {input.experiments:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule compare:
     input:
         network=NETWORK,
         errors=rules.errors.output.errors,
-        activity=every_run(rules.activity.output),
-        experiments=compared_tables(),
+        activity=every_run(ACTIVITY),
+        experiments=experiment_tables(
+            only=(
+                "data_volume",
+                "data_volume_summary",
+                "bin_width",
+                "patterns",
+                "synchrony",
+            )
+        ),
     output:
         table=report(
-            f"{RESULTS}/paper_comparison.csv",
+            COMPARISON,
             caption="../report/comparison.rst",
             category="Tables",
-            labels=table_labels("Published numbers beside ours"),
+            subcategory=NAME_IN_REPORT,
+            labels={"table": "Published numbers beside ours"},
         ),
-        summary=f"{RESULTS}/paper_comparison.txt",
+        summary="{results}/paper_comparison.txt",
     log:
         f"{LOGS}/compare.log",
+    benchmark:
+        f"{BENCHMARKS}/compare.tsv"
     localrule: True
-    conda:
-        "../envs/circuitbias.yml"
     params:
         experiments=lambda wildcards, input: [
             word
@@ -85,3 +97,32 @@ rule compare:
     shell:
         "circuitbias compare --network {input.network:q} --errors {input.errors:q}"
         " --activity {input.activity:q} {params.experiments:q} --output {output.table:q} --summary {output.summary:q} > {log:q} 2>&1"
+
+
+rule side_by_side:
+    input:
+        lambda wildcards: [
+            f"{folder}/{wildcards.table}.csv" for folder in TOGETHER[wildcards.table]
+        ],
+    output:
+        report(
+            f"{RUN}/{{table}}.csv",
+            caption="../report/side_by_side.rst",
+            category="Tables",
+            subcategory="side by side",
+            labels={"table": "{table}"},
+        ),
+    log:
+        f"{RUN}/logs/{{table}}.log",
+    benchmark:
+        f"{RUN}/benchmarks/{{table}}.tsv"
+    wildcard_constraints:
+        table="|".join(map(re.escape, TOGETHER)) or "none",
+    localrule: True
+    params:
+        circuits=lambda wildcards: [
+            Path(folder).name for folder in TOGETHER[wildcards.table]
+        ],
+        code=step_code("gather"),
+    shell:
+        "circuitbias gather --tables {input:q} --circuits {params.circuits:q} --output {output:q} > {log:q} 2>&1"

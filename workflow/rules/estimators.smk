@@ -3,16 +3,16 @@ rule estimate:
         network=NETWORK,
         spikes=rules.simulate.output,
     output:
-        f"{RESULTS}/couplings/{{estimator}}/r{{r}}_seed{{seed}}.npz",
+        COUPLINGS,
     log:
         f"{LOGS}/estimate/{{estimator}}/r{{r}}_seed{{seed}}.log",
     benchmark:
         f"{BENCHMARKS}/estimate/{{estimator}}/r{{r}}_seed{{seed}}.tsv"
-    conda:
-        "../envs/circuitbias.yml"
     resources:
         mem_mb=memory("estimate"),
         runtime=minutes("estimate"),
+        # How much of mem_mb the step may fill with data. No parameter: another bound gives the same couplings (but
+        # for the last bits), so that what is there is kept.
         memory_mb=config["memory_mb"],
         gpu=int(config["device"] == "cuda"),
     params:
@@ -23,6 +23,6 @@ rule estimate:
             "estimate", module_of(estimator_method(wildcards))
         ),
     shell:
-        "circuitbias estimate --keep-going --network {input.network:q} --spikes {input.spikes:q} --method {params.method} --options {params.options:q}"
+        "circuitbias estimate --keep-going --network {input.network:q} --spikes {input.spikes:q} --method {params.method:q} --options {params.options:q}"
         " --name {wildcards.estimator} --memory-mb {resources.memory_mb} --device {params.device}"
-        " --output {output:q} 2>&1 | tee {log:q}"
+        " --output {output:q} > {log:q} 2>&1"

@@ -6,36 +6,32 @@ rule experiment:
         network=NETWORK,
         spikes=rules.simulate.output,
     output:
-        table=f"{EXPERIMENTS}/{{experiment}}/r{{r}}_seed{{seed}}.csv",
+        table=f"{EXPERIMENT}.csv",
     log:
         f"{LOGS}/experiments/{{experiment}}/r{{r}}_seed{{seed}}.log",
     benchmark:
         f"{BENCHMARKS}/experiments/{{experiment}}/r{{r}}_seed{{seed}}.tsv"
-    conda:
-        "../envs/circuitbias.yml"
     resources:
         mem_mb=memory("experiment"),
         runtime=minutes("experiment"),
-        memory_mb=config["memory_mb"],
+        memory_mb=config["memory_mb"],  # as of an estimate: no parameter
         gpu=int(config["device"] == "cuda"),
     params:
-        estimators=lambda wildcards: json.dumps(
-            experiment_estimators(wildcards.experiment)
-        ),
-        options=lambda wildcards: json.dumps(experiment_options(wildcards.experiment)),
+        estimators=lambda wildcards: json.dumps(experiment_estimators(wildcards)),
+        options=experiment_options,
         device=config["device"],
-        code=lambda wildcards: experiment_code("experiment", wildcards.experiment),
+        code=experiment_code("experiment"),
     shell:
         "circuitbias experiment {wildcards.experiment} --keep-going --network {input.network:q} --spikes {input.spikes:q}"
         " --estimators {params.estimators:q} --options {params.options:q} --memory-mb {resources.memory_mb}"
-        " --device {params.device} --output {output.table:q} 2>&1 | tee {log:q}"
+        " --device {params.device} --output {output.table:q} > {log:q} 2>&1"
 
 
 # Synchrony has matrices and correlograms to show beside its table.
 use rule experiment as synchrony_experiment with:
     output:
-        table=f"{EXPERIMENTS}/{{experiment}}/r{{r}}_seed{{seed}}.csv",
-        arrays=f"{EXPERIMENTS}/{{experiment}}/r{{r}}_seed{{seed}}.npz",
+        table=f"{EXPERIMENT}.csv",
+        arrays=f"{EXPERIMENT}.npz",
     wildcard_constraints:
         experiment="synchrony",
 
@@ -45,23 +41,24 @@ ruleorder: synchrony_experiment > experiment
 
 rule gather:
     input:
-        lambda wildcards: experiment_runs(wildcards.experiment),
+        experiment_runs(None),
     output:
         report(
-            f"{EXPERIMENTS}/{{experiment}}.csv",
+            "{results}/experiments/{experiment}.csv",
             caption="../report/experiment.rst",
             category="Tables",
-            labels=table_labels("Experiment {experiment}"),
+            subcategory=NAME_IN_REPORT,
+            labels={"table": "Experiment {experiment}"},
         ),
     log:
         f"{LOGS}/experiments/{{experiment}}.log",
+    benchmark:
+        f"{BENCHMARKS}/experiments/{{experiment}}.tsv"
     localrule: True
-    conda:
-        "../envs/circuitbias.yml"
     params:
         code=step_code("gather"),
     shell:
-        "circuitbias gather --tables {input:q} --output {output:q} 2>&1 | tee {log:q}"
+        "circuitbias gather --tables {input:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule summarise:
@@ -69,19 +66,20 @@ rule summarise:
         rules.gather.output,
     output:
         report(
-            f"{EXPERIMENTS}/{{experiment}}_summary.csv",
+            "{results}/experiments/{experiment}_summary.csv",
             caption="../report/summary.rst",
             category="Tables",
-            labels=table_labels("Summary of {experiment}"),
+            subcategory=NAME_IN_REPORT,
+            labels={"table": "Summary of {experiment}"},
         ),
     log:
         f"{LOGS}/experiments/{{experiment}}_summary.log",
+    benchmark:
+        f"{BENCHMARKS}/experiments/{{experiment}}_summary.tsv"
     localrule: True
-    conda:
-        "../envs/circuitbias.yml"
     params:
-        options=lambda wildcards: json.dumps(experiment_options(wildcards.experiment)),
-        code=lambda wildcards: experiment_code("summarise", wildcards.experiment),
+        options=experiment_options,
+        code=experiment_code("summarise"),
     shell:
         "circuitbias summarise {wildcards.experiment} --table {input:q} --options {params.options:q}"
-        " --output {output:q} 2>&1 | tee {log:q}"
+        " --output {output:q} > {log:q} 2>&1"

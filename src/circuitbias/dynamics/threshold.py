@@ -10,4 +10,4 @@ class Threshold(Generator):
     sigma: float = option(0.3, "Standard deviation of the noise, in units of b.", above=0)
     rho: float = option(0.0668072, "Probability that the noise is on in a step.", least=0, most=1)
     tau_ms: float = option(10.0, "Decay time of the synaptic variable (ms).", above=0)
-    dt_ms: float = option(0.1, "Time step (ms), shorter than `model.tau_ms`.", above=0)
+    dt_ms: float = option(0.1, "Time step (ms), shorter than `generator.tau_ms`.", above=0)

@@ -44,7 +44,7 @@ class CorrelogramGraph(Estimator):
     )
     connected_ms: float | None = option(
         None,
-        "A pair is connected if the lag it is decided by is shorter (ms); null takes `model.tau_ms` for "
+        "A pair is connected if the lag it is decided by is shorter (ms); null takes `generator.tau_ms` for "
         "`peak_lag`, a third of it for `largest_jump`.",
         above=0,
     )

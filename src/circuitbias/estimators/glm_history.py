@@ -31,7 +31,9 @@ class GlmHistory(Estimator):
 
     bin_steps: int = response_width()
     filter_ms: float | None = option(
-        None, "Decay time of the exponential filter of past spikes (ms); null takes `model.tau_ms`.", above=0
+        None,
+        "Decay time of the exponential filter of past spikes (ms); null takes `generator.tau_ms`.",
+        above=0,
     )
     own_past: bool = with_own_past()
     ridge: float = quadratic_penalty()

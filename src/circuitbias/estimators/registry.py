@@ -10,7 +10,7 @@ from circuitbias.checks import number
 from circuitbias.component import Estimator
 from circuitbias.config_schema import checked_section
 from circuitbias.estimators.couplings import Couplings, NoCouplingsWarning
-from circuitbias.exceptions import UnusableDataError
+from circuitbias.exceptions import UnusableDataError, naming_extra
 from circuitbias.memory import DEFAULT_MB, require_memory
 from circuitbias.spikes.segments import SpikeSource, checked_source
 
@@ -142,4 +142,5 @@ def component(method: str | Estimator | type[Estimator], options: dict) -> Estim
     if isinstance(method, type) and issubclass(method, Estimator):
         return method(**options)
     options = complete_options(method, options)
-    return find("estimators", method).of(options)
+    with naming_extra(f"the method {method}"):
+        return find("estimators", method).of(options)

@@ -13,4 +13,5 @@ FIGURES = (
     "bin_width",
     "patterns",
     "synchrony",
+    "circuits",
 )

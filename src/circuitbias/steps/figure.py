@@ -21,8 +21,9 @@ def add_arguments(parser):
     """Declare the arguments of the step."""
     figures = parser.add_subparsers(dest="figure", required=True, metavar="NAME", help=", ".join(FIGURES))
     commands = {name: figures.add_parser(name) for name in FIGURES}
-    for command in commands.values():
-        command.add_argument("--network", required=True, help="network file")
+    for name, command in commands.items():
+        if name != "circuits":  # they have one each
+            command.add_argument("--network", required=True, help="network file")
         command.add_argument(
             "--output", required=True, help="path without suffix: .svg, .pdf, .png and .csv are written"
         )
@@ -36,6 +37,9 @@ def add_arguments(parser):
     add("--profiles", required=True, help="mean profiles of each run (.csv)")
     add("--couplings", required=True, nargs="+", help="files of couplings; those of the examples are drawn")
     add("--comparison", help="comparison with the published errors (.csv)")
+    commands["circuits"].add_argument(
+        "--table", required=True, help="errors of each run, with a column circuit (.csv)"
+    )
     for name, command in commands.items():
         if name not in _READERS:
             command.add_argument("--table", required=True, help="table of results (.csv)")
@@ -150,7 +154,22 @@ def _read_tables(module, arguments) -> tuple[dict, list[str]]:
     return inputs, footnotes
 
 
-_READERS = {"figure1": _read_figure1, "figure2": _read_figure2}
+def _read_circuits(module, arguments) -> tuple[dict, list[str]]:
+    table = read_table(arguments.table)
+    if len(table) and "circuit" not in table:
+        raise ValueError(f"--table {arguments.table}: no column circuit; `gather --circuits` makes it")
+    usable = split_usable(table)[0]
+    if len(table) and usable.empty:
+        raise NothingToDraw(notes.why_empty(table))
+    lines = [
+        f"{name}: {line}"
+        for name, rows in table.groupby("circuit", sort=False)
+        for line in (*notes.not_drawn(rows), *notes.over_fewer_pairs(rows))
+    ]
+    return {"table": usable}, lines
+
+
+_READERS = {"figure1": _read_figure1, "figure2": _read_figure2, "circuits": _read_circuits}
 """What reads the inputs of a figure that takes more than tables."""
 
 
