@@ -344,7 +344,7 @@ def test_what_is_done_for_a_plan_of_many_circuits_grows_with_their_jobs_alone(tm
     for name, module in (("config", "config"), ("code", "provenance")):
         path = checkout.package / f"{module}.py"
         function = {"config": "load_config", "code": "code_hash"}[name]
-        note = f"open({str(tmp_path / name)!r}, 'a').write('.')"
+        note = f"open({str(tmp_path / f'{name}.calls')!r}, 'a').write('.')"
         wrapped = f"_{function} = {function}\n\n\ndef {function}(*given, **named):\n    {note}\n"
         path.write_text(f"{path.read_text()}\n\n{wrapped}    return _{function}(*given, **named)\n")
     done = {}
@@ -355,7 +355,8 @@ def test_what_is_done_for_a_plan_of_many_circuits_grows_with_their_jobs_alone(tm
         assert planned["estimate"] == 4 * n
         # A circuit's network, its two recordings with their activity and two estimates, tables and figures.
         assert sum(planned.values()) == n * (1 + 2 * (1 + 1 + 2) + 1 + 4 + 1) + 2
-        done[n] = [(tmp_path / name).stat().st_size for name in ("config", "code")]
-        for name in ("config", "code"):
-            (tmp_path / name).unlink()
+        calls = [tmp_path / f"{name}.calls" for name in ("config", "code")]
+        done[n] = [path.stat().st_size for path in calls]
+        for path in calls:
+            path.unlink()
     assert done[30] == done[1]
