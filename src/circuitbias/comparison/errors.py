@@ -18,7 +18,7 @@ from circuitbias.comparison.expectation import (
     of_total,
 )
 from circuitbias.comparison.verdicts import pairs_note, with_verdicts
-from circuitbias.errors.sampling import PredictedErrors, expected_errors, noise_and_bias_power
+from circuitbias.errors.sampling import PredictedErrors, noise_and_bias_power
 from circuitbias.networks import Network
 from circuitbias.networks.ring import ring_weights
 
@@ -138,10 +138,15 @@ def _predict_with_older_scale(paper, n_counts, n_neurons) -> PredictedErrors:
     In the model of `circuitbias.errors.sampling`, with a scale :math:`\kappa / c` that does not depend
     on the volume,
     :math:`\Delta_v^2 = \kappa^2 \xi^2` and :math:`\Delta_b^2 = const + \kappa^2 \xi^2 / N`; the
-    published variance errors in both conventions give :math:`\kappa`. Noise of the scale itself (a
-    least-absolute-deviations slope:
-    :math:`\sqrt{\pi / 2}` times that of least squares) and the noise left in the mean profile make the
-    standard error.
+    published variance errors in both conventions give :math:`\kappa`. Standard errors hold the fluctuations
+    of the noise, at a given scale, and those of the scale itself (a least-absolute-deviations slope:
+    :math:`\sqrt{\pi / 2}` times that of least squares), of
+
+    .. math:: \Delta_b^2 = (1 - \kappa)^2 + \kappa^2 (\beta^2 + |m|^2 + 2 \langle B, e\rangle)
+        - 2 \kappa (1 - \kappa) \langle W, e\rangle
+
+    with the noise m left in the mean profile. Where B is not small beside W, the median that the scale is
+    may scatter more.
     """
     power = noise_and_bias_power(paper.bias, paper.variance, n_neurons)
     noise = power.noise * paper.n_spikes / n_counts
@@ -149,14 +154,15 @@ def _predict_with_older_scale(paper, n_counts, n_neurons) -> PredictedErrors:
     variance2 = kappa2 * noise
     bias2 = max(paper.bias_l1**2 + (variance2 - paper.variance_l1**2) / n_neurons, 0.0)
     total2 = bias2 + (1 - 1 / n_neurons) * variance2
-    least_squares = expected_errors(power._replace(noise=noise), n_neurons)
-    d_kappa = math.sqrt(
-        math.pi * noise / (n_neurons * (n_neurons - 1))
-    )  # relative; 2 noise / n (n - 1) symmetric
-    variance_se = math.hypot(least_squares.variance_se, d_kappa * math.sqrt(variance2))
-    bias_se = math.hypot(
-        least_squares.bias_se, d_kappa * abs(1 - math.sqrt(kappa2)) / max(math.sqrt(bias2), 1e-9)
-    )
+    kappa, n = math.sqrt(kappa2), n_neurons
+    # Variances of <W, e> and <B, e>, of |m|^2 and |e - m|^2, and of the scale, relative; symmetric noise.
+    entry = noise / (n * (n - 1))
+    of_overlap = 2 * entry * ((2 * kappa * (kappa - 1)) ** 2 + (2 * kappa2) ** 2 * power.bias)
+    of_mean, of_rest = 4 * (kappa2 * noise / n) ** 2 / (n - 1), 4 * (kappa2 * noise / n) ** 2
+    of_scale = math.pi * entry
+    by_scale = [2 * kappa * (kappa - 1) + 2 * kappa2 * (power.bias + part) for part in (noise, noise / n)]
     errors = [math.sqrt(value) for value in (total2, bias2, variance2)]
-    total_se = math.hypot(errors[1] * bias_se, errors[2] * variance_se) / errors[0]
+    total_se = math.sqrt(of_overlap + of_mean + of_rest + by_scale[0] ** 2 * of_scale) / (2 * errors[0])
+    bias_se = math.sqrt(of_overlap + of_mean + by_scale[1] ** 2 * of_scale) / max(2 * errors[1], 1e-9)
+    variance_se = errors[2] * math.sqrt(1 / (n - 1) ** 2 + of_scale)
     return PredictedErrors(*errors, total_se, bias_se, variance_se)
