@@ -59,6 +59,24 @@ NETWORKS = {
 GENERATORS = {"threshold": "circuitbias.dynamics.threshold:Threshold"}
 """Models that make spikes."""
 
+EXPERIMENTS = {
+    "data_volume": "circuitbias.experiments.data_volume:DataVolume",
+    "partial_observation": "circuitbias.experiments.partial_observation:PartialObservation",
+    "bin_width": "circuitbias.experiments.bin_width:BinWidth",
+    "patterns": "circuitbias.experiments.patterns:Patterns",
+    "synchrony": "circuitbias.experiments.synchrony:Synchrony",
+}
+"""Experiments: what a config may ask for beside the errors at every strength. There are no guests."""
+
+FIGURES = {
+    "figure1": "1  Structure and dynamics",
+    "figure2": "2  Quality of the inference",
+    "methods": "3  Errors of every method",
+    "profiles": "4  Mean coupling profiles",
+    "circuits": "Circuits side by side",
+}
+"""Modules of figures beside those of the experiments, and what the report calls them."""
+
 BUILT_IN = {"networks": NETWORKS, "generators": GENERATORS, "estimators": ESTIMATORS}
 """By kind of component, as a config and entry points (``circuitbias.estimators``) call it."""
 
@@ -209,3 +227,8 @@ def told(path: str) -> type[Component]:
 def looks() -> dict:
     """How figures show the built-in methods: a `Look` for each."""
     return {method: declared("estimators", method).look for method in ESTIMATORS}
+
+
+def figure_titles() -> dict[str, str]:
+    """What the report calls every figure, by the name of its module."""
+    return FIGURES | {name: told(path).title for name, path in EXPERIMENTS.items()}

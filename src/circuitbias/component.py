@@ -207,6 +207,34 @@ class Generator(Component):
         raise NotImplementedError(f"{type(self).__name__} has no method spikes")
 
 
+class Experiment(Component):
+    """A module's ``run``: all sweeps over one recording; its options are a section of the config.
+
+    Attributes
+    ----------
+    title : str
+        What the report calls its figure.
+    cost : Cost or None
+        Of one that has methods of its own; others take the time of their estimates.
+    n_recordings : float
+        How many estimates from the whole recording it is worth.
+    summarised : bool
+        Whether its module has a function ``summarise``.
+    with_arrays : bool
+        Whether it gives arrays beside the table.
+    """
+
+    title = ""
+    cost = None
+    n_recordings = 1.0
+    summarised = False
+    with_arrays = False
+
+    def work(self, entries: list[dict], seconds) -> float:
+        """Seconds for 1e7 spikes of 100 neurons, from those of one estimate by an entry of a config."""
+        return self.n_recordings * sum(map(seconds, entries))
+
+
 class Estimator(Component):
     """A method that makes couplings of spikes.
 

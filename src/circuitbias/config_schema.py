@@ -13,7 +13,16 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from circuitbias.catalogue import BUILT_IN, IMPORT_PATH, GuestError, declared, find, path_of
+from circuitbias.catalogue import (
+    BUILT_IN,
+    EXPERIMENTS,
+    IMPORT_PATH,
+    GuestError,
+    declared,
+    find,
+    path_of,
+    told,
+)
 from circuitbias.component import Component
 from circuitbias.validation import (
     MOST_VALUES,
@@ -55,6 +64,10 @@ def schema() -> dict:
     entry = known["properties"]["estimators"]["additionalProperties"]
     _take_components(entry, "method", "estimators")
     _take_components(known["properties"]["network"], "family", "networks")
+    for name, path in EXPERIMENTS.items():
+        experiment = told(path)
+        section = experiment.schema() | {"description": experiment.says()}
+        known["properties"]["experiments"]["properties"][name] = section
     own = known["properties"]["circuits"]["additionalProperties"]["properties"]
     for key in [key for key, part in own.items() if part == "as above"]:
         own[key] = {word: value for word, value in known["properties"][key].items() if word != "default"}

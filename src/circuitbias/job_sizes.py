@@ -7,12 +7,12 @@ spare. A job that needs more is killed by the cluster and asks for twice as much
 import math
 from functools import cache
 
-from circuitbias.catalogue import declared, find
+from circuitbias.catalogue import EXPERIMENTS, declared, find, told
 from circuitbias.memory import regression_bytes
 
-SECONDS = {"simulate": 8, "activity": 4, "patterns": 7, "synchrony": 17}
+SECONDS = {"simulate": 8, "activity": 4}
 """Measured for 1e7 spikes of 100 neurons, start of the program included: the slowest of eleven strengths.
-What a method takes is said where the method is."""
+What a method or an experiment takes is said where it is."""
 
 MARGIN = 5
 """Cores may be slower, and shared."""
@@ -77,15 +77,12 @@ def _seconds(config, step, part) -> float:
         return _fit_seconds(config["estimators"][part])
     if step != "experiment":
         raise ValueError(f"step={step!r} is none; must be simulate, activity, estimate or experiment")
-    if part in SECONDS:
-        return SECONDS[part]
     section = config["experiments"][part]
-    entries = [config["estimators"][name] for name in section["estimators"] or config["estimators"]]
-    if part == "bin_width":
-        return sum(
-            _fit_seconds(entry | {"bin_steps": bin}) for entry in entries for bin in section["bin_steps"]
-        )
-    return _REPETITIONS[part](section) * sum(map(_fit_seconds, entries))
+    experiment = told(EXPERIMENTS[part]).of(section)
+    if experiment.cost:
+        return experiment.cost.seconds
+    names = section["estimators"] or config["estimators"]
+    return experiment.work([config["estimators"][name] for name in names], _fit_seconds)
 
 
 def _fit_seconds(entry) -> float:
@@ -96,26 +93,13 @@ def _fit_seconds(entry) -> float:
     return method.cost.seconds * method.n_fits * max(1.0, narrower)
 
 
-def _whole_recordings(section) -> float:
-    """Windows of data volume, all fractions of the recording together."""
-    fractions = [10 ** (-power / 4) for power in range(int(4 * section["decades"] + 1e-9) + 1)]
-    return sum(part * (1 + int((1 - part) * section["n_windows"])) for part in fractions)
-
-
-_REPETITIONS = {
-    "data_volume": _whole_recordings,
-    "partial_observation": lambda section: 100.0,  # hundreds of subsets, most of them small
-}
-"""How many estimates from the whole recording an experiment is worth."""
-
-
 def _with_blocks(config, step, part) -> bool:
     """Whether blocks of the recording may be estimated beside it, which take as long as the whole.
 
     They are unless all neurons are alike and seen (`circuitbias.estimators.estimate_with_blocks`).
     """
     alike = _network(config).alike
-    sweeps = step == "experiment" and part not in SECONDS
+    sweeps = step == "experiment" and not told(EXPERIMENTS[part]).cost
     return part == "partial_observation" or ((step == "estimate" or sweeps) and not alike)
 
 

@@ -76,3 +76,30 @@ def connecting_lag():
 def slip_of_the_paper():
     """Whether to repeat the slip in a published formula."""
     return option(False, "Repeat the slip in the published formula, which makes the published curve.")
+
+
+def which_estimators():
+    """Estimators that an experiment uses."""
+    says = "Names out of `estimators`; null takes all."
+    return option(None, says, fewest=1, different=True)
+
+
+def which_strengths():
+    """Strengths that an experiment looks at."""
+    return option(None, "Strengths out of `strengths`; null takes all.", above=0, fewest=1, different=True)
+
+
+def beginning():
+    """Part of a recording that an experiment uses."""
+    says = "Use the beginning of each recording with so many spikes; null takes all of it."
+    return option(None, says, least=1000)
+
+
+def fractions():
+    """How small the parts of a recording become."""
+    return option(
+        2.0,
+        "The smallest fraction of a recording is 10 to the minus this; four fractions a decade.",
+        least=0,
+        most=8,
+    )

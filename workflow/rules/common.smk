@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 
 from circuitbias import catalogue
-from circuitbias.catalogue import looks
 from circuitbias.config import (
     circuits,
     compares_with_paper,
@@ -49,18 +48,6 @@ shell.prefix(
 )
 
 STARTED = time.time()
-FIGURE_TITLES = {
-    "figure1": "1  Structure and dynamics",
-    "figure2": "2  Quality of the inference",
-    "methods": "3  Errors of every method",
-    "profiles": "4  Mean coupling profiles",
-    "data_volume": "Error against data volume",
-    "partial_observation": "Error with some neurons unseen",
-    "bin_width": "Error against bin width",
-    "patterns": "Patterns of activity",
-    "synchrony": "What correlograms tell",
-    "circuits": "Circuits side by side",
-}
 EXPERIMENTS = list(config["experiments"])
 FIGURES = ["figure1", "figure2", "methods", "profiles", *EXPERIMENTS]
 FIGURES += ["circuits"] * SEVERAL
@@ -331,7 +318,7 @@ NAME_IN_REPORT = name_in_report if SEVERAL else None
 
 def figure_labels(wildcards):
     """What the report calls a figure."""
-    return {"figure": FIGURE_TITLES[wildcards.figure]}
+    return {"figure": catalogue.figure_titles()[wildcards.figure]}
 
 
 def minutes(step):
@@ -363,7 +350,7 @@ def figure_code(wildcards):
     entries = config["estimators"].values()
     shown = repr(
         [
-            (method, looks().get(method))
+            (method, catalogue.looks().get(method))
             for method in sorted({entry["method"] for entry in entries})
         ]
     )

@@ -5,10 +5,14 @@ to a tidy table (or a table and arrays), all sweeps inside; and, where there is 
 ``summarise``, from the table of all runs to another one.
 """
 
-EXPERIMENTS = ("data_volume", "partial_observation", "bin_width", "patterns", "synchrony")
+from circuitbias import catalogue
 
-SUMMARISED = ("data_volume", "partial_observation")
+EXPERIMENTS = tuple(catalogue.EXPERIMENTS)
+
+_TOLD = {name: catalogue.told(path) for name, path in catalogue.EXPERIMENTS.items()}
+
+SUMMARISED = tuple(name for name, experiment in _TOLD.items() if experiment.summarised)
 """Those that have a function ``summarise``."""
 
-WITH_ARRAYS = ("synchrony",)
+WITH_ARRAYS = tuple(name for name, experiment in _TOLD.items() if experiment.with_arrays)
 """Those that give arrays beside the table."""

@@ -2,11 +2,35 @@
 
 import pandas as pd
 
+from circuitbias.component import Experiment, option
 from circuitbias.experiments.sweep import described, error_row, try_estimate
 from circuitbias.networks.network import Network
+from circuitbias.options import beginning, which_estimators, which_strengths
 from circuitbias.progress import Countdown
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import count_spikes, first_spikes
+
+
+class BinWidth(Experiment):
+    """Error against the width of the bins."""
+
+    estimators: tuple[str, ...] | None = which_estimators()
+    strengths: tuple[float, ...] | None = which_strengths()
+    bin_steps: tuple[int, ...] = option(
+        (1, 25, 50, 75, 100, 125, 150, 175, 200),
+        "Widths (steps).",
+        least=1,
+        most=100_000,
+        fewest=1,
+        different=True,
+    )
+    n_spikes: int | None = beginning()
+
+    title = "Error against bin width"
+
+    def work(self, entries, seconds):
+        """Of an estimate with every width."""
+        return sum(seconds(entry | {"bin_steps": width}) for entry in entries for width in self.bin_steps)
 
 
 def run(

@@ -7,6 +7,7 @@ each fraction up to five windows that begin at multiples of a fifth of the recor
 import numpy as np
 import pandas as pd
 
+from circuitbias.component import Experiment, option
 from circuitbias.errors.volume_law import fit_power_law, spikes_for_error
 from circuitbias.experiments.sweep import (
     described,
@@ -17,6 +18,7 @@ from circuitbias.experiments.sweep import (
     with_reasons,
 )
 from circuitbias.networks.network import Network
+from circuitbias.options import fractions, which_estimators, which_strengths
 from circuitbias.progress import Countdown
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import StepWindow, count_spikes
@@ -44,6 +46,27 @@ def windows(n_steps: int, decades: float, n_windows: int) -> list[tuple[float, i
         starts = [k * n_steps // n_windows for k in range(n_windows)]
         found += [(fraction, start, length) for start in starts if start + length <= n_steps]
     return found
+
+
+class DataVolume(Experiment):
+    """Error against data volume, in windows of each recording."""
+
+    estimators: tuple[str, ...] | None = which_estimators()
+    strengths: tuple[float, ...] | None = which_strengths()
+    decades: float = fractions()
+    n_windows: int = option(5, "Most windows of one fraction.", least=1, most=100)
+    error_level: float = option(
+        0.577, "Total error for which the demand of data is sought.", above=0, below=1
+    )
+
+    title = "Error against data volume"
+    summarised = True
+
+    @property
+    def n_recordings(self):
+        """Windows of all fractions together."""
+        parts = [10 ** (-power / 4) for power in range(int(4 * self.decades + 1e-9) + 1)]
+        return sum(part * (1 + int((1 - part) * self.n_windows)) for part in parts)
 
 
 def run(

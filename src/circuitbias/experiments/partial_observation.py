@@ -14,6 +14,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from circuitbias.component import Experiment, option
 from circuitbias.estimators import Couplings
 from circuitbias.estimators.blocks import N_BLOCKS
 from circuitbias.experiments.data_volume import STEPS_PER_DECADE
@@ -28,6 +29,7 @@ from circuitbias.experiments.sweep import (
     with_reasons,
 )
 from circuitbias.networks.network import Network
+from circuitbias.options import beginning, fractions, which_estimators, which_strengths
 from circuitbias.progress import Countdown
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import ObservedNeurons, StepWindow, count_spikes, first_spikes
@@ -58,6 +60,36 @@ def tenths(n_neurons: int) -> list[int]:
     """
     sizes = sorted({round(k * n_neurons / 10) for k in range(1, 11)})
     return [size for size in sizes if size * (size - 1) >= LEAST_PAIRS] or [n_neurons]
+
+
+class PartialObservation(Experiment):
+    """Error when only some of the neurons are seen."""
+
+    estimators: tuple[str, ...] | None = which_estimators()
+    strengths: tuple[float, ...] | None = which_strengths()
+    n_observed: tuple[int, ...] | None = option(
+        None,
+        "Numbers of observed neurons, at most all of them; null takes tenths of the network. Fewer than 5 "
+        "are too few pairs (20) for an error, and get the reason in its place.",
+        least=2,
+        fewest=1,
+        different=True,
+    )
+    coverage: float = option(
+        0.99,
+        "Probability with which each pair is seen in at least one of the random subsets.",
+        above=0,
+        below=1,
+    )
+    fixed_half: bool = option(
+        True, "Also observe one half of the neurons in beginnings of the recording of all volumes."
+    )
+    decades: float = fractions()
+    n_spikes: int | None = beginning()
+
+    title = "Error with some neurons unseen"
+    summarised = True
+    n_recordings = 100  # hundreds of subsets, most of them small
 
 
 def run(

@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from circuitbias.component import Cost, Experiment, option
 from circuitbias.device import torch_device
 from circuitbias.networks.network import Network
+from circuitbias.options import beginning, which_strengths
 from circuitbias.spikes.activity import bump_period, firing_rates_hz, pattern_strength
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.bumps import bump_diffusivity, co_tuned_correlation, mean_of_known
@@ -13,6 +15,17 @@ from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import StepWindow, count_spikes, first_spikes
 
 _PARTS = 5  # of a recording, whose scatter gives standard errors
+
+
+class Patterns(Experiment):
+    """Pattern strength, noise correlations and bump diffusion (rings only)."""
+
+    strengths: tuple[float, ...] | None = which_strengths()
+    bin_steps: int = option(100, "Width of the bins of the correlations (steps).", least=1, most=100_000)
+    n_spikes: int | None = beginning()
+
+    title = "Patterns of activity"
+    cost = Cost(seconds=7)
 
 
 def run(

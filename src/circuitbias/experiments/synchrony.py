@@ -7,12 +7,14 @@ connected if their correlogram is largest at a lag shorter than tau.
 import numpy as np
 import pandas as pd
 
+from circuitbias.component import Cost, Experiment
 from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.errors.decomposition import fit_scale
 from circuitbias.errors.tables import errors_of, why_no_error
 from circuitbias.estimators import Couplings, correlogram_graph, glm
 from circuitbias.estimators.cross_correlation import correlogram
 from circuitbias.networks.network import Network
+from circuitbias.options import beginning, which_strengths
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import ObservedNeurons, count_spikes, first_spikes
 
@@ -22,6 +24,17 @@ BIN_STEPS, WINDOW_TAUS = 3, 3.0
 EXAMPLE_OFFSETS = (0.05, 0.12, 0.25, 0.37)
 """Of the pairs whose correlograms are shown, as parts of the ring: within a bump, at its edge, in the next
 bump, and between bumps."""
+
+
+class Synchrony(Experiment):
+    """Graphs of correlograms, and the GLM masked by them."""
+
+    strengths: tuple[float, ...] | None = which_strengths()
+    n_spikes: int | None = beginning()
+
+    title = "What correlograms tell"
+    cost = Cost(seconds=17)
+    with_arrays = True
 
 
 def run(

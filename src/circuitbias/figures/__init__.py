@@ -3,15 +3,6 @@
 A module here is named after its figure and has one function ``draw``; none of them reads files.
 """
 
-FIGURES = (
-    "figure1",
-    "figure2",
-    "methods",
-    "profiles",
-    "data_volume",
-    "partial_observation",
-    "bin_width",
-    "patterns",
-    "synchrony",
-    "circuits",
-)
+from circuitbias import catalogue
+
+FIGURES = (*catalogue.FIGURES, *catalogue.EXPERIMENTS)
