@@ -43,9 +43,12 @@ ESTIMATORS = {
 READERS = {
     "text": "circuitbias.recordings.readers.text:Text",
     "npz": "circuitbias.recordings.readers.npz:Npz",
+    "mat": "circuitbias.recordings.readers.mat:Mat",
+    "nwb": "circuitbias.recordings.readers.nwb:Nwb",
     "phy": "circuitbias.recordings.readers.phy:Phy",
     "sonata": "circuitbias.recordings.readers.sonata:Sonata",
     "spike_file": "circuitbias.recordings.readers.spike_file:Spikes",
+    "neo": "circuitbias.recordings.readers.neo:Neo",
 }
 """Formats of recordings, by the name that ``format`` gives them."""
 

@@ -36,14 +36,24 @@ class Other(NamedTuple):
     shape: tuple[int, ...]
 
 
+class Cells(NamedTuple):
+    """A cell array whose cells all hold matrices of real numbers: its shape, and the cells, columns first."""
+
+    shape: tuple[int, ...]
+    arrays: list[np.ndarray]
+
+
 class _Variable(NamedTuple):
     name: str
     shape: tuple[int, ...]
     what: str  # its class in MATLAB
     read: Callable[[], np.ndarray] | None  # None if it is no matrix of real numbers
+    read_cells: Callable[[], Cells] | None = None
 
 
-def read_mat(file: BufferedReader, choose: Callable[[list], list]) -> dict[str, np.ndarray | Other]:
+def read_mat(
+    file: BufferedReader, choose: Callable[[list], list], cells: bool = False
+) -> dict[str, np.ndarray | Other | Cells]:
     """Read the matrices of a .mat file, full or sparse; W(i, j) as MATLAB shows it.
 
     Parameters
@@ -51,18 +61,21 @@ def read_mat(file: BufferedReader, choose: Callable[[list], list]) -> dict[str, 
     file : io.BufferedReader
     choose : callable
         Given the names in the file, returns those to read.
+    cells : bool, optional
+        Whether to read cell arrays of such matrices, too.
 
     Returns
     -------
-    dict of str to array or Other
+    dict of str to array, Other or Cells
 
     Raises
     ------
     Exception
-        Of any kind, if the file is damaged, or its matrices would take more memory than is allowed.
+        Of any kind, if the file is damaged, a cell that was chosen holds anything else, or its matrices
+        would take more memory than is allowed.
     """
     if is_hdf5(file):
-        return _read_version73(file.name, choose)
+        return _read_version73(file.name, choose, cells)
     file.seek(0)
     is_4 = 0 in file.read(4)  # part of a number; later versions begin with a text
     variables = list((_version4 if is_4 else _version5)(file, os.fstat(file.fileno()).st_size))
@@ -73,7 +86,9 @@ def read_mat(file: BufferedReader, choose: Callable[[list], list]) -> dict[str, 
     wanted = [variable for variable in variables if variable.read and variable.name in chosen]
     check_size("what it holds", 8 * sum(math.prod(variable.shape) for variable in wanted))
     arrays = {variable.name: Other(variable.what, variable.shape) for variable in variables}
-    return arrays | {variable.name: variable.read() for variable in wanted}
+    arrays |= {variable.name: variable.read() for variable in wanted}
+    held = [variable for variable in variables if cells and variable.read_cells and variable.name in chosen]
+    return arrays | {variable.name: variable.read_cells() for variable in held}
 
 
 def _version4(file: BinaryIO, size: int) -> Iterator[_Variable]:
@@ -140,7 +155,8 @@ def _version5(file: BinaryIO, size: int) -> Iterator[_Variable]:
         if what == "double" and flags & _COMPLEX_5:
             what = "complex"
         read = partial(_matrix5, content, order, array, shape) if what == "double" else None
-        yield _Variable(name.decode("latin1"), shape, what, read)
+        read_cells = partial(_cells5, content, order, shape) if what == "cell" else None
+        yield _Variable(name.decode("latin1"), shape, what, read, read_cells)
 
 
 def _content5(file: BinaryIO, place: int, n_bytes: int, kind: int, most: int) -> bytes:
@@ -184,7 +200,58 @@ def _matrix5(content: Callable, order: str, array: int, shape: tuple[int, ...]) 
     return parts[0].reshape(shape, order="F")
 
 
-def _read_version73(path: str, choose: Callable) -> dict[str, np.ndarray | Other]:
+def _cells5(content: Callable, order: str, shape: tuple[int, ...]) -> Cells:
+    whole = content(LARGEST_BYTES + 1)
+    check_size("a cell array", len(whole))
+    n_cells = math.prod(shape)
+    if min(shape, default=0) < 0 or 8 * n_cells > len(whole):
+        raise ValueError(f"a cell array of shape {shape} cannot lie in {len(whole)} bytes")
+    arrays = []
+    for kind, part in islice(_elements5(whole, order), 3, None):
+        if kind != _MATRIX:
+            raise ValueError(f"cell {len(arrays) + 1} is an element of kind {kind}")
+        if not part:  # an empty cell, as some write it
+            arrays.append(np.empty((0, 0)))
+            continue
+        (_, flags), (_, inner), _, *values = islice(_elements5(part, order), 4)
+        array, inner = (
+            struct.unpack(f"{order}2I", flags)[0],
+            tuple(np.frombuffer(inner, f"{order}i4").tolist()),
+        )
+        if array & 0xFF not in _NUMBERS_5 or array & _COMPLEX_5:
+            what = _OTHERS_5.get(array & 0xFF, "unknown")
+            raise ValueError(f"cell {len(arrays) + 1} is of class {what}; allowed are real numbers")
+        number, numbers = values[0] if values else (9, b"")
+        if number not in _TYPES_5:
+            raise ValueError(f"numbers of unknown kind {number}")
+        found = np.frombuffer(numbers, order + _TYPES_5[number]).astype(_TYPES_5[number])
+        arrays.append(found.reshape(inner, order="F"))
+    if len(arrays) != n_cells:
+        raise ValueError(f"a cell array of shape {shape} holds {len(arrays)} cells")
+    return Cells(shape, arrays)
+
+
+def _cells73(file: h5py.File, item: h5py.Dataset) -> Cells:
+    """Follow the references of a cell array to datasets of the same file."""
+    check_hdf5_storage(item)
+    check_size("a cell array", 16 * item.nbytes)
+    arrays, n_bytes = [], 0
+    for k, reference in enumerate(item[()].ravel()):
+        cell = file[reference] if reference else None
+        if not isinstance(cell, h5py.Dataset) or cell.is_virtual or cell.external or not _parts(cell):
+            raise ValueError(f"cell {k + 1} holds no real numbers that lie in the file itself")
+        check_hdf5_storage(cell)
+        n_bytes += cell.nbytes
+        check_size("its cells", n_bytes)
+        arrays.append(np.empty((0, 0)) if "MATLAB_empty" in cell.attrs else cell[()].T)
+    return Cells(item.shape[::-1], arrays)
+
+
+def _is_cell73(item) -> bool:
+    return isinstance(item, h5py.Dataset) and h5py.check_ref_dtype(item.dtype) is h5py.Reference
+
+
+def _read_version73(path: str, choose: Callable, cells: bool) -> dict[str, np.ndarray | Other | Cells]:
     """Read a file of version 7.3, which is HDF5 with the axes reversed (column-major)."""
     with hdf5_opened(path) as file:
         items = {name: hdf5_item(file, name) for name in choose(list(file))}
@@ -209,6 +276,8 @@ def _read_version73(path: str, choose: Callable) -> dict[str, np.ndarray | Other
                 arrays[name] = np.empty(shape)
             elif parts[name]:
                 arrays[name] = item[()].T
+            elif cells and _is_cell73(item) and not name.startswith("#"):
+                arrays[name] = _cells73(file, item)
             elif not name.startswith("#"):  # those are MATLAB's own
                 arrays[name] = Other(_what73(item), getattr(item, "shape", ())[::-1])
         return arrays

@@ -155,11 +155,12 @@ def test_the_file_of_pynapple(tmp_path, trains, same):
         "end": [30.0],
         "keys": np.arange(3, 9),
     }
-    np.savez(path, **arrays, type=np.array(["TsGroup"]), label=np.array(list("aabbcc")))
+    pickled = np.array({"label": list("aabbcc")}, dtype=object)
+    np.savez(path, **arrays, type=np.array(["TsGroup"]), _metadata=pickled)
     read = cb.recording(path)
     same(read, trains)
     assert read.observed_s[0].tolist() == [[0.0, 30.0]]
-    assert read.properties["label"].tolist() == list("aabbcc")
+    assert "metadata are pickled in this file, and so left out" in read.origin["notes"][0]
 
 
 # --- Phy ----------------------------------------------------------------------------------------
@@ -273,7 +274,7 @@ def test_what_is_not_there_or_no_format(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"there is no file .*nothing.csv"):
         cb.recording(tmp_path / "nothing.csv")
     (tmp_path / "a.xyz").write_text("x")
-    with pytest.raises(ValueError, match=r"ending '.xyz' is not known; say format: text, npz, phy"):
+    with pytest.raises(ValueError, match=r"ending '.xyz' is not known; say format: text, npz, mat"):
         cb.recording(tmp_path / "a.xyz")
     with pytest.raises(ValueError, match=r"a folder without spike_times.npy"):
         cb.recording(tmp_path)

@@ -1,13 +1,11 @@
 """Arrays of NumPy in one file: a list of spikes, or an array of times for each unit."""
 
-import json
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
 from circuitbias.component import option
-from circuitbias.reading import read_npz
+from circuitbias.reading import opened, unzipped
 from circuitbias.recordings.found import Found, of_pairs, of_trains
 from circuitbias.recordings.reader import Reader
 
@@ -21,6 +19,12 @@ _PAIRS = (
     ("timestamps", "node_ids"),
 )
 
+_PICKLED = "_metadata"
+_OF_PYNAPPLE = (
+    "a TsGroup of pynapple; its metadata are pickled in this file, and so left out (hand over the object "
+    "itself, where they are needed)"
+)
+
 
 class Npz(Reader):
     """Arrays of NumPy: `times` and `units` of all spikes, an array a unit, or the TsGroup of pynapple."""
@@ -32,7 +36,8 @@ class Npz(Reader):
 
     def read(self, path: Path) -> Found:
         """See `Reader.read`."""
-        arrays = read_npz(path)
+        with opened(path) as file:
+            arrays = unzipped(file, lambda names: [name for name in names if name != _PICKLED])
         if "type" in arrays and str(arrays["type"].ravel()[:1].tolist()) == "['TsGroup']":
             return _of_pynapple(arrays, arrays["t"], arrays["index"])
         extra = _of_scalars(arrays)
@@ -77,18 +82,13 @@ def _of_scalars(arrays) -> dict:
 def _of_pynapple(arrays, times, units) -> Found:
     """The file that ``TsGroup.save`` writes: one time support, seconds, columns of metadata."""
     keys = arrays.get("keys", np.unique(units))
-    found = of_pairs(times, units, keys, time_unit="s", notes=["a TsGroup of pynapple"])
+    found = of_pairs(times, units, keys, time_unit="s", notes=[_OF_PYNAPPLE])
     support = np.column_stack([arrays[edge].astype(float).ravel() for edge in ("start", "end")])
     found.observed_s = [support] * len(found.ids)
     for name, array in arrays.items():
-        taken = ("t", "d", "start", "end", "index", "keys", "type", "rate", "_metadata")
+        taken = ("t", "d", "start", "end", "index", "keys", "type", "rate")
         if array.shape == (len(found.ids),) and name not in taken:
             found.properties[name] = array.tolist()
-    if "_metadata" in arrays:
-        with suppress(ValueError):
-            columns = json.loads(str(arrays["_metadata"]))
-            fitting = {k: list(v.values()) if isinstance(v, dict) else v for k, v in columns.items()}
-            found.properties |= {k: v for k, v in fitting.items() if len(v) == len(found.ids) and k != "rate"}
     return found
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -170,20 +171,21 @@ def _table(content: bytes, separator: str, decimal: str, header: bool) -> pd.Dat
     spaces = {"sep": r"\s+"} if separator == " " else {"sep": separator, "skipinitialspace": True}
     comment = "%" if content.lstrip()[:1] == b"%" else "#"
     try:
-        table = pd.read_csv(
-            io.BytesIO(content),
-            header=0 if header else None,
-            decimal=decimal,
-            comment=comment,
-            encoding="utf-8-sig",
-            index_col=False,
-            keep_default_na=True,
-            low_memory=False,
-            **spaces,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # columns that it would leave out
+            table = pd.read_csv(
+                io.BytesIO(content),
+                header=0 if header else None,
+                decimal=decimal,
+                comment=comment,
+                encoding="utf-8-sig",
+                index_col=False,
+                low_memory=False,
+                **spaces,
+            )
     except UnicodeDecodeError as error:
         raise ValueError(f"byte {error.start} is no text in UTF-8; save it as UTF-8") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning) as error:
         raise ValueError(f"its lines have not all the same number of columns ({error})") from error
     if table.empty:
         raise ValueError("there are no spikes in it")
