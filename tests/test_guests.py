@@ -11,16 +11,17 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from checkout import CONFIG, ROOT, Checkout
+from checkout import ROOT, Checkout
 
 import circuitbias as cb
 from circuitbias import catalogue
 from circuitbias.cli import main
-from circuitbias.config import ConfigError, load_config
+from circuitbias.config import ConfigError, load_config, resolve_thresholds
 from circuitbias.config_reference import config_reference
 from circuitbias.estimators import METHODS
 from circuitbias.estimators.contract import CHECKS
 from circuitbias.provenance import code_hash
+from circuitbias.spikes.storage import SpikeFile
 
 GUESTS = Path(__file__).parent / "guests"
 MINE = "lagged:LaggedCovariance"
@@ -141,6 +142,11 @@ def test_networks_and_generators_enter_alike(visiting, capsys):
         {"network": {"family": "small_world:SmallWorld"}, "strengths": [1.0], "thresholds": [1.0]}
     )
     assert config["network"] == {"family": "small_world:SmallWorld", "n_neurons": 20, "shortcuts": 0.2}
+    family = {"generator": {"family": "rate_model:RateModel"}}
+    config = load_config(family | {"strengths": [1.0]})
+    assert config["generator"]["base_hz"] == 40.0 and resolve_thresholds(config) == {1.0: 0.0}
+    with pytest.raises(ConfigError, match="found for the threshold model only"):
+        load_config(family | {"thresholds": {"rate_hz": 5}})
     network = cb.network("small_world:SmallWorld", n_neurons=8)
     with pytest.raises(ConfigError, match=r"base_hz = 0.0: must be a finite number > 0"):
         cb.simulate(network, r=0.5, n_spikes=100, generator="rate_model:RateModel", base_hz=0)
@@ -170,20 +176,45 @@ def test_its_code_counts_and_what_lies_beside_it(tmp_path, monkeypatch):
         code_hash("nowhere_at_all")
 
 
-def test_the_workflow_runs_it_and_runs_it_again_when_it_is_edited(tmp_path):
+def test_the_workflow_runs_them_and_runs_again_what_was_edited(tmp_path):
     checkout = Checkout(tmp_path)
-    shutil.copy(GUESTS / "lagged.py", tmp_path)
-    estimators = {"mean_field": CONFIG["estimators"]["mean_field"], "mine": {"method": MINE, "lag": 2}}
-    checkout.configure(strengths=[0.01], thresholds=[0.0013], estimators=estimators, experiments={})
+    for path in GUESTS.glob("*.py"):
+        shutil.copy(path, tmp_path)
+    checkout.configure(
+        network={"family": "small_world:SmallWorld", "n_neurons": 12},
+        generator={"family": "rate_model:RateModel", "base_hz": 60},
+        strengths=[0.5],
+        thresholds="published",
+        estimators={"mean_field": {"method": "mean_field"}, "mine": {"method": MINE, "lag": 2}},
+        experiments={},
+        figures={},
+    )
     checkout.snakemake()
     table = pd.read_csv(checkout.results / "errors.csv").set_index("estimator")
     assert table.method["mine"] == MINE and json.loads(table.options["mine"]) == {"bin_steps": 100, "lag": 2}
-    assert table.directed["mine"] and table.n_pairs["mine"] == 20 * 19
+    assert table.directed["mine"] and table.n_pairs["mine"] == 12 * 11
+    assert table.r["mine"] == 0.5 and table.theta["mine"] == 0
+    made = SpikeFile(checkout.results / "spikes" / "r0.5_seed1.h5").metadata["parameters"]
+    assert made["model"]["family"] == "rate_model:RateModel" and made["model"]["base_hz"] == 60
+    assert made["network"] == {"family": "small_world", "n_neurons": 12, "shortcuts": 0.2}
     assert checkout.planned() == {}
-    path = tmp_path / "lagged.py"
-    path.write_text(path.read_text().replace("/ len(counts)", "/ (len(counts) - 1)"))
-    assert checkout.planned()["estimate"] == 1  # and not that of mean field
-    path.write_text("import nothing_of_that_name\n")
+
+    def edited(name, old, new):
+        path = tmp_path / name
+        before = path.read_text()
+        assert old in before
+        path.write_text(before.replace(old, new))
+        planned = checkout.planned()
+        path.write_text(before)
+        return planned
+
+    assert (
+        edited("lagged.py", "/ len(counts)", "/ (len(counts) - 1)")["estimate"] == 1
+    )  # not that of the other
+    again = edited("rate_model.py", "(r * h, 5)", "(r * h, 6)")
+    assert again["simulate"] == 1 and "network" not in again
+    assert edited("small_world.py", "default_rng(1)", "default_rng(2)")["network"] == 1
+    (tmp_path / "lagged.py").write_text("import nothing_of_that_name\n")
     said = checkout.snakemake("--dry-run", code=1)
     assert f"estimators.mine.method = '{MINE}': " in said and "nothing_of_that_name" in said
 

@@ -107,8 +107,8 @@ def resolve_thresholds(config) -> dict[float, float | None]:
     Returns
     -------
     dict of float to float
-        In the order of ``strengths``; the paper's values if ``thresholds: published``, None where they are
-        to be found for a rate.
+        In the order of ``strengths``; the paper's values if ``thresholds: published`` (of a generator that is
+        not the threshold model: 0), None where they are to be found for a rate.
 
     Raises
     ------
@@ -116,10 +116,16 @@ def resolve_thresholds(config) -> dict[float, float | None]:
         If the paper has no threshold for this network or for one of the strengths.
     """
     strengths, thresholds, network = (config[k] for k in ("strengths", "thresholds", "network"))
+    ours = config["generator"]["family"] == "threshold"
     if isinstance(thresholds, dict):
+        if not ours:
+            rule = "found for the threshold model only; must be a list, or left out"
+            raise ConfigError(circuit_problem(config, ("thresholds",), rule))
         return dict.fromkeys(strengths)
     if thresholds != "published":
         return dict(zip(strengths, thresholds, strict=True))
+    if not ours:
+        return dict.fromkeys(strengths, 0.0)
     if network["family"] != "ring" or network["n_neurons"] != 100:
         rule = "the paper has some for rings of 100 neurons only; must be a list of numbers"
         raise ConfigError(circuit_problem(config, ("thresholds",), f"{rule} for network = {network}"))
@@ -288,7 +294,7 @@ def _circuit_checks(config, name, own, sound) -> Iterator[tuple[tuple, str]]:
     if isinstance(given, list) and len(given) != n:
         rule = f"has {len(given)} entries; must have {n}, one for each of strengths"
         yield (*above, *path), circuit_problem(one, path, rule)
-    else:
+    elif sound((*above, "generator") if "generator" in own else ("generator",)):
         try:
             resolve_thresholds(one)
         except ConfigError as error:

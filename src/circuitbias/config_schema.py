@@ -64,6 +64,7 @@ def schema() -> dict:
     entry = known["properties"]["estimators"]["additionalProperties"]
     _take_components(entry, "method", "estimators")
     _take_components(known["properties"]["network"], "family", "networks")
+    _take_components(known["properties"]["generator"], "family", "generators")
     for name, path in EXPERIMENTS.items():
         experiment = told(path)
         section = experiment.schema() | {"description": experiment.says()}

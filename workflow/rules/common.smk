@@ -197,9 +197,15 @@ def model_parameters(wildcards):
     """Parameters of the model as JSON; without theta where that is to be found."""
     theta = THETA[wildcards.results][wildcards.r]
     known = {} if theta is None else {"theta": theta}
-    return json.dumps(
-        {"r": float(wildcards.r), **known, **circuit_of(wildcards)["generator"]}
-    )
+    generator = circuit_of(wildcards)["generator"]
+    if generator["family"] == "threshold":
+        generator = {key: value for key, value in generator.items() if key != "family"}
+    return json.dumps({"r": float(wildcards.r), **known, **generator})
+
+
+def generator_code(wildcards):
+    family = circuit_of(wildcards)["generator"]["family"]
+    return step_code("simulate", catalogue.module_of("generators", family))
 
 
 def found_threshold(wildcards):

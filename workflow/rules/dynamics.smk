@@ -39,7 +39,7 @@ rule simulate:
         inputs=named_arguments,
         recording=recording,
         device=config["device"],
-        code=step_code("simulate"),
+        code=generator_code,
     shell:
         "circuitbias simulate --keep-going {params.inputs:q} --parameters {params.parameters:q}"
         " --seed {wildcards.seed} {params.recording:q} --threads {threads} --device {params.device}"
