@@ -132,7 +132,9 @@ def test_where_blocks_of_the_recording_are_estimated_twice_the_time_is_asked_for
 
 
 def test_an_unknown_step_is_refused():
-    with pytest.raises(ValueError, match="step='estimat' is none; must be simulate, activity, estimate or"):
+    with pytest.raises(
+        ValueError, match="step='estimat' is none; must be simulate, activity, floor, estimate or"
+    ):
         job_minutes(with_volume(1e6), "estimat")
 
 

@@ -10,7 +10,7 @@ from functools import cache
 from circuitbias.catalogue import EXPERIMENTS, declared, find, told
 from circuitbias.memory import regression_bytes
 
-SECONDS = {"simulate": 8, "activity": 4}
+SECONDS = {"simulate": 8, "activity": 4, "floor": 17}
 """Measured for 1e7 spikes of 100 neurons, start of the program included: the slowest of eleven strengths.
 What a method or an experiment takes is said where it is."""
 
@@ -31,7 +31,7 @@ def job_minutes(config: dict, step: str, part: str | None = None, attempt: int =
     config : dict
         Complete, as from `circuitbias.config.load_config`.
     step : str
-        ``simulate``, ``activity``, ``estimate`` or ``experiment``.
+        ``simulate``, ``activity``, ``floor``, ``estimate`` or ``experiment``.
     part : str, optional
         Name of the estimator or experiment, for the last two.
     attempt : int, optional
@@ -71,12 +71,12 @@ def job_memory_mb(config: dict, step: str, part: str | None = None, attempt: int
 
 def _seconds(config, step, part) -> float:
     """Seconds of a job for 1e7 spikes of 100 neurons."""
-    if step in ("simulate", "activity"):
+    if step in ("simulate", "activity", "floor"):
         return SECONDS[step]
     if step == "estimate":
         return _fit_seconds(config["estimators"][part])
     if step != "experiment":
-        raise ValueError(f"step={step!r} is none; must be simulate, activity, estimate or experiment")
+        raise ValueError(f"step={step!r} is none; must be simulate, activity, floor, estimate or experiment")
     section = config["experiments"][part]
     experiment = told(EXPERIMENTS[part]).of(section)
     if experiment.cost:

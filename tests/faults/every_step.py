@@ -33,6 +33,7 @@ class Steps:
                 *("data_volume", *data, "--estimators", '{"mean_field": {"method": "mean_field"}}'),
                 *("--options", json.dumps(EXPERIMENT), "--output", self.table),
             ],
+            "floor": [*data, "--output", folder / "floor.csv"],
             "gather": ["--tables", self.table, "--output", folder / "gathered.csv"],
             "summarise": [
                 *("data_volume", "--table", self.table, "--options", json.dumps(EXPERIMENT)),

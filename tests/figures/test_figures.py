@@ -226,6 +226,25 @@ def test_other_networks_are_drawn_pair_by_pair_with_the_total_error_only(random_
     assert "firing rates" in titles(figure)[2]
 
 
+def test_floors_are_drawn_under_the_errors_that_they_bound(network, random_network):
+    floor = pd.DataFrame(
+        {"r": [0.02, 0.005], "total": [0.1, 0.2], "bias": [0.02, 0.04], "variance": [0.1, 0.19]}
+    )
+    floor = floor.assign(total_symmetric=[0.05, np.nan], bias_symmetric=np.nan, variance_symmetric=np.nan)
+    label, known_symmetric = "least error (Cramér–Rao)", "least error if W is known symmetric"
+    figure, numbers = figure2.draw(**inputs_of(network), floor=floor)
+    for panel, quantity in zip("cde", ("total", "bias", "variance"), strict=True):
+        drawn = series(numbers, panel, label)
+        np.testing.assert_allclose(drawn[["x", "y"]], floor[["r", quantity]][::-1])
+    np.testing.assert_allclose(series(numbers, "c", known_symmetric)[["x", "y"]], [[0.02, 0.05]])
+    assert series(numbers, "d", known_symmetric).empty
+    texts = [text.get_text() for part in figure.subfigs for legend in part.legends for text in legend.texts]
+    assert {label, known_symmetric} <= set(texts)
+    _, numbers = figure2.draw(**inputs_of(random_network), floor=floor)
+    assert len(series(numbers, "c", label)) == 2
+    assert series(numbers, "d", label).empty  # bias over blocks is another thing
+
+
 def test_estimators_keep_their_colours():
     few, many = (style.estimator_styles(names) for names in (["mine", "glm"], ["glm", "mean_field", "mine"]))
     assert few["glm"]["color"] == many["glm"]["color"]

@@ -34,6 +34,7 @@ ACTIVITY = "{results}/activity/r{r}_seed{seed}.npz"
 COUPLINGS = "{results}/couplings/{estimator}/r{r}_seed{seed}.npz"
 EXPERIMENT = "{results}/experiments/{experiment}/r{r}_seed{seed}"
 FIGURE = "{results}/figures/{figure}"
+FLOOR = "{results}/floor/r{r}_seed{seed}.csv"
 COMPARISON = "{results}/paper_comparison.csv"
 OUTCOME = "{results}/outcome.txt"
 LOGS = "{results}/logs"
@@ -51,6 +52,7 @@ STARTED = time.time()
 EXPERIMENTS = list(config["experiments"])
 FIGURES = ["figure1", "figure2", "methods", "profiles", *EXPERIMENTS]
 FIGURES += ["circuits"] * SEVERAL
+WITH_FLOOR = ("figure2", "data_volume")
 WITH_EXAMPLES = ("figure1", "figure2", "profiles")
 THETA = {
     folder: {
@@ -91,6 +93,12 @@ def every_estimate(wildcards):
     names = list(circuit_of(wildcards)["estimators"])
     path = COUPLINGS.replace("{estimator}", "{{estimator}}")
     return expand(every_run(path)(wildcards), estimator=names)
+
+
+def floors(wildcards):
+    """The least errors at every strength: of the first seed, as seeds hardly differ."""
+    strengths, seeds = THETA[wildcards.results], circuit_of(wildcards)["seeds"]
+    return expand(FLOOR, results=wildcards.results, r=strengths, seed=seeds[:1])
 
 
 def experiment_runs(name, suffix=".csv"):
@@ -140,7 +148,8 @@ def comparison(wildcards):
 def tables(wildcards):
     """All tables of a circuit that a run is to leave."""
     errors = f"{wildcards.results}/errors.csv"
-    return [errors, *comparison(wildcards), *experiment_tables()(wildcards)]
+    floor = f"{wildcards.results}/floor.csv"
+    return [errors, floor, *comparison(wildcards), *experiment_tables()(wildcards)]
 
 
 def figures_of(circuit):
@@ -281,6 +290,8 @@ def figure_inputs(wildcards):
     if name == "profiles":
         return inputs | {"table": f"{folder}/profiles.csv"}
     inputs["comparison"] = comparison(wildcards)
+    if name in WITH_FLOOR:
+        inputs["floor"] = f"{folder}/floor.csv"
     if name == "figure2":
         inputs |= {"errors": f"{folder}/errors.csv"}
         inputs |= {"profiles": f"{folder}/profiles.csv"}

@@ -36,6 +36,50 @@ rule errors:
         " --repetitions {output.repetitions:q} > {log:q} 2>&1"
 
 
+# The least errors that there can be.
+rule floor:
+    input:
+        network=NETWORK,
+        spikes=SPIKES,
+    output:
+        FLOOR,
+    log:
+        f"{LOGS}/floor/r{{r}}_seed{{seed}}.log",
+    benchmark:
+        f"{BENCHMARKS}/floor/r{{r}}_seed{{seed}}.tsv"
+    resources:
+        mem_mb=memory("floor"),
+        runtime=minutes("floor"),
+        memory_mb=config["memory_mb"],
+    params:
+        code=step_code("floor"),
+    shell:
+        "circuitbias floor --keep-going --network {input.network:q} --spikes {input.spikes:q}"
+        " --memory-mb {resources.memory_mb} --output {output:q} > {log:q} 2>&1"
+
+
+rule floors:
+    input:
+        floors,
+    output:
+        report(
+            "{results}/floor.csv",
+            caption="../report/floor.rst",
+            category="Tables",
+            subcategory=NAME_IN_REPORT,
+            labels={"table": "The least errors there can be"},
+        ),
+    log:
+        f"{LOGS}/floor.log",
+    benchmark:
+        f"{BENCHMARKS}/floor.tsv"
+    localrule: True
+    params:
+        code=step_code("gather"),
+    shell:
+        "circuitbias gather --tables {input:q} --output {output:q} > {log:q} 2>&1"
+
+
 # The last job of a circuit: it fails if a part of the run has no result, when all others are finished.
 rule outcome:
     input:

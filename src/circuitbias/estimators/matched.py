@@ -197,7 +197,7 @@ def _bytes(n, n_bins, symmetric):
     """Hessians and their factors; the sample and its information; the pairs' own matrix."""
     columns = n + 1
     needed = 24 * n * columns**2 + 16 * columns * min(1000 * columns, n_bins)
-    return needed + symmetric * (8 * n**3 + 3 * 8 * (n * (n - 1) / 2) ** 2)
+    return needed + symmetric * (8 * n**3 + 8 * (n * (n - 1) / 2) ** 2)
 
 
 def _start(link, moments: Moments, kept, bin_steps):

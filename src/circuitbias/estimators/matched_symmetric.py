@@ -1,7 +1,7 @@
 """Couplings that are the same both ways, from fits of each target and their information."""
 
 import numpy as np
-import torch
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
 
 
 def of_couplings(information: np.ndarray) -> np.ndarray:
@@ -61,11 +61,14 @@ def symmetric_fit(couplings: np.ndarray, information: np.ndarray) -> tuple[np.nd
         matrix[np.ix_(of_pairs, of_pairs)] += weights  # each pair once: no index is there twice
         pull[of_pairs] += weights @ couplings[others, target]
     told = matrix.diagonal() > 0
-    matrix = matrix[np.ix_(told, told)]
-    factor = torch.linalg.cholesky(torch.from_numpy(matrix))
-    values, errors = np.full(len(told), np.nan), np.full(len(told), np.nan)
-    values[told] = torch.cholesky_solve(torch.from_numpy(pull[told])[:, None], factor)[:, 0].numpy()
-    errors[told] = torch.cholesky_inverse(factor).diagonal().sqrt().numpy()
+    matrix[np.diag_indices_from(matrix)] += ~told
+    # In the place of the matrix, which may be large: its factor, then its inverse.
+    factor, failed = dpotrf(matrix.T, overwrite_a=True)
+    if failed:
+        raise np.linalg.LinAlgError("the information on symmetric couplings is singular")
+    values = dpotrs(factor, pull)[0]
+    errors = np.sqrt(dpotri(factor, overwrite_c=True)[0].diagonal())
+    values[~told], errors[~told] = np.nan, np.nan
     result = np.full((2, n, n), np.nan)
     result[:, *upper] = result[:, *upper[::-1]] = values, errors
     return result[0], result[1]

@@ -23,6 +23,7 @@ def draw(
     table: pd.DataFrame,
     summary: pd.DataFrame,
     comparison: pd.DataFrame | None = None,
+    floor: pd.DataFrame | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure.
 
@@ -33,6 +34,8 @@ def draw(
     comparison : DataFrame, optional
         Published numbers beside ours: quantities "volume_slope" and "log10_data_demand", and "total" with a
         condition such as "10^6.50 spikes".
+    floor : DataFrame, optional
+        As from `circuitbias.errors.floor.floor_table`, to draw the least total errors.
 
     Returns
     -------
@@ -58,6 +61,8 @@ def draw(
         letter = _titled(left, next(letters), title)
         _totals(left, numbers, letter, name, here, laws, colors)
         _published_totals(left, numbers, letter, name, totals_published, colors)
+        if floor is not None:
+            _floors(left, numbers, letter, name, here, floor, colors)
         letter = _titled(middle, next(letters), "variance error², one scale")
         _variances(middle, numbers, letter, name, here, laws, colors)
         letter = _titled(right, next(letters), "share of the bias, without noise")
@@ -73,7 +78,7 @@ def draw(
     n_published = len(slopes_published) + len(demand_published) + len(totals_published)
     for axes in (slopes, demand):
         axes.set_xlim(0, 1.05 * summary.r.max())
-    _legend(legend, styles, colors, n_published, summary, table)
+    _legend(legend, styles, colors, n_published, summary, table, floor)
     shared.say_pairs(figure, known)
     return figure, numbers.table()
 
@@ -114,6 +119,18 @@ def _published_totals(axes, numbers, letter, name, rows, colors):
         if len(points):
             axes.plot(points.n_spikes_published, points.published, "o", color=color, **style.OPEN)
             numbers.add(letter, f"{name}, r = {r:g}, published", points.n_spikes_published, points.published)
+
+
+def _floors(axes, numbers, letter, name, here, floor, colors):
+    for r, color in colors.items():
+        windows = here[here.r == r].drop_duplicates("n_counts").sort_values("n_counts")
+        for row in floor[np.isclose(floor.r, r)].itertuples():
+            for end, (label, look) in shared.FLOORS.items():
+                noise = getattr(row, f"noise{end}") * row.n_spikes / windows.n_spikes
+                least = np.sqrt(noise / (1 + noise))
+                if least.notna().any():
+                    axes.plot(windows.n_counts, least, color=color, **look | {"linewidth": 0.7})
+                    numbers.add(letter, f"{name}, r = {r:g}, {label}", windows.n_counts, least)
 
 
 def _variances(axes, numbers, letter, name, here, laws, colors):
@@ -234,7 +251,7 @@ _BOUNDS = {"above": "^", "below": "v"}
 _WORDS = {"above": "at least", "below": "at most"}
 
 
-def _legend(axes, styles, colors, n_published, summary, table):
+def _legend(axes, styles, colors, n_published, summary, table, floor=None):
     axes.axis("off")
     handles = [Line2D([], [], color=color, label=f"r = {r:g}") for r, color in colors.items()]
     handles.append(
@@ -249,7 +266,7 @@ def _legend(axes, styles, colors, n_published, summary, table):
         if summary.demand_from.eq(origin).any():
             label = f"{_WORDS[origin]} so many (a bound)"
             handles.append(Line2D([], [], color=style.INK, label=label, **style.OPEN | {"marker": marker}))
-    handles += shared.fewer_handles(table)
+    handles += shared.floor_handles(floor, "noise") + shared.fewer_handles(table)
     if n_published:
         handles.append(Line2D([], [], color=style.INK, marker="o", label="published", **style.OPEN))
     axes.legend(handles=handles, loc="center left")

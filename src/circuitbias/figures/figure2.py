@@ -24,6 +24,7 @@ def draw(
     profiles: pd.DataFrame,
     couplings: dict[float, dict[str, np.ndarray]],
     comparison: pd.DataFrame | None = None,
+    floor: pd.DataFrame | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure.
 
@@ -42,6 +43,8 @@ def draw(
         The matrix shown is that of ``glm``, or else of the first in ``errors``.
     comparison : DataFrame, optional
         As from `circuitbias.comparison.compare_errors`.
+    floor : DataFrame, optional
+        As from `circuitbias.errors.floor.floor_table`. Of networks without profiles only the total is drawn.
 
     Returns
     -------
@@ -83,6 +86,8 @@ def draw(
         for name in styles:
             some = shared.of_some_pairs(errors[errors.estimator == name])
             shared.mark_fewer(axes, numbers, letter, name, some, "r", quantity)
+        if floor is not None and (quantity == "total" or len(profiles)):
+            _floors(axes, numbers, letter, floor, quantity)
     if comparison is not None:
         comparison = shared.under_condition(comparison, _QUANTITIES, "")
         for letter, axes, quantity in zip("cde", error_axes, quantities, strict=False):
@@ -91,7 +96,7 @@ def draw(
     low, high = error_axes[0].get_ylim()
     if high < 10 * low:  # too few powers of ten to read values from
         error_axes[0].yaxis.set_minor_formatter(FormatStrFormatter("%g"))
-    _legend(bottom, styles, errors, comparison)
+    _legend(bottom, styles, errors, comparison, floor)
     return figure, numbers.table()
 
 
@@ -213,7 +218,15 @@ def _published(axes, numbers, letter, comparison, styles):
     axes.set_ylim(limits)
 
 
-def _legend(figure, styles, errors, comparison):
+def _floors(axes, numbers, letter, floor, quantity):
+    for end, (label, look) in shared.FLOORS.items():
+        rows = floor[floor[f"{quantity}{end}"].notna()].sort_values("r")
+        if len(rows):
+            axes.plot(rows.r, rows[f"{quantity}{end}"], color=style.INK, **look)
+            numbers.add(letter, label, rows.r, rows[f"{quantity}{end}"])
+
+
+def _legend(figure, styles, errors, comparison, floor=None):
     ours = _counts(errors.n_spikes)
     handles = [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
     handles.insert(0, Line2D([], [], label="true weights", **_TRUE))
@@ -224,7 +237,7 @@ def _legend(figure, styles, errors, comparison):
             Line2D([], [], color=style.INK, marker="o", label=label, **style.OPEN),
             Line2D([], [], color=style.INK, linestyle="--", linewidth=0.8, label=f"predicted for {ours}"),
         ]
-    handles += shared.extra_handles(errors)
+    handles += shared.floor_handles(floor) + shared.extra_handles(errors)
     figure.legend(
         handles=handles, title=f"estimates from {ours}", alignment="left", loc="outside upper center", ncols=4
     )

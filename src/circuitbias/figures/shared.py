@@ -104,6 +104,22 @@ def published_handles(rows: pd.DataFrame, n_spikes) -> list[Line2D]:
     ]
 
 
+FLOORS = {
+    "": ("least error (Cramér–Rao)", {"linestyle": (0, (4, 1.5, 1, 1.5)), "linewidth": 1.0}),
+    "_symmetric": ("least error if W is known symmetric", {"linestyle": (0, (1, 1)), "linewidth": 1.0}),
+}
+"""The least errors that there can be, by the end of their columns' names: label and look."""
+
+
+def floor_handles(floor: pd.DataFrame | None, quantity: str = "total") -> list[Line2D]:
+    """Legend of the floors that a table has; none without it."""
+    return [
+        Line2D([], [], color=INK, label=label, **look)
+        for end, (label, look) in FLOORS.items()
+        if floor is not None and floor[f"{quantity}{end}"].notna().any()
+    ]
+
+
 WITHOUT_NOISE = {"linestyle": ":", "linewidth": 0.9}
 """Look of an error of which sampling noise is taken away."""
 

@@ -15,6 +15,7 @@ STEPS = (
     "estimate",
     "infer",
     "errors",
+    "floor",
     "experiment",
     "gather",
     "summarise",

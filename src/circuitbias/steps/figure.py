@@ -40,6 +40,8 @@ def add_arguments(parser):
     commands["circuits"].add_argument(
         "--table", required=True, help="errors of each run, with a column circuit (.csv)"
     )
+    for name in ("figure2", "data_volume"):
+        commands[name].add_argument("--floor", help="least errors of each recording (.csv)")
     for name, command in commands.items():
         if name not in _READERS:
             command.add_argument("--table", required=True, help="table of results (.csv)")
@@ -121,6 +123,7 @@ def _read_figure2(module, arguments) -> tuple[dict, list[str]]:
         "profiles": read_table(arguments.profiles),
         "couplings": couplings,
         "comparison": read_table(arguments.comparison) if arguments.comparison else None,
+        "floor": read_table(arguments.floor) if arguments.floor else None,
     }
     return inputs, _error_footnotes(network, errors)
 
@@ -131,8 +134,8 @@ def _error_footnotes(network, errors) -> list[str]:
 
 
 def _read_tables(module, arguments) -> tuple[dict, list[str]]:
-    names = ("table", "summary", "comparison")
-    inputs = {name: read_table(path) for name in names if (path := getattr(arguments, name))}
+    names = ("table", "summary", "comparison", "floor")
+    inputs = {name: read_table(path) for name in names if (path := getattr(arguments, name, None))}
     table, network = inputs["table"], Network.load(arguments.network)
     footnotes = _error_footnotes(network, table) if "directed" in table else notes.not_drawn(table)
     usable = split_usable(table)[0]
