@@ -2,8 +2,8 @@
 
     python benchmarks/floor.py results/floor.csv [--strengths ...] [--seeds 1 2 3] [--n-spikes 1e7]
 
-Simulates the ring at the published thresholds, bounds the errors, and fits with `matched` (directed, and
-known to be symmetric) and `glm`. Rows that the file has are kept; seconds are of this machine, one thread.
+Simulates the ring at the published thresholds, bounds the errors, and fits with `matched`, directed and, from
+the same fit, known to be symmetric. Rows that the file has are kept; seconds are of this machine, one thread.
 """
 
 import argparse
@@ -24,17 +24,17 @@ from circuitbias.published import errors, thresholds
 from circuitbias.spikes.segments import SpikeRecord
 
 
-def chi_squares(weights, fit, unit):
+def chi_squares(weights, couplings, errors):
     """Squared deviations from the truth in standard errors: of single couplings, and of offset means."""
-    truth, found = aligned_pairs(weights * unit, fit.values)
-    _, deviations = aligned_pairs(weights * unit, fit.arrays["standard_errors"])
+    truth, found = aligned_pairs(weights, couplings)
+    _, deviations = aligned_pairs(weights, errors)
     z = (found - truth) / deviations
     means = (found - truth).mean(0) / np.sqrt(np.square(deviations).sum(0)) * len(found)
     return {"chi2": np.mean(z**2), "profile_chi2": np.mean(means**2), "covered": np.mean(np.abs(z) < 1.96)}
 
 
-def measure(r, seed, n_spikes):
-    """Rows of one recording: the floor, and each estimate."""
+def measure(r, seed, n_spikes, fitted):
+    """Row of one recording: the floor and, if wanted, the estimate."""
     network = ring_network()
     parameters = ThresholdParameters(r=r, theta=float(thresholds("ring")[r]))
     pieces = list(simulate(network, parameters, seed=seed, n_spikes=n_spikes))
@@ -43,32 +43,21 @@ def measure(r, seed, n_spikes):
     bound = floor(network, parameters, record)
     row = floor_table(bound, network.n_neurons, r=r, seed=seed).iloc[0].to_dict()
     row |= {"floor_seconds": time.process_time() - started}
+    if not fitted:
+        return row
     unit = parameters.r / (parameters.b * parameters.sigma)
-    for name, method, options in (
-        ("glm", "glm", {}),
-        ("matched", "matched", {}),
-        ("matched_symmetric", "matched", {"symmetric": True}),
-    ):
-        started = time.process_time()
-        fit = estimate(method, record, device="cpu", **options)
-        seconds = time.process_time() - started
-        split = circulant_errors(network.dense_weights(), fit.values)
-        found = {"total": split.total, "bias": split.bias, "variance": split.variance, "seconds": seconds}
-        found |= {"passes": fit.diagnostics.get("passes", np.nan)}
-        if method == "matched":
-            found |= chi_squares(network.dense_weights(), fit, unit)
-            found["spikes_left_out"] = fit.diagnostics["spikes_left_out"]
-        row |= {f"{name}_{key}": value for key, value in found.items()}
-    least = (
-        least_errors(bound.noise, network.n_neurons),
-        least_errors(bound.noise_symmetric, network.n_neurons),
-    )
-    row |= {"ratio": row["matched_total"] / least[0].total}
-    row |= {"ratio_symmetric": row["matched_symmetric_total"] / least[1].total}
-    row |= {
-        "glm_ratio": row["glm_total"] / least[0].total,
-        "glm_ratio_symmetric": row["glm_total"] / least[1].total,
-    }
+    weights = network.dense_weights() * unit
+    started = time.process_time()
+    fit = estimate("matched", record, device="cpu", symmetric=True)
+    row |= {"seconds": time.process_time() - started, "passes": fit.diagnostics["passes"]}
+    row |= {"spikes_left_out": fit.diagnostics["spikes_left_out"]}
+    directed = fit.arrays["coefficients"], fit.arrays["coefficient_errors"]
+    symmetric = fit.values, fit.arrays["standard_errors"]
+    for end, found, noise in (("", directed, bound.noise), ("_symmetric", symmetric, bound.noise_symmetric)):
+        split = circulant_errors(weights, found[0])
+        row |= {f"matched_{kind}{end}": getattr(split, kind) for kind in ("total", "bias", "variance")}
+        row |= {f"{name}{end}": value for name, value in chi_squares(weights, *found).items()}
+        row |= {f"ratio{end}": split.total / least_errors(noise, network.n_neurons).total}
     return row
 
 
@@ -79,12 +68,13 @@ def main():
     parser.add_argument("--strengths", type=float, nargs="+", default=sorted(set(errors("ring").r)))
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--n-spikes", type=float, default=1e7)
+    parser.add_argument("--floor-only", action="store_true")
     arguments = parser.parse_args()
     rows = pd.read_csv(arguments.output).to_dict("records") if arguments.output.exists() else []
     for seed in arguments.seeds:
         for r in arguments.strengths:
             if not any((row["r"], row["seed"]) == (r, seed) for row in rows):
-                rows.append(measure(r, seed, int(arguments.n_spikes)))
+                rows.append(measure(r, seed, int(arguments.n_spikes), not arguments.floor_only))
                 arguments.output.parent.mkdir(parents=True, exist_ok=True)
                 pd.DataFrame(rows).to_csv(arguments.output, index=False, float_format="%.5g")
                 print(pd.Series(rows[-1]).to_string(), flush=True)

@@ -24,7 +24,15 @@ ERRORS = {"errors": 1, "figure2": 1, "methods": 1, "profiles": 1} | END
 def finished(tmp_path_factory):
     """A checkout in which the tiny run has been finished."""
     checkout = Checkout(tmp_path_factory.mktemp("checkout"))
-    everything = {"network": 1, "simulate": 2, "activity": 2, "estimate": 4, "figure1": 1}
+    everything = {
+        "floor": 2,
+        "floors": 1,
+        "network": 1,
+        "simulate": 2,
+        "activity": 2,
+        "estimate": 4,
+        "figure1": 1,
+    }
     experiment = {"experiment": 3, "gather": 2, "summarise": 1, "data_volume": 1, "patterns": 1}
     assert checkout.planned() == everything | ERRORS | experiment
     checkout.snakemake()
@@ -60,7 +68,7 @@ def test_the_report_has_each_figure_and_table_once(checkout):
     said = checkout.snakemake("--report", "report.html")
     added = re.findall(r"Adding (\S+) \(", said)
     names = ("figure1", "figure2", "methods", "profiles", "data_volume", "patterns")
-    tables = ["errors.csv", "data_volume.csv", "data_volume_summary.csv", "patterns.csv"]
+    tables = ["errors.csv", "floor.csv", "data_volume.csv", "data_volume_summary.csv", "patterns.csv"]
     assert sorted(added) == sorted([f"{name}.svg" for name in names] + tables)
     page = (checkout.folder / "report.html").read_text()
     for title in ("Quality of the inference", "Error against data volume", "Errors of every estimate"):
@@ -78,6 +86,7 @@ def test_the_report_has_each_figure_and_table_once(checkout):
             {"thresholds": [0.0013, 0.00121]},
             {"simulate": 1, "activity": 1, "estimate": 2, "figure1": 1}
             | {"experiment": 1, "gather": 1, "patterns": 1}
+            | {"floor": 1, "floors": 1, "data_volume": 1}
             | ERRORS,
         ),
         ({"figures": {"example_strengths": [0.02]}}, {"figure1": 1, "figure2": 1, "profiles": 1} | END),
@@ -114,7 +123,7 @@ def test_an_edited_module_reruns_what_depends_on_it(checkout, module, again):
 
 
 OF_SPIKES = {"activity": 1, "estimate": 2, "experiment": 2, "gather": 2, "summarise": 1, "figure1": 1}
-OF_SPIKES |= {"data_volume": 1, "patterns": 1} | ERRORS
+OF_SPIKES |= {"data_volume": 1, "patterns": 1, "floor": 1, "floors": 1} | ERRORS
 REPLACED = {
     "spikes/r0.01_seed1.h5": OF_SPIKES,
     "errors.csv": {"figure2": 1, "methods": 1} | END,

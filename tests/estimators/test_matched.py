@@ -19,6 +19,7 @@ from circuitbias.estimators.couplings import (
 from circuitbias.estimators.matched_fit import information_of
 from circuitbias.estimators.matched_likelihood import Exclusion, SpikeLikelihood
 from circuitbias.estimators.matched_link import ThresholdLink
+from circuitbias.estimators.matched_shared import scores_and_information
 from circuitbias.estimators.matched_symmetric import of_couplings, symmetric_fit
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.memory import MemoryLimitError
@@ -207,12 +208,14 @@ def repeated():
 def test_errors_are_those_of_repeated_recordings(repeated):
     """720 deviations in standard errors: spread 1 +- .026, mean 0 +- .037; 95 % +- .8 % within 1.96."""
     truth = true_couplings(WEIGHTS, drive=DRIVE)
-    z = np.array([(fit.arrays["coefficients"] - truth) / fit.arrays["standard_errors"] for fit in repeated])
+    z = np.array(
+        [(fit.arrays["coefficients"] - truth) / fit.arrays["coefficient_errors"] for fit in repeated]
+    )
     assert abs(z.std() - 1) < 0.1
     assert abs(z.mean()) < 0.15
     assert abs((np.abs(z) < 1.96).mean() - 0.95) < 0.03
     spread = np.array([fit.arrays["coefficients"] for fit in repeated]).std(axis=0, ddof=1)
-    predicted = np.sqrt(np.mean([fit.arrays["standard_errors"] ** 2 for fit in repeated], axis=0))
+    predicted = np.sqrt(np.mean([fit.arrays["coefficient_errors"] ** 2 for fit in repeated], axis=0))
     assert np.median(spread / predicted) == pytest.approx(1, abs=0.1)
     intercepts = np.mean([fit.arrays["intercepts"] for fit in repeated], axis=0)
     b = PARAMETERS.b * DRIVE
@@ -265,7 +268,7 @@ def test_steps_near_the_threshold_are_left_out():
         fit = estimate("matched", recording(weights, seed=seed, n_steps=300_000), bin_steps=5)
         assert fit.diagnostics["reached_threshold"]
         assert 0 < fit.diagnostics["steps_left_out"] < fit.diagnostics["spikes_left_out"] < 0.4
-        z.append((fit.arrays["coefficients"] - truth) / fit.arrays["standard_errors"])
+        z.append((fit.arrays["coefficients"] - truth) / fit.arrays["coefficient_errors"])
     assert abs(np.std(z) - 1) < 0.25  # 72 of them
     assert abs(np.mean(z)) < 0.35
 
@@ -345,3 +348,79 @@ def test_single_precision_changes_no_digit_that_matters(three, monkeypatch):
     )
     single = estimate("matched", record)
     assert np.nanmax(np.abs(single.values - double.values) / double.arrays["standard_errors"]) < 0.02
+
+
+@pytest.mark.parametrize("start", [6.0, 10.0, 16.0])
+def test_time_constant_is_found_from_elsewhere(start):
+    """Four recordings: the mean of the deviations in standard errors is known to a half."""
+    z = []
+    for seed in range(4):
+        record = recording(WEIGHTS, drive=DRIVE, seed=seed, n_steps=200_000)
+        source = Told(record, start)
+        told = estimate("matched", source, tau_ms="estimate").diagnostics
+        assert told["settled"] and told["not_identifiable"] == []
+        z.append((told["tau_ms"] - 10) / told["tau_ms_error"])
+    assert np.abs(z).max() < 3.5 and abs(np.mean(z)) < 1.5
+    assert told["tau_ms_error"] < 2
+
+
+class Told:
+    """A recording that says another time constant than its own made it."""
+
+    def __init__(self, record, tau_ms):
+        self.source, self.n_neurons, self.dt_ms = record, record.n_neurons, record.dt_ms
+        self.trial_steps, self.segments = record.trial_steps, record.segments
+        self.metadata = {"parameters": {"model": {"tau_ms": tau_ms}}}
+
+
+def test_noise_probability_is_found_where_it_can_be_and_called_unknown_where_not():
+    strong = np.array([[0.0, -1, 0], [0, 0, -1], [-1, 0, 0]])
+    parameters = ThresholdParameters(r=1e-4, theta=1.1e-3, rho=0.05)
+    z = []
+    for seed in range(2):
+        record = recording(strong, parameters, seed=seed, n_steps=2_000_000)
+        told = estimate("matched", record, rho="estimate", tau_ms="estimate").diagnostics
+        assert told["settled"] and told["not_identifiable"] == []
+        z += [(told["rho"] - 0.05) / told["rho_error"], (told["tau_ms"] - 10) / told["tau_ms_error"]]
+    assert np.abs(z).max() < 3.5
+    weak = estimate(
+        "matched", recording(WEIGHTS, drive=DRIVE, n_steps=100_000, seed=1), rho="estimate"
+    ).diagnostics
+    assert weak["not_identifiable"] == ["rho"]
+    assert weak["rho"] == PARAMETERS.rho and "rho_error" not in weak
+
+
+@pytest.mark.parametrize("bound", [None, -0.5])
+def test_scores_of_shared_parameters_are_slopes_of_the_likelihood(three, bound):
+    """By differences of the sums over steps, with the steps left out held fixed."""
+    likelihood, at = likelihood_of(three), coefficients(3)
+    rows, spikes = rows_and_spikes(three)
+    before = coefficients(3, seed=1)
+    used = np.ones(spikes.shape, bool)
+    if bound is not None:
+        likelihood.excluded = Exclusion(before, bound)
+        used = rows @ before <= bound
+
+    def value(log_tau, log_rho):
+        tau = 10 * np.exp(log_tau)
+        eta = rows_and_spikes(three, 1 - 0.1 / tau)[0] @ at
+        p = PARAMETERS.rho * np.exp(log_rho) * norm.cdf(eta)
+        return (used * (spikes * np.log(p) + (1 - spikes) * np.log(1 - p))).sum()
+
+    found, information = scores_and_information(likelihood, at)
+    for k, move in enumerate(([1e-3, 0], [0, 1e-3])):
+        slope = (value(*move) - value(*np.negative(move))) / 2e-3
+        assert found[k] == pytest.approx(slope, rel=1e-3, abs=0.02)
+    # What is left of the information once every target's own coefficients are free: by least squares.
+    step = 1e-4
+    change = (rows_and_spikes(three, 1 - 0.1 / (10 * np.exp(step)))[0] - rows) @ at / step
+    eta = rows @ at
+    p, slope = PARAMETERS.rho * norm.cdf(eta), PARAMETERS.rho * norm.pdf(eta)
+    expected = np.zeros((2, 2))
+    for j in range(3):
+        scale = used[:, j] / np.sqrt(p[:, j] * (1 - p[:, j]))
+        shared = np.column_stack([slope[:, j] * change[:, j], p[:, j]]) * scale[:, None]
+        own = rows * (slope[:, j] * scale)[:, None]
+        rest = shared - own @ np.linalg.lstsq(own, shared, rcond=None)[0]
+        expected += rest.T @ rest
+    np.testing.assert_allclose(information, expected, rtol=0.2, atol=0.1 * expected.max())

@@ -1,6 +1,7 @@
 """Maximum likelihood of the threshold model itself: no mismatch between model and data."""
 
 import warnings
+from typing import Literal
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from circuitbias.estimators.couplings import Couplings, SaturatedNeuronWarning
 from circuitbias.estimators.matched_fit import BOUNDS, SATURATED, fit
 from circuitbias.estimators.matched_likelihood import WARM_UP, SpikeLikelihood
 from circuitbias.estimators.matched_link import ThresholdLink
+from circuitbias.estimators.matched_shared import fit_shared
 from circuitbias.estimators.matched_symmetric import of_couplings, symmetric_fit
 from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import usable_neurons
@@ -31,10 +33,12 @@ class Matched(Estimator):
         least=1,
         most=100_000,
     )
-    tau_ms: float | None = option(
-        None, "Synaptic time constant (ms); null takes that of the model that made the recording.", above=0
+    tau_ms: Literal["estimate"] | float | None = option(
+        None,
+        "Synaptic time constant (ms); null takes that of the model that made the recording.",
+        above=0,
     )
-    rho: float | None = option(
+    rho: Literal["estimate"] | float | None = option(
         None,
         "Probability that the noise is on in a step; null takes that of the model that made the recording.",
         above=0,
@@ -64,8 +68,8 @@ def estimate(
     source: SpikeSource,
     *,
     bin_steps: int,
-    tau_ms: float | None,
-    rho: float | None,
+    tau_ms: float | str | None,
+    rho: float | str | None,
     symmetric: bool,
     tolerance: float,
     max_passes: int,
@@ -89,10 +93,12 @@ def estimate(
         The first five time constants of each trial are left out, as what came before them is not known.
     bin_steps : int, optional
         The probability of silence is taken at one step of so many. Spikes are taken step by step.
-    tau_ms : float, optional
-        Synaptic time constant. Default: that of the model that made the recording, or 10 ms.
-    rho : float, optional
-        Probability that a neuron's noise is on in a step. Default: that of the model, or 0.0668.
+    tau_ms : float or "estimate", optional
+        Synaptic time constant. Default: that of the model that made the recording, or 10 ms. ``estimate``
+        fits it, the same for all neurons, from there.
+    rho : float or "estimate", optional
+        Probability that a neuron's noise is on in a step. Default: that of the model, or 0.0668. If too high
+        or low, couplings keep their form and change their scale.
     symmetric : bool, optional
         Whether couplings are known to be the same both ways.
     tolerance : float, optional
@@ -108,9 +114,13 @@ def estimate(
     Couplings
         Diagnostics: ``n_bins``, ``n_counts``, ``n_steps`` (those of the likelihood), ``tau_ms``, ``rho``,
         ``passes``, ``largest_scaled_gradient`` (the certificate), ``n_not_converged``, ``reached_threshold``,
-        ``spikes_left_out`` and ``steps_left_out`` (shares of those of all targets).
-        Arrays: ``coefficients`` (n, n), those of a neuron's own past on the diagonal, ``intercepts`` (n,),
-        ``scaled_gradient`` (n,), ``standard_errors`` (n, n), from the Fisher information at the estimate.
+        ``spikes_left_out`` and ``steps_left_out`` (shares of those of all targets). Of what is estimated also
+        ``tau_ms_error``, ``rho_error`` (standard errors) and ``not_identifiable``, the names of those whose
+        standard error would be more than half of their value: they keep their defaults. Errors of couplings
+        are those with these parameters known.
+        Arrays: ``standard_errors`` (n, n) of the couplings, from the Fisher information at the estimate;
+        ``coefficients`` (n, n), with the same taken as free both ways, those of a neuron's own past on the
+        diagonal, and ``coefficient_errors``; ``intercepts`` (n,); ``scaled_gradient`` (n,).
 
     Warns
     -----
@@ -129,8 +139,9 @@ def estimate(
         If there are not more bins than neurons, or no trial is longer than five time constants.
     """
     torch_device(device)
-    tau_ms = synaptic_tau_ms(source) if tau_ms is None else tau_ms
-    rho = model_parameter(source, "rho", RHO_PAPER) if rho is None else rho
+    wanted = np.array([tau_ms == "estimate", rho == "estimate"])
+    tau_ms = synaptic_tau_ms(source) if tau_ms in (None, "estimate") else tau_ms
+    rho = model_parameter(source, "rho", RHO_PAPER) if rho in (None, "estimate") else rho
     if not source.dt_ms < tau_ms < np.inf:
         raise ValueError(f"tau_ms={tau_ms:g} must be longer than a step, {source.dt_ms:g} ms, and finite")
     if not 0 < rho < 1:
@@ -142,14 +153,21 @@ def estimate(
     del counts
     usable = usable_neurons(moments)
     kept = usable.kept
-    link = ThresholdLink(rho)
     single = tuning().worth_single_precision(moments.n_bins, len(kept) + 1, len(kept))
-    likelihood = SpikeLikelihood(source, kept, 1 - source.dt_ms / tau_ms, link, bin_steps, single)
-    if likelihood.used_steps() == 0:
+
+    def likelihood_of(tau_ms, rho):
+        return SpikeLikelihood(source, kept, 1 - source.dt_ms / tau_ms, ThresholdLink(rho), bin_steps, single)
+
+    def fit_at(likelihood, before):
+        start = _start(likelihood.link, moments, kept, bin_steps)
+        return fit(likelihood, start, moments.total, tolerance, max_passes, before)
+
+    if likelihood_of(tau_ms, rho).used_steps() == 0:
         raise UnusableDataError(
             f"no trial is longer than {WARM_UP:g} time constants of {tau_ms:g} ms: the past is unknown"
         )
-    fitted = fit(likelihood, _start(link, moments, kept, bin_steps), moments.total, tolerance, max_passes)
+    shared = fit_shared(likelihood_of, source.dt_ms, tau_ms, rho, wanted, fit_at)
+    likelihood, fitted = shared.likelihood, shared.fit
     warn_not_converged(kept, fitted, tolerance, max_passes)
     saturated = fitted.saturated
     _warn_saturated(kept[saturated])
@@ -161,36 +179,52 @@ def estimate(
     steps = likelihood.used_steps()
     failed = saturated | ~fitted.converged.numpy()
     defined = ~(infinite | failed)
-    values, errors = fitted.coefficients[:-1].copy(), _standard_errors(fitted.information, infinite)
-    couplings = values
+    values, own_errors = fitted.coefficients[:-1].copy(), _standard_errors(fitted.information, infinite)
+    couplings, errors = values.copy(), own_errors.copy()
+    # A target's own past stays its own.
+    values[~defined], own_errors[~defined] = np.nan, np.nan
     if symmetric:
         information = of_couplings(_without(fitted.information, infinite)) * ~failed[:, None, None]
-        couplings, errors = symmetric_fit(values, information)
+        couplings, errors = symmetric_fit(couplings, information)
         defined &= defined.T
-    # A target's own past stays its own.
-    values[~defined], couplings[~defined], errors[~defined] = np.nan, np.nan, np.nan
+    couplings[~defined], errors[~defined] = np.nan, np.nan
     return Couplings(
         usable.pairs(couplings),
         diagnostics={
             "n_bins": moments.n_bins,
             "n_counts": moments.total,
             "n_steps": steps,
-            "tau_ms": tau_ms,
-            "rho": rho,
+            "tau_ms": shared.tau_ms,
+            "rho": shared.rho,
             "passes": fitted.passes,
             "largest_scaled_gradient": float(fitted.scaled_gradient.max()),
             "n_not_converged": int((~fitted.converged).sum()),
             "reached_threshold": fitted.reached,
             "spikes_left_out": float(spikes_left_out[~saturated].sum() / max(spikes[~saturated].sum(), 1)),
             "steps_left_out": float(steps_left_out[~saturated].sum() / max(steps * (~saturated).sum(), 1)),
+            **_said_of_shared(shared, wanted),
         },
         arrays={
             "coefficients": usable.pairs(values),
             "intercepts": usable.neurons(np.where(failed, np.nan, fitted.coefficients[-1])),
             "scaled_gradient": usable.neurons(fitted.scaled_gradient.numpy()),
             "standard_errors": usable.pairs(errors),
+            "coefficient_errors": usable.pairs(own_errors),
         },
     )
+
+
+def _said_of_shared(shared, wanted):
+    """Diagnostics of the parameters that were estimated."""
+    if not wanted.any():
+        return {}
+    values = np.array([shared.tau_ms, shared.rho])
+    errors = {
+        f"{name}_error": float(error * value)
+        for name, error, value, one in zip(("tau_ms", "rho"), shared.errors, values, wanted, strict=True)
+        if one and name not in shared.unidentified
+    }
+    return errors | {"not_identifiable": shared.unidentified, "settled": shared.settled}
 
 
 def _bytes(n, n_bins, symmetric):

@@ -66,7 +66,14 @@ class MatchedFit:
     infinite: np.ndarray
 
 
-def fit(likelihood: SpikeLikelihood, start, n_spikes: int, tolerance: float, max_passes: int) -> MatchedFit:
+def fit(
+    likelihood: SpikeLikelihood,
+    start: np.ndarray,
+    n_spikes: int,
+    tolerance: float,
+    max_passes: int,
+    before: MatchedFit | None = None,
+) -> MatchedFit:
     """Fit all targets.
 
     Parameters
@@ -80,24 +87,21 @@ def fit(likelihood: SpikeLikelihood, start, n_spikes: int, tolerance: float, max
         Largest score, in its standard deviations, at which a target has converged.
     max_passes : int
         Most passes over all data.
+    before : MatchedFit, optional
+        Of the same spikes and almost the same model: a start, in the place of a fit to a part of the data.
     """
     likelihood.held[:, start[-1] >= 0] = True  # on average at the threshold
-    every = max(1, n_spikes // (_PART_SPIKES_A_NEURON * likelihood.n))
     sample = likelihood.sample(_ROWS_A_COLUMN * (likelihood.n + 1))
-    part = likelihood.part(every)
-    coefficients = _on_part(part, sample, start, every)
-    reached = _reached(part, coefficients)
-    if reached:
-        for bound in BOUNDS:
-            part.excluded = Exclusion(coefficients, bound)
-            coefficients = _on_part(part, sample, coefficients, every)
-        # A fit to all data settles which steps to leave out.
+    if before is not None:
+        coefficients, reached = before.coefficients.copy(), before.reached
+        likelihood.held[:, before.saturated] = True
+    else:
+        coefficients, reached = _start_on_part(likelihood, sample, start, n_spikes)
+    if reached:  # a fit to all data settles which steps to leave out
         likelihood.excluded = Exclusion(coefficients, BOUNDS[-1])
         rough = max(tolerance, _SETTLED)
         coefficients = _descend(likelihood, sample, coefficients, rough, max_passes // 2)[0]
         likelihood.excluded = Exclusion(coefficients, BOUNDS[-1])
-    if every > 1:  # what a part does not determine
-        coefficients[:-1] = np.clip(coefficients[:-1], -_STEEPEST_START, _STEEPEST_START)
     coefficients, solution = _descend(likelihood, sample, coefficients, tolerance, max_passes)
     information = information_of(likelihood, sample, coefficients)
     return MatchedFit(
@@ -110,6 +114,20 @@ def fit(likelihood: SpikeLikelihood, start, n_spikes: int, tolerance: float, max
         likelihood.held.all(0),
         infinite_of(likelihood),
     )
+
+
+def _start_on_part(likelihood, sample, start, n_spikes):
+    """Coefficients from a part of the data, and whether inputs reach the threshold there."""
+    every = max(1, n_spikes // (_PART_SPIKES_A_NEURON * likelihood.n))
+    part = likelihood.part(every)
+    coefficients = _on_part(part, sample, start, every)
+    reached = _reached(part, coefficients)
+    for bound in BOUNDS if reached else ():
+        part.excluded = Exclusion(coefficients, bound)
+        coefficients = _on_part(part, sample, coefficients, every)
+    if every > 1:  # what a part does not determine
+        coefficients[:-1] = np.clip(coefficients[:-1], -_STEEPEST_START, _STEEPEST_START)
+    return coefficients, reached
 
 
 def _reached(part, coefficients) -> bool:

@@ -81,7 +81,7 @@ class SpikeLikelihood:
         single: bool = False,
         every: int = 1,
     ):
-        self._source, self._decay, self._link, self.bin_steps = source, decay, link, bin_steps
+        self._source, self.decay, self.link, self.bin_steps = source, decay, link, bin_steps
         self._kept, self._every = kept, every
         self.n = len(kept)
         self._column = np.full(source.n_neurons, -1)
@@ -100,10 +100,14 @@ class SpikeLikelihood:
     def part(self, every: int) -> "SpikeLikelihood":
         """The likelihood of one of so many blocks of the recording, evenly spread."""
         part = SpikeLikelihood(
-            self._source, self._kept, self._decay, self._link, self.bin_steps, self.single, every
+            self._source, self._kept, self.decay, self.link, self.bin_steps, self.single, every
         )
         part.excluded, part.held = self.excluded, self.held
         return part
+
+    def with_parameters(self, decay: float, link: ThresholdLink) -> "SpikeLikelihood":
+        """The likelihood with another decay and link."""
+        return SpikeLikelihood(self._source, self._kept, decay, link, self.bin_steps, self.single)
 
     def used_steps(self) -> int:
         """Steps of the recording that its sums go over (of all blocks)."""
@@ -133,15 +137,13 @@ class SpikeLikelihood:
         if self.excluded is not None:
             bound = self.excluded.bound
             before = np.ascontiguousarray(self.excluded.coefficients.T[chosen])
-        spikes = target_of, beta, before, bound, self._link.log_odds, value, gradient, left_out
+        spikes = target_of, beta, before, bound, self.link.log_odds, value, gradient, left_out
         lattice_gradient = np.zeros((self.n + 1, m))
         beta_lattice, before_lattice = (np.ascontiguousarray(x.T, self._dtype) for x in (beta, before))
-        for rows in self._blocks(self.bin_steps, spikes):
+        for rows in self._sums(self.bin_steps, spikes):
             eta = rows @ beta_lattice
             eta_before = rows @ before_lattice if len(before) else eta[:0]
-            _silence(
-                eta, eta_before, bound, self._link.log_silence, float(self.bin_steps), value, left_out[1]
-            )
+            _silence(eta, eta_before, bound, self.link.log_silence, float(self.bin_steps), value, left_out[1])
             lattice_gradient += rows.T @ eta
         self.left_out[:, chosen], self.spike_slopes[:, chosen] = left_out, gradient.T
         gradient = np.where(self.held[:, chosen], 0.0, -gradient.T - lattice_gradient)
@@ -150,13 +152,17 @@ class SpikeLikelihood:
     def sample(self, most_rows: int) -> tuple[np.ndarray, float]:
         """Evenly spaced rows (s, 1) of the lattice, (n_rows, n + 1), and the steps that each stands for."""
         stride = self.bin_steps * max(1, -(-self.used_steps() // (self.bin_steps * most_rows)))
-        rows = [rows.copy() for rows in self._blocks(stride, None)]
+        none = np.zeros((0, 0))
+        no_spikes = (
+            np.full(self.n, -1), none, none, np.inf, self.link.log_odds, np.zeros(0), none, none,
+        )  # fmt: skip
+        rows = [rows.copy() for rows in self._sums(stride, no_spikes)]
         rows = np.concatenate(rows) if rows else np.empty((0, self.n + 1), self._dtype)
         return rows, self.used_steps() / max(len(rows), 1)
 
     def informative(self, rows: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
         """Fisher information on eta of each row and target, (n_rows, m), zero where they are left out."""
-        information = self._link.information((rows @ coefficients.astype(rows.dtype)).astype(np.float64))
+        information = self.link.information((rows @ coefficients.astype(rows.dtype)).astype(np.float64))
         if self.excluded is not None:
             before = rows @ self.excluded.coefficients.astype(rows.dtype)
             information[before > self.excluded.bound] = 0.0
@@ -168,47 +174,57 @@ class SpikeLikelihood:
         complete = trial_steps // self.bin_steps * self.bin_steps
         return np.full_like(complete, warm), warm + (complete - warm) // stride * stride
 
-    def _blocks(self, stride, spikes):
-        """Go over the recording; yield the lattice rows of one block at a time, and add up its spikes.
+    def blocks(self, stride: int, trial, n_columns: int):
+        """Go over the recording; yield the lattice rows of one block at a time.
 
-        ``spikes`` is what `_advance` needs for the sums over spikes, or None.
+        Parameters
+        ----------
+        stride : int
+            Steps for a row: a multiple of ``bin_steps``.
+        trial : callable
+            Called with the first step of each trial that counts. Returns a function ``(steps, columns, event,
+            until, rows, n_rows, active)`` that takes the sums from event to event up to step ``until``,
+            writes rows if the block is active, and returns the next event and the number of rows.
+        n_columns : int
+            Of the rows; those that are not written are 1.
         """
         firsts, ends = self._bounds(self._source.trial_steps, stride)
-        if spikes is None:
-            none = np.zeros((0, 0))
-            spikes = (
-                np.full(self.n, -1),
-                none,
-                none,
-                np.inf,
-                self._link.log_odds,
-                none[0:0, 0:0].ravel(),
-                none,
-            )
-            spikes += (none,)
-        rows = np.ones((_BLOCK_ROWS, self.n + 1), self._dtype)
+        rows = np.ones((_BLOCK_ROWS, n_columns), self._dtype)
         block_steps, block = _BLOCK_ROWS * stride, 0
-        for trial in range(len(firsts)):
-            first, end = int(firsts[trial]), int(ends[trial])
+        for number in range(len(firsts)):
+            first, end = int(firsts[number]), int(ends[number])
             if end <= first:
                 continue
-            sums, clock = np.zeros(self.n), np.array([0, first + stride // 2])
+            advance = trial(first)
             step, n_rows, block_end = 0, 0, min(first + block_steps, end)
-            for segment in self._source.segments(trial):
+            for segment in self._source.segments(number):
                 columns, event = self._column[segment.neurons], 0
                 segment_end = min(segment.first_step + segment.n_steps, end)
                 while step < segment_end:
                     until = min(segment_end, block_end)
                     active = block % self._every == self._every // 2
-                    event, n_rows = _advance(
-                        segment.steps, columns, event, until, stride, first, self._decay, self._powers,
-                        sums, clock, rows, n_rows, active, *spikes,
-                    )  # fmt: skip
+                    event, n_rows = advance(segment.steps, columns, event, until, rows, n_rows, active)
                     step = until
                     if step == block_end:
                         if n_rows:
                             yield rows[:n_rows]
                         n_rows, block, block_end = 0, block + 1, min(block_end + block_steps, end)
+
+    def _sums(self, stride, spikes):
+        """Blocks of rows (s, 1); ``spikes`` is what `_advance` needs for the sums over spikes."""
+
+        def trial(first):
+            sums, clock = np.zeros(self.n), np.array([0, first + stride // 2])
+
+            def advance(steps, columns, event, until, rows, n_rows, active):
+                return _advance(
+                    steps, columns, event, until, stride, first, self.decay, self._powers,
+                    sums, clock, rows, n_rows, active, *spikes,
+                )  # fmt: skip
+
+            return advance
+
+        return self.blocks(stride, trial, self.n + 1)
 
 
 @njit(nogil=True, cache=True, fastmath=_FAST)
