@@ -61,6 +61,42 @@ def measure(r, seed, n_spikes, fitted):
     return row
 
 
+def tables(rows):
+    """Markdown of the tables of docs/floor.md: floors with published errors; estimates beside floors."""
+    rows = rows.sort_values(["r", "seed"])
+    paper = errors("ring").pivot_table(index="r", columns="method", values="total")
+    names = ("glm", "logistic", "mean_field", "mpf")
+    lines = ["| r | floor 1e6 | 1e7 | 1e8 | W known symmetric 1e6 | 1e7 | 1e8 | score |"]
+    lines[0] += "".join(f" {name} / floor 1e8, symmetric |" for name in names)
+    lines.append("|---" * (8 + len(names)) + "|")
+    for r, some in rows.groupby("r"):
+        noise = some[["noise", "noise_symmetric"]].mul(some.n_spikes, axis=0).mean()
+        volumes = (1e6, 1e7, 1e8)
+        directed, symmetric = ([np.sqrt(x / (x + v)) for v in volumes] for x in noise)
+        cells = [*(f"{x:.4f}" for x in (*directed, *symmetric)), f"{some.score_chi2.mean():.3f}"]
+        for name in names:
+            found = paper.loc[r, name]
+            cells.append(f"{found / directed[2]:.2f}, {found / symmetric[2]:.2f}")
+        lines.append(f"| {r:g} | " + " | ".join(cells) + " |")
+    fitted = rows[rows.get("ratio", pd.Series(np.nan, rows.index)).notna()]
+    lines += [
+        "",
+        "| r | seed | total | / floor | bias | chi2 | profile | within 1.96 | left out | passes | s |",
+    ]
+    lines[-1] += " symmetric total | / floor | chi2 |"
+    lines.append("|---" * 14 + "|")
+    for row in fitted.itertuples():
+        cells = (
+            f"{row.r:g}", f"{row.seed:g}", f"{row.matched_total:.4f}", f"{row.ratio:.3f}",
+            f"{row.matched_bias:.4f}",
+            f"{row.chi2:.3f}", f"{row.profile_chi2:.2f}", f"{row.covered:.1%}", f"{row.spikes_left_out:.2%}",
+            f"{row.passes:g}", f"{row.seconds:.0f}", f"{row.matched_total_symmetric:.4f}",
+            f"{row.ratio_symmetric:.3f}", f"{row.chi2_symmetric:.3f}",
+        )  # fmt: skip
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def main():
     """Measure what the file does not have yet."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -69,8 +105,12 @@ def main():
     parser.add_argument("--seeds", type=int, nargs="+", default=[1])
     parser.add_argument("--n-spikes", type=float, default=1e7)
     parser.add_argument("--floor-only", action="store_true")
+    parser.add_argument("--print", action="store_true", help="print the tables of docs/floor.md and stop")
     arguments = parser.parse_args()
     rows = pd.read_csv(arguments.output).to_dict("records") if arguments.output.exists() else []
+    if arguments.print:
+        print(tables(pd.DataFrame(rows)))
+        return
     for seed in arguments.seeds:
         for r in arguments.strengths:
             if not any((row["r"], row["seed"]) == (r, seed) for row in rows):

@@ -105,8 +105,8 @@ def published_handles(rows: pd.DataFrame, n_spikes) -> list[Line2D]:
 
 
 FLOORS = {
-    "": ("least error (Cramér–Rao)", {"linestyle": (0, (4, 1.5, 1, 1.5)), "linewidth": 1.0}),
-    "_symmetric": ("least error if W is known symmetric", {"linestyle": (0, (1, 1)), "linewidth": 1.0}),
+    "": ("Cramér–Rao floor", {"linestyle": (0, (4, 1.5, 1, 1.5)), "linewidth": 1.0}),
+    "_symmetric": ("floor, W symmetric", {"linestyle": (0, (1, 1)), "linewidth": 1.0}),
 }
 """The least errors that there can be, by the end of their columns' names: label and look."""
 
