@@ -103,7 +103,8 @@ def summarise(couplings: Couplings, report: Conversion) -> Summary:
         top.drop(columns="reason").astype(object).where(top.notna(), None).to_dict("records"),
     )
     summary.found.extend(_found(summary, couplings, bin_s))
-    summary.help.extend(_help(summary, report, bin_s, n))
+    penalised = bool(couplings.diagnostics["options"].get("ridge"))
+    summary.help.extend(_help(summary, report, bin_s, n, penalised))
     return summary
 
 
@@ -151,7 +152,7 @@ def _found(summary: Summary, couplings: Couplings, bin_s: float) -> list[str]:
     return [*lines, _BIAS]
 
 
-def _help(summary: Summary, report: Conversion, bin_s: float, n: int) -> list[str]:
+def _help(summary: Summary, report: Conversion, bin_s: float, n: int, penalised: bool) -> list[str]:
     lines = []
     events = summary.events_a_coefficient
     if events is not None and events < _FEWEST_EVENTS:
@@ -159,7 +160,7 @@ def _help(summary: Summary, report: Conversion, bin_s: float, n: int) -> list[st
             f"the median unit has {events:.2g} spikes for each of the {n} coefficients of its fit; less than "
             f"{_FEWEST_EVENTS:g} are too few for values or errors to be trusted: record "
             f"{_FEWEST_EVENTS / events:.2g} times as long, or take fewer units (--units, --where, "
-            f"--least-rate-hz), or a penalty ({_RIDGE})"
+            f"--least-rate-hz){'' if penalised else f', or a penalty ({_RIDGE})'}"
         )
     if summary.bins_together is not None and summary.bins_together < _FEWEST_TOGETHER:
         lines.append(
@@ -172,5 +173,5 @@ def _help(summary: Summary, report: Conversion, bin_s: float, n: int) -> list[st
     if any("converge" in why for why in summary.reasons):
         lines.append("fits that did not converge may do so with a ridge, wider bins or fewer units")
     if few := len(report.silent) + len(report.rare):
-        lines.append(f"{few} units with hardly any spikes can be left out: --least-rate-hz")
+        lines.append(f"units with hardly any spikes ({few}) can be left out: --least-rate-hz")
     return lines

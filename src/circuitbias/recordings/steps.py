@@ -126,11 +126,9 @@ class Conversion:
         if self.twins:
             told = ", ".join(f"{a} and {b} ({share:.0%})" for a, b, share in self.twins[:_MOST_NAMED])
             lines.append(
-                f"{len(self.twins)} pairs of units may be one neuron each, counted twice: {told} of the "
-                "spikes of "
-                f"the rarer one come within {_TWIN_MS:g} ms of the other. Look at them before you believe "
-                "their "
-                "couplings"
+                f"units that may be one neuron, counted twice (pairs: {len(self.twins)}): {told} of the spikes "
+                f"of the rarer one come within {_TWIN_MS:g} ms of the other. Look at them before you believe "
+                "their couplings"
             )
         if self.silent:
             lines.append(f"without a spike: {_named(self.silent)}. Their couplings are NaN")
