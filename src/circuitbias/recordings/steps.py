@@ -126,7 +126,7 @@ class Conversion:
         if self.twins:
             told = ", ".join(f"{a} and {b} ({share:.0%})" for a, b, share in self.twins[:_MOST_NAMED])
             lines.append(
-                f"units that may be one neuron, counted twice (pairs: {len(self.twins)}): {told} of the spikes "
+                f"units that may be one neuron, seen twice (pairs: {len(self.twins)}): {told} of the spikes "
                 f"of the rarer one come within {_TWIN_MS:g} ms of the other. Look at them before you believe "
                 "their couplings"
             )
