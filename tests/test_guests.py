@@ -69,6 +69,18 @@ def test_its_options_are_completed_and_checked_as_ours_are(visiting):
     ]
 
 
+def test_one_without_bins_is_kept_out_of_the_sweep_over_bins(visiting, tmp_path, monkeypatch):
+    (tmp_path / "binless.py").write_text(
+        "from circuitbias import Estimator\nclass Mine(Estimator):\n    pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    estimators = {"mine": {"method": "binless:Mine"}, "glm": {"method": "glm"}}
+    for chosen in (["mine", "glm"], None):
+        with pytest.raises(ConfigError, match="must not hold mine, which have no option bin_steps"):
+            load_config({"estimators": estimators, "experiments": {"bin_width": {"estimators": chosen}}})
+    load_config({"estimators": estimators, "experiments": {"bin_width": {"estimators": ["glm"]}}})
+
+
 @pytest.mark.parametrize(
     ("path", "says"),
     [

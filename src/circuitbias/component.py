@@ -222,6 +222,8 @@ class Experiment(Component):
         Whether its module has a function ``summarise``.
     with_arrays : bool
         Whether it gives arrays beside the table.
+    sweeps_over : str
+        Option that its estimators must have, if any.
     """
 
     title = ""
@@ -229,6 +231,7 @@ class Experiment(Component):
     n_recordings = 1.0
     summarised = False
     with_arrays = False
+    sweeps_over = ""
 
     def work(self, entries: list[dict], seconds) -> float:
         """Seconds for 1e7 spikes of 100 neurons, from those of one estimate by an entry of a config."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from circuitbias.catalogue import EXPERIMENTS, told
 from circuitbias.circuits import KEYS, TAKEN, circuit_problem, circuits, typical_strengths
 from circuitbias.config_schema import (
     MOST_VALUES,
@@ -275,6 +276,12 @@ def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:
             path = ("experiments", name, key)
             if sound((key,), ("circuits",)) and not set(experiment.get(key) or ()) <= set(choice):
                 yield path, problem(config, path, f"must be among {key} = {list(choice)}")
+        path = ("experiments", name, "estimators")
+        if needed := sound(path, ("estimators",)) and told(EXPERIMENTS[name]).sweeps_over:
+            names = experiment["estimators"] or config["estimators"]
+            if without := [one for one in names if needed not in config["estimators"].get(one, (needed,))]:
+                rule = f"must not hold {', '.join(without)}, which have no option {needed}"
+                yield path, problem(config, path, rule)
 
 
 def _circuit_checks(config, name, own, sound) -> Iterator[tuple[tuple, str]]:

@@ -48,7 +48,7 @@ class Glm(Estimator):
     cost = Cost(seconds=7)
     look = Look("regressions", {"glm": ("#0072B2", "o"), "glm_lagged": ("#56B4E9", "v")}, ("GLM",))
     examples = Examples(
-        {}, {"lags": [1], "ridge": 0.001}, {"lags": [0, 1], "bin_steps": 50}, {"binarise": True}
+        {}, {"binarise": True}, {"lags": [1], "ridge": 1e-3}, {"lags": [0, 1], "bin_steps": 50}
     )
 
     @property

@@ -27,6 +27,7 @@ class BinWidth(Experiment):
     n_spikes: int | None = beginning()
 
     title = "Error against bin width"
+    sweeps_over = "bin_steps"
 
     def work(self, entries, seconds):
         """Of an estimate with every width."""
