@@ -14,9 +14,9 @@ import pandas as pd
 from circuitbias.dynamics import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.estimators import estimate
-from circuitbias.estimators.cross_correlation import count_pairs
 from circuitbias.networks import ring_network, sparse_network
 from circuitbias.published import thresholds
+from circuitbias.spikes.correlograms import count_pairs
 from circuitbias.spikes.segments import SpikeRecord
 
 # Inhibition alone, so that the rate (16 Hz) hardly depends on the size: work is compared, not dynamics.

@@ -13,7 +13,7 @@ import pytest
 from beside import need, note
 
 from circuitbias.estimators import estimate
-from circuitbias.estimators.cross_correlation import count_pairs
+from circuitbias.spikes.correlograms import count_pairs
 from circuitbias.spikes.segments import SpikeRecord
 
 RATE_HZ, DURATION_S, DT_MS = 5, 3600, 0.1

@@ -36,7 +36,7 @@ ESTIMATORS = {
     "partial_correlation": "circuitbias.estimators.partial_correlation:PartialCorrelation",
     "transfer_entropy": "circuitbias.estimators.transfer_entropy:TransferEntropy",
     "correlogram_graph": "circuitbias.estimators.correlogram_graph:CorrelogramGraph",
-    "glm_masked": "circuitbias.estimators.correlogram_graph:GlmMasked",
+    "glm_masked": "circuitbias.estimators.glm_masked:GlmMasked",
 }
 """Methods in the order in which messages, tables and legends list them."""
 

@@ -8,11 +8,11 @@ import pytest
 
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
-from circuitbias.estimators import correlogram_graph, glm
+from circuitbias.estimators import correlogram_graph, glm, glm_masked
 from circuitbias.estimators.couplings import ConstantNeuronWarning, FlatBackgroundWarning
-from circuitbias.estimators.cross_correlation import correlogram
 from circuitbias.estimators.jitter import jittered_pairs, stands_out
 from circuitbias.networks.network import Network
+from circuitbias.spikes.correlograms import correlogram
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
 pytestmark = [
@@ -387,7 +387,7 @@ def test_the_glm_is_kept_where_the_graph_is_connected(inhibited):
     options = {"window_ms": 60.0, "connected_ms": 8.0}
     fitted = glm.estimate(inhibited, bin_steps=80)
     graph = correlogram_graph.estimate(inhibited, bin_steps=10, **options)
-    masked = correlogram_graph.glm_masked(inhibited, bin_steps=80, correlogram_bin_steps=10, **options)
+    masked = glm_masked.estimate(inhibited, bin_steps=80, correlogram_bin_steps=10, **options)
     connected = graph.arrays["connected"]
     assert 3 <= graph.diagnostics["n_connected"] < 15
     np.testing.assert_array_equal(masked.values[connected], fitted.values[connected])
@@ -402,11 +402,11 @@ def test_what_either_side_cannot_tell_stays_unknown(inhibited):
     i, j = np.argwhere(graph.arrays["connected"])[0]
     k, m = np.argwhere(~graph.arrays["connected"] & ~np.eye(6, dtype=bool))[0]
     fitted.values[i, j] = fitted.values[k, m] = np.nan
-    masked = correlogram_graph.mask(fitted, graph)
+    masked = glm_masked.mask(fitted, graph)
     assert np.isnan(masked.values[i, j])
     assert masked.values[k, m] == 0  # not connected, whatever the fit
     graph.values[k, m] = np.nan
-    assert np.isnan(correlogram_graph.mask(fitted, graph).values[k, m])
+    assert np.isnan(glm_masked.mask(fitted, graph).values[k, m])
 
 
 @pytest.mark.parametrize(
@@ -419,4 +419,4 @@ def test_what_either_side_cannot_tell_stays_unknown(inhibited):
 )
 def test_wrong_arguments_of_the_masked_glm(inhibited, options, message):
     with pytest.raises(ValueError, match=message):
-        correlogram_graph.glm_masked(inhibited, **options)
+        glm_masked.estimate(inhibited, **options)

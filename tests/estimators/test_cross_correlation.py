@@ -11,7 +11,7 @@ from circuitbias.estimators.couplings import (
     FlatBackgroundWarning,
     NoCouplingsWarning,
 )
-from circuitbias.estimators.cross_correlation import correlogram, count_pairs
+from circuitbias.spikes.correlograms import correlogram, count_pairs
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
 pytestmark = [

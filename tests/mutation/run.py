@@ -46,6 +46,7 @@ NEAREST = {
     "dynamics/trials": "dynamics/test_simulate.py",
     "spikes/segments": "spikes/test_segments.py test_doors.py",
     "spikes/storage": "spikes/test_storage.py hostile/test_hostile_readers.py",
+    "spikes/correlograms": "estimators/test_cross_correlation.py",
     "spikes/moments": "estimators/test_mean_field.py estimators/test_mpf.py",
     "estimators/jitter": "estimators/test_correlogram_graph.py",
     "comparison": "comparison",

@@ -6,7 +6,6 @@ import pytest
 from circuitbias import published
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
-from circuitbias.estimators.cross_correlation import correlogram
 from circuitbias.networks.ring import ring_weights
 from circuitbias.spikes.activity import (
     bump_period,
@@ -15,6 +14,7 @@ from circuitbias.spikes.activity import (
     snapshot,
     windows_of_spikes,
 )
+from circuitbias.spikes.correlograms import correlogram
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
 

@@ -1,6 +1,6 @@
-r"""Graphs of connections from the shape of correlograms, and the GLM masked by such a graph.
+r"""Graphs of connections from the shape of correlograms.
 
-The correlogram C_ij(l) is that of `circuitbias.estimators.cross_correlation`: j fires l bins after i, and
+The correlogram C_ij(l) is that of `circuitbias.spikes.correlograms`: j fires l bins after i, and
 C_ji(l) = C_ij(-l). Das & Fiete (2020, doi:10.1038/s41593-020-0699-2, Extended Data Fig. 7, and the authors'
 code) read connections off its curve from lag -L to L. A pair is connected
 
@@ -19,12 +19,11 @@ import numpy as np
 from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.device import torch_device
 from circuitbias.dynamics.parameters import synaptic_tau_ms
-from circuitbias.estimators import glm
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, FlatBackgroundWarning
-from circuitbias.estimators.cross_correlation import counted_correlogram
 from circuitbias.estimators.jitter import stands_out
 from circuitbias.memory import DEFAULT_MB, MemoryLimitError, for_data
-from circuitbias.options import bin_width, connecting_lag, correlogram_width, longest_lag
+from circuitbias.options import correlogram_width, longest_lag
+from circuitbias.spikes.correlograms import counted_correlogram
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import ObservedNeurons
 
@@ -206,96 +205,13 @@ def estimate(
     )
 
 
-class GlmMasked(Estimator):
-    """The GLM's couplings where the correlogram of a pair shows a connection."""
-
-    bin_steps: int = bin_width()
-    correlogram_bin_steps: int = correlogram_width()
-    window_ms: float = longest_lag(30.0)
-    connected_ms: float | None = connecting_lag()
-
-    cost = Cost(seconds=20)
-    look = Look("correlations", {"glm_masked": ("#DD7788", "v")}, ("GLM",))
-    examples = Examples({"correlogram_bin_steps": 10, "bin_steps": 80})
-
-
-@GlmMasked.computed_by
-def glm_masked(
-    source: SpikeSource,
-    *,
-    bin_steps: int,
-    correlogram_bin_steps: int,
-    window_ms: float,
-    connected_ms: float | None,
-    memory_mb: float = DEFAULT_MB,
-    device: str = "auto",
-) -> Couplings:
-    """Fit the GLM, and keep its couplings where the rule ``peak_lag`` sees a connection.
-
-    Parameters
-    ----------
-    source : SpikeSource
-    bin_steps : int, optional
-        Steps in a bin of the GLM.
-    correlogram_bin_steps, window_ms, connected_ms
-        Of the graph: see `estimate`.
-    memory_mb, device
-        See `circuitbias.estimators.estimate`.
-
-    Returns
-    -------
-    Couplings
-        As from `mask`. Warnings and errors are those of `circuitbias.estimators.glm.estimate` and `estimate`.
-
-    Raises
-    ------
-    ValueError
-        As for `circuitbias.estimators.glm.estimate` and `estimate`.
-    """
-    if correlogram_bin_steps < 1:
-        raise ValueError(f"correlogram_bin_steps={correlogram_bin_steps} must be at least 1")
-    fitted = glm.estimate(source, bin_steps=bin_steps, memory_mb=memory_mb, device=device)
-    graph = estimate(
-        source,
-        bin_steps=correlogram_bin_steps,
-        window_ms=window_ms,
-        connected_ms=connected_ms,
-        memory_mb=memory_mb,
-        device=device,
-    )
-    return mask(fitted, graph)
-
-
-def mask(fitted: Couplings, graph: Couplings) -> Couplings:
-    """Set couplings to 0 where a graph has no connection.
-
-    Parameters
-    ----------
-    fitted : Couplings
-    graph : Couplings
-        As from `estimate`.
-
-    Returns
-    -------
-    Couplings
-        With the diagnostics and arrays of ``fitted``, and ``n_connected`` and ``connected`` of the graph. NaN
-        where the graph is not defined, or has a connection whose coupling is not.
-    """
-    connected = graph.arrays["connected"]
-    return Couplings(
-        np.where(np.isnan(graph.values), np.nan, np.where(connected, fitted.values, 0.0)),
-        diagnostics=fitted.diagnostics | {"n_connected": graph.diagnostics["n_connected"]},
-        arrays=fitted.arrays | {"connected": connected},
-    )
-
-
 def two_sided(curves: np.ndarray, i: int) -> np.ndarray:
     """Correlograms of a neuron with all others at negative and positive lags.
 
     Parameters
     ----------
     curves : ndarray, shape (L + 1, n, n)
-        As from `circuitbias.estimators.cross_correlation.correlogram`.
+        As from `circuitbias.spikes.correlograms.correlogram`.
     i : int
 
     Returns

@@ -11,10 +11,10 @@ from circuitbias.component import Cost, Experiment
 from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.errors.decomposition import fit_scale
 from circuitbias.errors.tables import errors_of, why_no_error
-from circuitbias.estimators import Couplings, correlogram_graph, glm
-from circuitbias.estimators.cross_correlation import correlogram
+from circuitbias.estimators import Couplings, correlogram_graph, glm, glm_masked
 from circuitbias.networks.network import Network
 from circuitbias.options import beginning, which_strengths
+from circuitbias.spikes.correlograms import correlogram
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import ObservedNeurons, count_spikes, first_spikes
 
@@ -82,7 +82,7 @@ def run(
     estimates = {
         "glm": fitted,
         "correlogram_graph": graph,
-        "glm_masked": correlogram_graph.mask(fitted, graph),
+        "glm_masked": glm_masked.mask(fitted, graph),
     }
     table = pd.DataFrame(
         [

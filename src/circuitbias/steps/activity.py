@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from circuitbias.estimators.cross_correlation import correlogram
 from circuitbias.files import atomic_path
 from circuitbias.networks.network import Network
 from circuitbias.spikes.activity import (
@@ -13,6 +12,7 @@ from circuitbias.spikes.activity import (
     warn_of_rates,
     windows_of_spikes,
 )
+from circuitbias.spikes.correlograms import correlogram
 from circuitbias.spikes.segments import Segment
 from circuitbias.spikes.storage import SpikeFile
 
