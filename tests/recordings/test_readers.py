@@ -6,6 +6,7 @@ import pytest
 
 import circuitbias as cb
 from circuitbias.catalogue import READERS, loaded
+from circuitbias.recordings.found import of_pairs
 from circuitbias.spikes.segments import Segment
 from circuitbias.spikes.storage import write_spikes
 
@@ -295,6 +296,31 @@ def test_no_permission_is_an_error_of_the_system(tmp_path, monkeypatch):
         cb.recording(tmp_path / "a.csv")
 
 
+def test_a_lock_of_another_program_is_no_hindrance(tmp_path):
+    fcntl = pytest.importorskip("fcntl")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["spikes/a/timestamps"], file["spikes/a/node_ids"] = [1.5, 2.5], [0, 1]
+    with open(tmp_path / "a.h5", "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert cb.recording(tmp_path / "a.h5").units == ("0", "1")
+
+
 def test_every_ending_has_one_reader():
     endings = [ending for place in READERS.values() for ending in loaded(place).suffixes]
     assert len(endings) == len(set(endings))
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", "u4", "i8", "u8", "f8", "U16"])
+def test_labels_of_any_type(dtype):
+    rng = np.random.default_rng(7)
+    labels = rng.integers(0, 5, 200).astype("i8") * 50
+    labels[labels == 100] = 101
+    if dtype == "i2":
+        labels = labels * 300 - 30_000  # further apart than such a number can say
+    if dtype == "i8":
+        labels = labels - 10**9 * (labels == 101)  # far apart, and below zero
+    times = rng.random(200)
+    found = of_pairs(times, labels.astype(dtype))
+    assert set(found.ids) == {str(one) for one in labels.tolist()}
+    for unit, train in zip(found.ids, found.times, strict=True):
+        assert train.tolist() == [t for t, one in zip(times, labels, strict=True) if str(one) == unit]

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+_DENSE = 2**20  # whole numbers that lie closer are counted, not sorted
+
 
 @dataclass
 class Found:
@@ -57,9 +59,9 @@ def of_pairs(times, labels, ids: Iterable | None = None, **others) -> Found:
         raise ValueError(
             f"{(~np.isfinite(labels)).sum()} spikes have no unit: their unit is no finite number"
         )
-    known, codes = np.unique(labels, return_inverse=True)
-    order = np.argsort(codes, kind="stable")
-    groups = np.split(times[order], np.searchsorted(codes[order], np.arange(1, len(known))))
+    known, codes = _coded(labels)
+    order = np.argsort(codes, kind="stable")  # of few units in two bytes, which takes linear time
+    groups = np.split(times[order], np.cumsum(np.bincount(codes, minlength=len(known)))[:-1])
     by_id = dict(zip(map(id_text, known), groups if len(known) else [], strict=True))
     names = list(by_id) if ids is None else [id_text(one) for one in ids]
     if unknown := [one for one in by_id if one not in set(names)]:
@@ -67,6 +69,18 @@ def of_pairs(times, labels, ids: Iterable | None = None, **others) -> Found:
             f"spikes are of units that the table of units does not have: {', '.join(unknown[:5])}"
         )
     return Found(names, [by_id.get(one, times[:0]) for one in names], **others)
+
+
+def _coded(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Different labels, sorted, and the place of each among them, in as few bytes as that takes."""
+    if labels.dtype.kind in "iu" and labels.size and int(labels.max()) - int(labels.min()) < _DENSE:
+        wide = labels.astype(np.int64) if labels.dtype.kind == "i" else labels
+        shifted = wide - wide.min()
+        there = np.bincount(shifted) > 0
+        place, known = np.cumsum(there) - 1, np.flatnonzero(there) + labels.min()
+        return known, place.astype(np.min_scalar_type(len(known)))[shifted]
+    known, codes = np.unique(labels, return_inverse=True)
+    return known, codes.astype(np.min_scalar_type(len(known)))
 
 
 def of_trains(trains: Mapping | Iterable, **others) -> Found:
