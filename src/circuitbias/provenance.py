@@ -35,7 +35,7 @@ def version(library: str) -> str:
 
 _DATA = (".csv", ".json", ".mplstyle", ".yaml")
 
-_REFUSE_ONLY = ("catalogue", "checks", "component", "config_schema", "validation")
+_REFUSE_ONLY = ("catalogue", "checks", "component", "config_schema", "model", "validation")
 """Modules that decide which options are allowed or where things are, and over no number: their edits make no
 result stale."""
 

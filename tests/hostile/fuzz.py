@@ -13,9 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-_INSTRUMENTED = [
-    "circuitbias." + name for name in ("config", "config_schema", "networks", "reading", "steps")
-]
+_OURS = ("config", "config_schema", "networks", "reading", "steps", "validation")
+_INSTRUMENTED = ["circuitbias." + name for name in _OURS]
 _INSTRUMENTED += ["circuitbias.spikes.storage", "circuitbias.estimators.couplings", "yaml", "zipfile"]
 RUNS = {"config": 8000, "config_text": 12000, "csv": 12000, "json": 12000, "npy": 12000, "npz": 12000}
 RUNS |= {"mat": 20000, "network": 8000, "couplings": 8000, "spikes": 16000}
