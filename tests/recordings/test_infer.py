@@ -20,7 +20,7 @@ from circuitbias.estimators.couplings import (
 )
 from circuitbias.estimators.of_recording import UnknownCouplingsWarning, infer_units, reasons
 from circuitbias.estimators.summary import false_discoveries, summarise
-from circuitbias.figures.recording import order_by_structure
+from circuitbias.figures.recording import Piece, draw, order_by_structure, piece_of
 from circuitbias.recordings.recording import Recording
 from circuitbias.spikes.storage import write_spikes
 
@@ -281,3 +281,30 @@ def test_an_older_summary_does_not_stay_beside_newer_couplings(tmp_path, simulat
     assert infer(path, "--bin-ms", 10, "--device", "cpu", "--output", out) == 1
     assert not (out / "summary.json").exists()
     assert (out / "couplings.npz").exists()
+
+
+def test_the_figure_shows_what_it_is_given():
+    rng = np.random.default_rng(3)
+    values = np.full((5, 5), np.nan)
+    values[0, 1], values[1, 0], values[2, 3] = 2.0, 1.0, -1.0
+    rates = np.array([1.0, 2.0, 3.0, 4.0, 0.0])
+    piece = Piece(np.sort(rng.uniform(0, 60, 40)), rng.integers(0, 5, 40), 7.0)
+    positions = np.array([[0.0, 0], [1, 0], [0, 1], [1, 1], [np.nan, np.nan]])
+    figure, numbers = draw(list("abcde"), values, np.full((5, 5), np.nan), rates, piece, "title", positions)
+    drawn = numbers[numbers.panel == "rates"]
+    assert [rates[int(unit)] for unit in drawn.value] == drawn.x.tolist()
+    assert sorted(drawn.value) == [0, 1, 2, 3, 4]
+    titles = [axes.get_title(loc="left") for part in figure.subfigs for axes in part.axes]
+    assert "the 3 strongest couplings, on the anatomy" in titles
+    figure, _ = draw(list("abcde"), values, np.abs(values), rates, piece, "title")
+    titles = [axes.get_title(loc="left") for part in figure.subfigs for axes in part.axes]
+    assert "couplings in standard errors" in titles
+    draw(list("abcde"), np.full((5, 5), np.nan), np.full((5, 5), np.nan), rates, piece, "nothing")
+
+
+def test_the_piece_that_is_drawn_is_the_beginning():
+    recording = cb.recording({"a": np.arange(1, 200.0) + 0.5, "b": np.arange(0.0, 200, 3)}, time_unit="s")
+    spikes, _ = recording.to_spikes()
+    piece = piece_of(spikes, 0.0)
+    assert piece.times_s.max() < 60
+    assert np.bincount(piece.units).tolist() == [59, 20]

@@ -145,6 +145,8 @@ def _found(summary: Summary, couplings: Couplings, bin_s: float) -> list[str]:
             f"method's own standard errors); {summary.beyond_two_errors:.1%} lie beyond two standard errors, "
             f"{_BY_CHANCE:.1%} would by chance"
         )
+    if summary.n_couplings and not told["traits"]["directed"]:
+        lines.append("this method tells no direction: the two couplings of a pair say the same thing twice")
     if summary.too_short:
         lines.append(
             "This recording is TOO SHORT TO SAY, by this method and with these bins; see what would help"

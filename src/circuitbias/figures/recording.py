@@ -59,8 +59,7 @@ def draw(
     figure : Figure
     numbers : DataFrame
         Columns panel, series, x, y, low, high, value: the order of the units, their rates and, if drawn,
-        their
-        positions. Couplings themselves are a table of their own.
+        their places. Couplings themselves are a table of their own.
     """
     order = order_by_structure(values)
     place = np.argsort(order)
@@ -82,6 +81,10 @@ def draw(
         title="spikes",
         ylim=(len(units) - 0.5, -0.5),
     )
+    if len(units) <= _MOST_NAMED:
+        raster.set_yticks(range(len(units)), [units[k] for k in order], fontsize=5)
+    else:
+        raster.set_yticks([])
     rates.barh(np.arange(len(units)), rates_hz[order], height=0.8, color=_RATE_COLOR)
     rates.set(xlabel="rate (Hz)", title="rates")
     numbers.add("rates", "rate_hz", rates_hz[order], np.arange(len(units)), value=order)
@@ -141,23 +144,27 @@ def _histogram(axes, values, errors):
     z = values[known] / errors[known]
     limit = max(4.0, min(float(np.abs(z).max()), 12.0))
     edges = np.linspace(-limit, limit, 81)
-    axes.hist(np.clip(z, -limit, limit), bins=edges, color=_RATE_COLOR)
+    counts, *_ = axes.hist(np.clip(z, -limit, limit), bins=edges, color=_RATE_COLOR)
     middles = (edges[1:] + edges[:-1]) / 2
     axes.plot(middles, len(z) * np.diff(norm.cdf(edges)), color=style.INK, linewidth=1, label="chance alone")
-    axes.set(title="couplings in standard errors", xlabel="coupling / standard error", ylabel="pairs")
+    beyond = f" (ends: {limit:g} and beyond)" if np.abs(z).max() > limit else ""
+    axes.set(
+        title="couplings in standard errors", xlabel=f"coupling / standard error{beyond}", ylabel="pairs"
+    )
     axes.set_yscale("log")
-    axes.set_ylim(0.5, None)
+    axes.set_ylim(0.5, 3 * counts.max())
     axes.legend()
 
 
 def _map(axes, values, positions):
     strength = np.abs(np.nan_to_num(values))
     strength[~np.isfinite(positions).all(1), :] = strength[:, ~np.isfinite(positions).all(1)] = 0
-    edges = np.argsort(-strength, axis=None, kind="stable")[:_MOST_EDGES]
+    edges = np.argsort(-strength, axis=None, kind="stable")[: min(_MOST_EDGES, 2 * len(values))]
     pre, post = np.unravel_index(edges[strength.ravel()[edges] > 0], strength.shape)
     colors = np.where(values[pre, post] > 0, "#b2182b", "#2166ac")
     lines = np.stack([positions[pre], positions[post]], axis=1)
-    axes.add_collection(LineCollection(lines, colors=colors, linewidths=0.6, alpha=0.7))
+    widths = 0.2 + 1.4 * strength[pre, post] / (strength.max() or 1.0)
+    axes.add_collection(LineCollection(lines, colors=colors, linewidths=widths, alpha=0.7))
     axes.plot(*positions.T, "o", markersize=3, color=style.INK, markeredgewidth=0)
     axes.set(title=f"the {len(pre)} strongest couplings, on the anatomy", xlabel="x", ylabel="y")
     axes.set_aspect("equal", adjustable="datalim")
