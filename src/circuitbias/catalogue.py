@@ -200,11 +200,16 @@ def loaded(path: str) -> type[Component]:
 
 
 @cache
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_bytes(), file)
+
+
+@cache
 def told(path: str) -> type[Component]:
     """Run the class of a built-in component alone, with the imports that its fields and attributes need."""
     module, _, name = path.partition(":")
     file = Path(__file__).parent.joinpath(*module.split(".")[1:]).with_suffix(".py")
-    tree = ast.parse(file.read_bytes(), file)
+    tree = _parsed(file)
     (declared,) = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name]
     functions = [node for node in ast.walk(declared) if isinstance(node, ast.FunctionDef)]
     for function in functions:
