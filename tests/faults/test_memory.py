@@ -126,6 +126,8 @@ print(resident("VmHWM") - before - max(0, resident("RssFile") - of_files))
         ("glm", 80, 4000, {"lags": [0, 1, 2]}),
         ("glm_history", 150, 4000, {}),
         ("glm_spatiotemporal", 120, 4000, {}),
+        ("matched", 100, 4000, {"bin_steps": 10}),
+        ("matched", 60, 4000, {"bin_steps": 10, "symmetric": True}),
         ("logistic", 200, 4000, {}),
         ("logistic", 150, 4000, {"l1": 30.0}),
         ("mpf", 200, 4000, {}),

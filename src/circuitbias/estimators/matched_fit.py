@@ -160,10 +160,11 @@ def information_of(likelihood, sample, coefficients, chosen_a_column=_CHOSEN_A_C
         Rows for each column and target.
     """
     rows, weight = sample
-    informative = likelihood.informative(rows, coefficients) * weight
+    informative = likelihood.informative(rows, coefficients)
     n_chosen = chosen_a_column * rows.shape[1]
     information = np.empty((informative.shape[1], rows.shape[1], rows.shape[1]))
-    for target, weights in enumerate(informative.T):
+    for target, told in enumerate(informative.T):
+        weights = told.astype(np.float64) * weight
         if len(rows) > 2 * n_chosen:
             along = np.cumsum(weights)
             places = (np.arange(n_chosen) + 0.5) * (along[-1] / n_chosen)

@@ -162,11 +162,14 @@ class SpikeLikelihood:
 
     def informative(self, rows: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
         """Fisher information on eta of each row and target, (n_rows, m), zero where they are left out."""
-        information = self.link.information((rows @ coefficients.astype(rows.dtype)).astype(np.float64))
-        if self.excluded is not None:
-            before = rows @ self.excluded.coefficients.astype(rows.dtype)
-            information[before > self.excluded.bound] = 0.0
-        return np.where(information < 1e-30, 0.0, information)
+        information = np.empty((len(rows), coefficients.shape[1]), rows.dtype)
+        for first in range(0, len(rows), _BLOCK_ROWS):  # functions of all rows at once would take much memory
+            some = rows[first : first + _BLOCK_ROWS]
+            found = self.link.information((some @ coefficients.astype(rows.dtype)).astype(np.float64))
+            if self.excluded is not None:
+                found[some @ self.excluded.coefficients.astype(rows.dtype) > self.excluded.bound] = 0.0
+            information[first : first + _BLOCK_ROWS] = np.where(found < 1e-30, 0.0, found)
+        return information
 
     def _bounds(self, trial_steps, stride):
         """First step of each trial that counts, and the one after the last."""
