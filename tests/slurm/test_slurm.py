@@ -103,8 +103,8 @@ def test_the_results_are_those_of_a_local_run(submitted, expected):
     assert results.keys() == expected.keys()
     assert [name for name in expected if results[name] != expected[name]] == []
     assert {"network.npz", "spikes/r0.01_seed1.h5", "errors.csv", "figures/figure2.pdf"} <= results.keys()
-    # Simulations, activities, estimates, experiments; tables and figures are made where Snakemake runs.
-    assert output.count("has been submitted with SLURM jobid") == 2 + 2 + 4 + 3
+    # Simulations, activities, floors, estimates, experiments; tables and figures are made here.
+    assert output.count("has been submitted with SLURM jobid") == 2 + 2 + 2 + 4 + 3
     assert "Nothing to be done" in checkout.snakemake(where=SUBMIT)
 
 

@@ -54,7 +54,8 @@ rule floor:
     params:
         code=step_code("floor"),
     shell:
-        "circuitbias floor --keep-going --network {input.network:q} --spikes {input.spikes:q}"
+        # Of 1e7 spikes, at r = 0.0125, the same floor within .2 %, in twice the time.
+        "circuitbias floor --keep-going --network {input.network:q} --spikes {input.spikes:q} --most-spikes 2000000"
         " --memory-mb {resources.memory_mb} --output {output:q} > {log:q} 2>&1"
 
 
