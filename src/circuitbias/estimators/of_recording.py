@@ -10,7 +10,6 @@ from circuitbias.checks import number, require
 from circuitbias.estimators.couplings import Couplings, EstimationWarning, NoCouplingsWarning
 from circuitbias.estimators.registry import complete_options, estimate
 from circuitbias.exceptions import UnusableDataError
-from circuitbias.progress import report_line
 from circuitbias.recordings.recording import Recording
 from circuitbias.recordings.steps import Conversion
 from circuitbias.spikes.segments import SpikeRecord
@@ -79,9 +78,6 @@ def infer_units(
             f"there is only one unit, {recording.units[0]}: couplings are between two or more"
         )
     spikes, report = recording.to_spikes(dt_ms, memory_mb=memory_mb)
-    report_line(
-        f"{report.spikes.sum()} spikes of {len(recording.units)} units; fitting by {method}", always=True
-    )
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", EstimationWarning)
         couplings = estimate(method, spikes, memory_mb=memory_mb, device=device, **options)

@@ -79,6 +79,7 @@ def run(arguments):
         sampling_rate_hz=arguments.sampling_rate_hz,
         **of_format,
     ).select(arguments.units, where, arguments.least_rate_hz, arguments.window_s)
+    report_line(f"{read.n_spikes} spikes of {len(read.units)} units: {arguments.method}", always=True)
     couplings, spikes, report = infer_units(
         read,
         arguments.method,
