@@ -308,3 +308,13 @@ def test_the_piece_that_is_drawn_is_the_beginning():
     piece = piece_of(spikes, 0.0)
     assert piece.times_s.max() < 60
     assert np.bincount(piece.units).tolist() == [59, 20]
+
+
+def test_several_lags_have_no_single_error(simulated):
+    read = cb.recording(simulated[0])
+    couplings = cb.infer(read, "glm", bin_ms=5, lags=[1, 2], device="cpu")
+    assert np.isfinite(couplings.values).any()
+    assert couplings.to_pandas().standard_error.isna().all()
+    one = cb.infer(read, "glm", bin_ms=5, lags=[1], device="cpu")
+    others = ~np.eye(12, dtype=bool)
+    np.testing.assert_array_equal(one.standard_errors[others], one.arrays["standard_errors"][0][others])
