@@ -17,7 +17,6 @@ length, since those of variable length lie in a heap that has none.
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from io import FileIO
 from pathlib import Path
 
 import h5py
@@ -26,6 +25,7 @@ import numpy as np
 from circuitbias.checks import number, require, whole
 from circuitbias.files import DamagedFileError, atomic_path, damaged, is_made_by_a_step
 from circuitbias.reading import check_hdf5_storage, check_size, expanded, hdf5_item, hdf5_opened, is_of_system
+from circuitbias.spikes.hdf5_sink import Sink
 from circuitbias.spikes.segments import Segment, checked_segments, cut, total_steps
 
 FORMAT, VERSION = np.bytes_("circuitbias-spikes"), 1
@@ -81,7 +81,7 @@ def write_spikes(
     index = []
     n_spikes = 0
     pending = []  # spikes not yet written: whole blocks compress best
-    with atomic_path(path) as aside, _Sink(aside) as sink, h5py.File(sink, "w", libver="v110") as file:
+    with atomic_path(path) as aside, Sink(aside) as sink, h5py.File(sink, "w", libver="v110") as file:
         file.attrs.update(
             format=FORMAT,
             version=VERSION,
@@ -116,46 +116,6 @@ def write_spikes(
         rows = np.array(index, dtype=np.int64).reshape(-1, 5)
         layout = {"maxshape": (None, 5), "chunks": (1024, 5)}  # chunks, as only they have checksums
         file.create_dataset("segments", data=rows, **layout, **_CHECKED)
-
-
-class _Sink(FileIO):
-    """A file that HDF5 writes to and that never fails it: HDF5 crashes if what it has begun cannot be ended.
-
-    After an error, such as a full disk, nothing more is written; `check` raises it, and so does the end of a
-    with block.
-    """
-
-    def __init__(self, path: Path):
-        super().__init__(path, "w+")
-        self._error = None
-
-    def write(self, content) -> int:
-        """Write all of it, or keep the error."""
-        left = memoryview(content).cast("B")
-        while left and self._error is None:
-            left = left[self._try(super().write, left) :]
-        return len(content)
-
-    def truncate(self, size=None) -> int:
-        """Change the size, or keep the error."""
-        return self._try(super().truncate, size)
-
-    def _try(self, action, argument) -> int:
-        try:
-            return action(argument) if self._error is None else 0
-        except OSError as error:
-            self._error = error
-            return 0
-
-    def check(self) -> None:
-        """Raise the error if there was one."""
-        if self._error:
-            raise self._error
-
-    def __exit__(self, kind, error, traceback):
-        super().__exit__(kind, error, traceback)
-        if kind is None:
-            self.check()
 
 
 def _split(segments: Iterable[Segment]) -> Iterator[Segment]:
