@@ -37,6 +37,7 @@ _WHERE = {
     "ThresholdParameters": "dynamics.parameters",
     "ThresholdSAM": "dynamics.threshold_sam",
     "UnusableDataError": "exceptions",
+    "Reader": "component",
     "option": "component",
 }
 

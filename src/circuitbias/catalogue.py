@@ -18,7 +18,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from circuitbias.component import Component, Estimator, Generator, NetworkFamily
+from circuitbias.component import Component, Estimator, Generator, NetworkFamily, Reader
 
 ESTIMATORS = {
     "glm": "circuitbias.estimators.glm:Glm",
@@ -80,10 +80,10 @@ FIGURES = {
 }
 """Modules of figures beside those of the experiments, and what the report calls them."""
 
-BUILT_IN = {"networks": NETWORKS, "generators": GENERATORS, "estimators": ESTIMATORS}
+BUILT_IN = {"networks": NETWORKS, "generators": GENERATORS, "estimators": ESTIMATORS, "readers": READERS}
 """By kind of component, as a config and entry points (``circuitbias.estimators``) call it."""
 
-_BASES = {"networks": NetworkFamily, "generators": Generator, "estimators": Estimator}
+_BASES = {"networks": NetworkFamily, "generators": Generator, "estimators": Estimator, "readers": Reader}
 IMPORT_PATH = "^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 """How a path to a guest is written, as a regular expression."""
 

@@ -234,3 +234,35 @@ class Estimator(Component):
         estimate.__signature__ = inspect.signature(function)
         cls.estimate = estimate
         return function
+
+
+class Reader(Component):
+    """A format of recordings.
+
+    Attributes
+    ----------
+    suffixes : tuple of str
+        Of files that it reads, in small letters; ``""`` stands for a folder.
+    """
+
+    suffixes = ()
+
+    def read(self, path):
+        """Read a file or a folder.
+
+        Parameters
+        ----------
+        path : Path
+
+        Returns
+        -------
+        circuitbias.recordings.found.Found
+
+        Raises
+        ------
+        OSError
+            If the system cannot read it; names the file.
+        Exception
+            Of any kind, if it is not what it should be; a ``ValueError`` in words that can be shown.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no method read")

@@ -256,7 +256,7 @@ def test_order_by_structure_puts_blocks_together():
         (["--least-rate-hz", "1000"], "0 of 2 units fire at 1000 Hz or more"),
         (["--window-s", "100", "200"], "no spike is in it"),
         (["--format", "nwbx"], "format = 'nwbx': must be one of"),
-        (["--format-options", '{"x": 1}'], "options of the format npz: x = 1: unknown key"),
+        (["--format-options", '{"x": 1}'], "options of npz: x = 1: unknown key"),
     ],
 )
 def test_what_is_refused_writes_nothing(tmp_path, capsys, arguments, message):

@@ -324,3 +324,32 @@ def test_labels_of_any_type(dtype):
     assert set(found.ids) == {str(one) for one in labels.tolist()}
     for unit, train in zip(found.ids, found.times, strict=True):
         assert train.tolist() == [t for t, one in zip(times, labels, strict=True) if str(one) == unit]
+
+
+GUEST = """
+import circuitbias as cb
+from circuitbias.recordings.found import of_trains
+
+
+class Lines(cb.Reader):
+    "A line a unit."
+
+    scale: float = cb.option(1.0, "Seconds in a number.", above=0)
+
+    def read(self, path):
+        lines = [line.split() for line in path.read_text().splitlines()]
+        trains = enumerate([[self.scale * float(one) for one in line] for line in lines])
+        return of_trains(trains, time_unit="s")
+"""
+
+
+def test_a_format_of_somebody_elses(tmp_path, monkeypatch):
+    (tmp_path / "my_lab_format.py").write_text(GUEST)
+    (tmp_path / "a.lines").write_text("1 2 3\n5\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    read = cb.recording(tmp_path / "a.lines", "my_lab_format:Lines", scale=0.1)
+    assert [train.tolist() for train in read.times_s] == [[0.1, 0.2, pytest.approx(0.3)], [0.5]]
+    with pytest.raises(ValueError, match="options of my_lab_format:Lines: scale = 0"):
+        cb.recording(tmp_path / "a.lines", "my_lab_format:Lines", scale=0)
+    with pytest.raises(ValueError, match="no_such_module"):
+        cb.recording(tmp_path / "a.lines", "no_such_module:Lines")

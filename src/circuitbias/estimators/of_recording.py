@@ -5,10 +5,9 @@ from collections import Counter
 
 import numpy as np
 
-from circuitbias.catalogue import ESTIMATORS, loaded
 from circuitbias.checks import number, require
 from circuitbias.estimators.couplings import Couplings, EstimationWarning, NoCouplingsWarning
-from circuitbias.estimators.registry import complete_options, estimate
+from circuitbias.estimators.registry import component, estimate
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.recordings.recording import Recording
 from circuitbias.recordings.steps import Conversion
@@ -151,11 +150,11 @@ def counted_reasons(couplings: Couplings) -> dict[str, int]:
 
 def _with_bins(method: str, bin_ms: float | None, dt_ms: float, options: dict) -> dict:
     """Options with the width of a bin in steps."""
-    complete_options(method, options)  # refuses an unknown method, and options that are not its own
+    chosen = component(method, options)  # refuses an unknown method, and options that are not its own
     if "bin_steps" in options:
         require(bin_ms is None, "bin_ms", bin_ms, "left out where the option bin_steps is given")
         return options
-    default = loaded(ESTIMATORS[method]).schema()["properties"].get("bin_steps")
+    default = chosen.schema()["properties"].get("bin_steps")
     if default is None:
         require(bin_ms is None, "bin_ms", bin_ms, f"left out: {method} has no bins")
         return options

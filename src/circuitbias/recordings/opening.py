@@ -7,9 +7,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from circuitbias.catalogue import READERS, loaded
+from circuitbias.catalogue import READERS, find, guests, path_of
 from circuitbias.checks import require
-from circuitbias.config_schema import ConfigError, checked
+from circuitbias.config_schema import ConfigError, component
 from circuitbias.reading import expanded, hdf5_opened, is_hdf5, is_of_system, opened
 from circuitbias.recordings.found import Found
 from circuitbias.recordings.objects import TAKEN, found_in
@@ -35,7 +35,8 @@ def recording(
         A file or a folder; or what another library has read, such as a SpikeInterface sorting, a pynapple
         TsGroup, a neo Block, or a mapping of times by unit.
     format : str, optional
-        A key of `circuitbias.catalogue.READERS`. Default: by the name and the contents of the file.
+        A key of `circuitbias.catalogue.READERS`, or a guest: ``my_module:MyReader``. Default: by the name and
+        the contents of the file.
     time_unit : {"s", "ms", "us", "samples"}, optional
         Of the times, where the file does not say or is wrong.
     sampling_rate_hz : float, optional
@@ -65,11 +66,13 @@ def recording(
     path = expanded(source)
     if not os.path.lexists(path):
         raise FileNotFoundError(f"there is no file {path}{'' if path.is_absolute() else f' in {Path.cwd()}'}")
-    require(format is None or format in READERS, "format", format, f"one of {', '.join(READERS)}")
+    known = format is None or path_of("readers", format)
+    require(
+        known, "format", format, f"one of {', '.join(READERS)}, or the path of a class of circuitbias.Reader"
+    )
     try:
         chosen = format or format_of(path)
-        kind = loaded(READERS[chosen])
-        reader = kind.of(checked(kind.schema(), options, f"options of the format {chosen}"))
+        reader = component("readers", chosen, options)
         origin = {"path": os.fspath(path), "format": chosen}
         found = reader.read(path)
         if path.is_file():
@@ -139,8 +142,8 @@ def format_of(path: Path) -> str:
         )
     if suffix in _HDF5:
         return _format_in_hdf5(path)
-    for name, place in READERS.items():
-        if suffix in loaded(place).suffixes:
+    for name in [*READERS, *guests("readers")]:
+        if suffix in find("readers", name).suffixes:
             return name
     raise ValueError(f"its ending {suffix!r} is not known; say format: {', '.join(READERS)}")
 

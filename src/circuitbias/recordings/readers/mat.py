@@ -4,11 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from circuitbias.component import option
+from circuitbias.component import Reader, option
 from circuitbias.mat_files import Cells, Other, read_mat
 from circuitbias.reading import opened
 from circuitbias.recordings.found import Found, columns_of, of_pairs, of_trains
-from circuitbias.recordings.reader import Reader
 
 _TIMES = ("times", "spike_times", "spiketimes", "spikeTimes", "t", "ts", "spk_t", "spikes_t")
 _UNITS = ("units", "unit", "clusters", "spike_clusters", "clu", "ids", "id", "cell_ids", "labels", "neurons")

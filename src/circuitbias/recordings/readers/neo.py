@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
+from circuitbias.component import Reader
 from circuitbias.reading import opened
 from circuitbias.recordings.found import Found
 from circuitbias.recordings.objects import of_neo
-from circuitbias.recordings.reader import Reader
 
 _UNPICKLES = ("PickleIO",)
 

@@ -4,10 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from circuitbias.component import option
+from circuitbias.component import Reader, option
 from circuitbias.reading import opened, unzipped
 from circuitbias.recordings.found import Found, of_pairs, of_trains
-from circuitbias.recordings.reader import Reader
 
 _PAIRS = (
     ("times", "units"),

@@ -5,10 +5,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from circuitbias.component import option
+from circuitbias.component import Reader, option
 from circuitbias.reading import check_hdf5_storage, check_size, hdf5_item, hdf5_opened
 from circuitbias.recordings.found import Found, id_text
-from circuitbias.recordings.reader import Reader
 
 _MOST_UNITS = 2**20
 _TIMES = ("spike_times", "spike_times_index", "obs_intervals", "obs_intervals_index", "id")

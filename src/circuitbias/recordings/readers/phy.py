@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from circuitbias.component import option
+from circuitbias.component import Reader, option
 from circuitbias.reading import check_size, opened, read_npy
 from circuitbias.recordings.found import Found, id_text, of_pairs
-from circuitbias.recordings.reader import Reader
 
 _TABLES = ("cluster_info.tsv", "cluster_group.tsv", "cluster_groups.csv", "cluster_KSLabel.tsv")
 _MOST_PARAMETERS = 100_000  # bytes

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from circuitbias.component import Reader
 from circuitbias.recordings.found import Found, of_pairs
-from circuitbias.recordings.reader import Reader
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.storage import SpikeFile
 

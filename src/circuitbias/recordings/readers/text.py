@@ -10,10 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from circuitbias.component import option
+from circuitbias.component import Reader, option
 from circuitbias.reading import check_size, opened
 from circuitbias.recordings.found import Found, columns_of, of_pairs
-from circuitbias.recordings.reader import Reader
 
 _TIMES = (
     *(
