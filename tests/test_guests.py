@@ -20,6 +20,7 @@ from circuitbias.config import ConfigError, load_config, resolve_thresholds
 from circuitbias.config_reference import config_reference
 from circuitbias.estimators import METHODS
 from circuitbias.estimators.contract import CHECKS
+from circuitbias.figures import style
 from circuitbias.provenance import code_hash
 from circuitbias.spikes.storage import SpikeFile
 
@@ -170,6 +171,24 @@ def test_networks_and_generators_enter_alike(visiting, capsys):
         cb.simulate(network, r=0.5, n_spikes=100, rate_hz=5, generator="rate_model:RateModel")
 
 
+def test_figures_show_it_as_it_says(visiting, tmp_path, monkeypatch):
+    source = (GUESTS / "lagged.py").read_text()
+    look = 'Look("delays", {"seen_late": ("#123456", "o")}, ("LATE",))'
+    source = source.replace("    directed = True\n", f"    directed = True\n    look = {look}\n")
+    source = source.replace(
+        "from circuitbias import", "from circuitbias.component import Look\nfrom circuitbias import"
+    )
+    (tmp_path / "looking.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(catalogue, "_MET", {"estimators": {}})
+    method = "looking:LaggedCovariance"
+    assert style.pretty("seen_late") == "seen late"
+    catalogue.meet([method, "glm", "nowhere:Mine", "unknown"])
+    assert style.pretty("seen_late") == "seen LATE"
+    assert style.estimator_styles(["glm", "seen_late"])["seen_late"]["color"] == "#123456"
+    assert catalogue.looks()[method].family == "delays" and "nowhere:Mine" not in catalogue.looks()
+
+
 def test_its_code_counts_and_what_lies_beside_it(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     mine, beside, other = (tmp_path / f"{name}.py" for name in ("mine_of_all", "beside_it", "another"))
@@ -209,6 +228,10 @@ def test_the_workflow_runs_them_and_runs_again_what_was_edited(tmp_path):
     made = SpikeFile(checkout.results / "spikes" / "r0.5_seed1.h5").metadata["parameters"]
     assert made["model"]["family"] == "rate_model:RateModel" and made["model"]["base_hz"] == 60
     assert made["network"] == {"family": "small_world", "n_neurons": 12, "shortcuts": 0.2}
+    floor = pd.read_csv(checkout.results / "floor.csv")
+    assert floor.note.tolist() == [
+        "the floor is known of the threshold model only, not of rate_model:RateModel"
+    ]
     assert checkout.planned() == {}
 
     def edited(name, old, new):

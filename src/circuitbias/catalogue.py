@@ -84,6 +84,9 @@ BUILT_IN = {"networks": NETWORKS, "generators": GENERATORS, "estimators": ESTIMA
 """By kind of component, as a config and entry points (``circuitbias.estimators``) call it."""
 
 _BASES = {"networks": NetworkFamily, "generators": Generator, "estimators": Estimator, "readers": Reader}
+_MET: dict[str, dict[str, type[Component]]] = {kind: {} for kind in _BASES}
+"""Guests that have been found."""
+
 IMPORT_PATH = "^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*$"
 """How a path to a guest is written, as a regular expression."""
 
@@ -164,6 +167,7 @@ def find(kind: str, name: str) -> type[Component]:
         ) from error
     if not (isinstance(found, type) and issubclass(found, _BASES[kind])):
         raise GuestError(f"it is no class of circuitbias.{_BASES[kind].__name__}; {wanted}")
+    _MET[kind][name] = found
     return found
 
 
@@ -233,8 +237,17 @@ def told(path: str) -> type[Component]:
 
 
 def looks() -> dict:
-    """How figures show the built-in methods: a `Look` for each."""
-    return {method: declared("estimators", method).look for method in ESTIMATORS}
+    """How figures show methods: a `Look` for each built-in one, and for each guest that was met so far."""
+    ours = {method: declared("estimators", method).look for method in ESTIMATORS}
+    return ours | {method: guest.look for method, guest in _MET["estimators"].items()}
+
+
+def meet(methods) -> None:
+    """Look at those of some methods that are guests, as far as they are to be had, to know their looks."""
+    for method in methods:
+        if method not in ESTIMATORS and path_of("estimators", method):
+            with suppress(GuestError):
+                find("estimators", method)
 
 
 def figure_titles() -> dict[str, str]:

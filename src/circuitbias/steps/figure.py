@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from circuitbias import published
+from circuitbias.catalogue import meet
 from circuitbias.comparison import published_network
 from circuitbias.errors.tables import run_of
 from circuitbias.estimators.couplings import Couplings
@@ -104,6 +105,7 @@ def _read_figure1(module, arguments) -> tuple[dict, list[str]]:
 
 def _read_figure2(module, arguments) -> tuple[dict, list[str]]:
     errors = read_table(arguments.errors)
+    meet(errors.method.unique())
     _check_examples(arguments.examples, set(errors.r))
     couplings: dict[float, dict] = {r: {} for r in arguments.examples}
     runs = [(run_of(found), found.values) for found in map(Couplings.load, arguments.couplings)]
@@ -137,6 +139,7 @@ def _read_tables(module, arguments) -> tuple[dict, list[str]]:
     names = ("table", "summary", "comparison", "floor")
     inputs = {name: read_table(path) for name in names if (path := getattr(arguments, name, None))}
     table, network = inputs["table"], Network.load(arguments.network)
+    meet(table.method.unique() if "method" in table else ())
     footnotes = _error_footnotes(network, table) if "directed" in table else notes.not_drawn(table)
     usable = split_usable(table)[0]
     if "coupling" in table and not network.weight_arrays().popitem()[1].any():

@@ -38,6 +38,8 @@ def run(arguments):
     try:
         if spikes.unusable:
             raise UnusableDataError(spikes.unusable)
+        if family := made["model"].get("family"):
+            raise UnusableDataError(f"the floor is known of the threshold model only, not of {family}")
         part = first_spikes(spikes, arguments.most_spikes)
         parameters = ThresholdParameters.from_dict(made["model"])
         found = floor(network, parameters, part, memory_mb=arguments.memory_mb)
