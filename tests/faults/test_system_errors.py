@@ -199,7 +199,7 @@ def test_too_little_memory_is_not_damage(files, monkeypatch):
 
 def test_what_steps_write_is_known_by_how_it_begins(steps):
     results = [path for path in steps.folder.iterdir() if path.suffix in (".h5", ".npz", ".csv")]
-    assert len(results) == 10
+    assert len(results) == 11
     for path in results:
         assert is_made_by_a_step(path), path
         whole = path.read_bytes()
