@@ -136,6 +136,8 @@ def test_list_and_check_component(visiting, capsys):
     listed = capsys.readouterr().out
     assert all(f"  {method} " in listed for method in METHODS)
     assert main(["list", "glmm"]) == 1
+    assert main(["check-component", "lagged:Lagged"]) == 1
+    assert "must be the path of a class of Estimator" in capsys.readouterr().err
     assert main(["check-component", "--json", MINE]) == 0
     outcomes = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert len(outcomes) == 12 and all(outcome["passed"] for outcome in outcomes)

@@ -184,10 +184,10 @@ def find_any(name: str) -> tuple[str, type[Component]]:
     if not kinds:
         known = ", ".join(other for kind in BUILT_IN for other in [*BUILT_IN[kind], *guests(kind)])
         raise GuestError(f"{name!r} is no component; must be one of {known}, or a path my_module:MyClass")
-    for kind in kinds[:-1]:
+    for kind in kinds:
         with suppress(GuestError):
             return kind, find(kind, name)
-    return kinds[-1], find(kinds[-1], name)
+    return "estimators", find("estimators", name)  # most are: its words say what is wrong
 
 
 def name_of(kind: str, component: type[Component]) -> str:

@@ -21,12 +21,13 @@ def add_arguments(parser):
 
 def run(arguments):
     """Do the step."""
-    from circuitbias.contract import hold
+    from circuitbias.contract import OF_ALL, hold
     from circuitbias.dynamics.contract import OF_GENERATORS, OF_NETWORKS
     from circuitbias.estimators.contract import CHECKS  # brings torch and numba
 
     kind, component = find_any(arguments.component)
-    checks = {"networks": OF_NETWORKS, "generators": OF_GENERATORS, "estimators": CHECKS}[kind]
+    checks = {"networks": OF_NETWORKS, "generators": OF_GENERATORS, "estimators": CHECKS}
+    checks = checks.get(kind, OF_ALL)
     options = json_object("--options", arguments.options) if arguments.options else None
     failed = 0
     with redirect_stderr(StringIO()):  # lines of progress
