@@ -362,8 +362,8 @@ def test_what_is_done_for_a_plan_of_many_circuits_grows_with_their_jobs_alone(tm
         (checkout.folder / "config.yaml").write_text(yaml.safe_dump(many))
         planned = checkout.planned()
         assert planned["estimate"] == 4 * n
-        # A circuit's network, its two recordings with their activity and two estimates, tables and figures.
-        assert sum(planned.values()) == n * (1 + 2 * (1 + 1 + 2) + 1 + 4 + 1) + 2
+        # A circuit's network, two recordings with activity, two estimates and floor; two tables, figures.
+        assert sum(planned.values()) == n * (1 + 2 * (1 + 1 + 2 + 1) + 2 + 4 + 1) + 2
         calls = [tmp_path / f"{name}.calls" for name in ("config", "code")]
         done[n] = [path.stat().st_size for path in calls]
         for path in calls:
