@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from circuitbias.estimators import cross_correlation, estimate
+from circuitbias.estimators import estimate
 from circuitbias.estimators.couplings import (
     ConstantNeuronWarning,
     FlatBackgroundWarning,
     NoCouplingsWarning,
 )
+from circuitbias.spikes import correlograms
 from circuitbias.spikes.correlograms import correlogram, count_pairs
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
@@ -104,7 +105,7 @@ def test_how_segments_are_cut_makes_no_difference(cuts, bin_steps, longest_lag, 
 def test_how_many_events_are_counted_at_once_makes_no_difference(record_of, monkeypatch, at_once, binarise):
     record = record_of([random_counts(200), random_counts(90, seed=1)])
     expected = correlogram(record, 10, 6, binarise)
-    monkeypatch.setattr(cross_correlation, "_events_at_once", lambda n_neurons: at_once)
+    monkeypatch.setattr(correlograms, "_events_at_once", lambda n_neurons: at_once)
     np.testing.assert_array_equal(correlogram(record, 10, 6, binarise), expected)
 
 

@@ -78,7 +78,7 @@ def test_check_finds_nothing_where_all_is_well(steps, capfd):
     output = check(steps, capfd)
     assert output.err == ""
     # Eight results, the figure's numbers, and profiles.
-    assert output.out == "10 files read, 0 of them damaged; 0 left over\n"
+    assert output.out == "11 files read, 0 of them damaged; 0 left over\n"
 
 
 def test_check_names_what_is_damaged_and_removes_it_if_asked_to(steps, finished, capfd):
@@ -99,7 +99,7 @@ def test_check_names_what_is_damaged_and_removes_it_if_asked_to(steps, finished,
         assert sum(line.startswith(f"{path}: ") for line in found) == 1
 
     output = check(steps, capfd, "--delete")
-    assert "11 files read, 5 of them damaged" in output.out
+    assert "12 files read, 5 of them damaged" in output.out
     again = next(line for line in output.out.splitlines() if line.startswith("to make them again: snakemake"))
     for path in (*damaged, older_version_of):
         assert not path.exists()
