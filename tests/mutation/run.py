@@ -24,7 +24,7 @@ from mutants import Mutation, mutations
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path("src/circuitbias")
-COLUMNS = ("room", "module", "line", "before", "after", "result", "seconds")
+COLUMNS = ("room", "module", "code", "before", "after", "result", "seconds")
 LIBRARIES = ("scipy.optimize", "torch", "numba", "pandas", "sklearn.linear_model", "matplotlib.pyplot")
 MEMORY = 6 << 30  # of a mutation's process, in bytes: some ask for all there is
 
@@ -166,14 +166,18 @@ class Trial:
 
 
 def edits_of(room: str, within: str = "") -> dict[tuple, tuple[Path, Mutation]]:
-    """All mutations of a room, of modules whose path holds a text, by the first columns of the table."""
+    """All mutations of a room, of modules whose path holds a text, by the first columns of the table.
+
+    They go by the text of their line, not by its number, which changes with every edit above it.
+    """
     found = {}
     for path in sorted((ROOT / PACKAGE / room).rglob("*.py")):
         if within in str(path):
-            module = path.relative_to(ROOT / PACKAGE)
-            for edit in mutations(path.read_text()):
-                texts = (" ".join(text.split()) for text in (edit.before, edit.after))
-                found[room, str(module), str(edit.line), *texts] = module, edit
+            module, source = path.relative_to(ROOT / PACKAGE), path.read_text()
+            lines = source.splitlines()
+            for edit in mutations(source):
+                texts = (" ".join(text.split()) for text in (lines[edit.line - 1], edit.before, edit.after))
+                found[room, str(module), *texts] = module, edit
     return found
 
 
@@ -193,9 +197,7 @@ def write_table(path: Path, table: dict[tuple, list]) -> None:
     with path.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(
-            [*key, *table[key]] for key in sorted(table, key=lambda key: (*key[:2], int(key[2])))
-        )
+        writer.writerows([*key, *table[key]] for key in sorted(table))
 
 
 def summary(table: dict[tuple, list]) -> str:
@@ -223,7 +225,7 @@ def main():
     for library in LIBRARIES:
         __import__(library)  # once, for all processes
     with (Path(__file__).parent / "equivalent.csv").open(newline="") as file:
-        changing_nothing = {tuple(row[:4]) for row in csv.reader(file)}
+        changing_nothing = {tuple(" ".join(text.split()) for text in row[:4]) for row in csv.reader(file)}
     end, table = time.monotonic() + 60 * options.minutes, read_table(options.output)
     with tempfile.TemporaryDirectory() as folder:
         trial = Trial(Path(folder), 1 if options.nearest else 2)
@@ -236,9 +238,7 @@ def main():
                     continue
                 begin = time.monotonic()
                 module, edit = possible[key]
-                code = (ROOT / PACKAGE / module).read_text().splitlines()[edit.line - 1].strip()
-                equivalent = (key[1], code, *key[3:]) in changing_nothing
-                result = "equivalent" if equivalent else trial(module, edit)
+                result = "equivalent" if key[1:] in changing_nothing else trial(module, edit)
                 table[key] = [result, round(time.monotonic() - begin, 1)]
                 print(*key, *table[key], sep=" | ", flush=True)
                 write_table(options.output, table)
