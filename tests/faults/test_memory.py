@@ -122,7 +122,7 @@ print(resident("VmHWM") - before - max(0, resident("RssFile") - of_files))
     ("method", "n_neurons", "memory_mb", "options"),
     [
         ("glm", 200, 4000, {}),
-        ("glm", 700, 165, {}),
+        ("glm", 700, 180, {}),
         ("glm", 80, 4000, {"lags": [0, 1, 2]}),
         ("glm_history", 150, 4000, {}),
         ("glm_spatiotemporal", 120, 4000, {}),
