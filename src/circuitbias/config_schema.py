@@ -145,11 +145,8 @@ def checked_section(section: str, values: Mapping, what: str) -> dict:
     section : str
         The section by its keys, such as ``"network"`` or ``"experiments.bin_width"``; ``"estimators"`` stands
         for one entry of that section.
-    values : mapping
-        What it holds; it is left unchanged. Whole numbers may be floats (``1e7``), and numbers and truth
-        values may be NumPy's; a list may be a tuple or an array of one dimension. Texts are no numbers.
-    what : str
-        The words before the problems: ``"options of glm"``.
+    values, what
+        What it holds, and the words before the problems, as `circuitbias.validation.checked` takes them.
 
     Returns
     -------
