@@ -3,8 +3,6 @@
 import math
 
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
-
 from circuitbias.errors.decomposition import off_diagonal
 
 MIN_WEIGHT_FRACTION = 0.01
@@ -111,6 +109,8 @@ def _typical(largest):
 def _scores(truth, score):
     if truth.all() or not truth.any():
         return {"roc_auc": math.nan, "average_precision": math.nan}
+    from sklearn.metrics import average_precision_score, roc_auc_score  # takes a second to load
+
     return {
         "roc_auc": float(roc_auc_score(truth, score)),
         "average_precision": float(average_precision_score(truth, score)),
