@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+
 from circuitbias.errors.decomposition import off_diagonal
 
 MIN_WEIGHT_FRACTION = 0.01

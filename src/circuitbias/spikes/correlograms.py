@@ -19,7 +19,7 @@ from circuitbias.spikes.segments import SpikeSource
 
 @njit(nogil=True, cache=True)
 def _by_neuron(bins, neurons, first_new, n_neurons, n_lags):
-    """Indices of the events from ``first_new`` on, sorted by neuron; for each, the first event within the lags."""
+    """Sort the events from ``first_new`` on by neuron; for each, say which is the first within the lags."""
     places = np.zeros(n_neurons + 1, dtype=np.int64)
     for event in range(first_new, len(bins)):
         places[neurons[event] + 1] += 1
