@@ -91,7 +91,7 @@ WRONG = [
     ({"generator": {"dt_ms": 20}}, "generator.dt_ms = 20.0: must be < tau_ms = 10.0"),
     ({"simulation": {"n_spike": 5000}}, "simulation.n_spike = 5000: unknown key (did you mean n_spikes?)"),
     ({"strengths": [0.01], "thresholds": [1, 2]}, "thresholds = [1.0, 2.0]: has 2 entries; must have 1"),
-    (SPARSE, "thresholds = 'published': the paper has some for rings of 100 neurons only"),
+    (SPARSE, "thresholds = 'published': the paper has some for rings of 100 neurons"),
     ({"strengths": [0.3]}, "strengths = [0.3]: the paper has no threshold for [0.3]"),
     ({"estimators": ["glm", "nome"]}, "estimators = ['glm', 'nome']: must be among ['glm', 'mean_field',"),
     ({"experiments": ["patterns"]}, "experiments = ['patterns']: must be among []"),

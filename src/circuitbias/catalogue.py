@@ -56,6 +56,13 @@ NETWORKS = {
     "ring": "circuitbias.networks.ring:Ring",
     "file": "circuitbias.networks.files:File",
     "sparse": "circuitbias.networks.sparse:Sparse",
+    "sideband": "circuitbias.networks.sideband:Sideband",
+    "random_sparse": "circuitbias.networks.random_sparse:RandomSparse",
+    "random_symmetric": "circuitbias.networks.random_symmetric:RandomSymmetric",
+    "excitation_inhibition": "circuitbias.networks.excitation_inhibition:ExcitationInhibition",
+    "small_world": "circuitbias.networks.small_world:SmallWorld",
+    "sheet": "circuitbias.networks.sheet:Sheet",
+    "chaotic": "circuitbias.networks.chaotic:Chaotic",
 }
 """Families of networks."""
 

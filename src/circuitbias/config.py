@@ -127,21 +127,36 @@ def resolve_thresholds(config) -> dict[float, float | None]:
         return dict(zip(strengths, thresholds, strict=True))
     if not ours:
         return dict.fromkeys(strengths, 0.0)
-    if network["family"] != "ring" or network["n_neurons"] != 100:
-        rule = "the paper has some for rings of 100 neurons only; must be a list of numbers"
+    name = _name_in_paper(network)
+    if not name:
+        rule = (
+            "the paper has some for rings of 100 neurons and those with 1/3, 2/3 or all of its sidebands only"
+        )
+        rule += "; must be a list of numbers, or {rate_hz: 62.5}"
         raise ConfigError(circuit_problem(config, ("thresholds",), f"{rule} for network = {network}"))
 
     import numpy as np
 
     from circuitbias.published import thresholds as published  # brings pandas, which is slow
 
-    table = published("ring_pinned" if network["pinned"] else "ring")
+    table = published(name)
     near = {r: table.to_numpy()[np.isclose(table.index, r)] for r in strengths}
     if unknown := [r for r in strengths if not near[r].size]:
         known = ", ".join(map(strength_label, sorted(table.index)))
         rule = f"the paper has no threshold for {unknown}; must be among {known}"
         raise ConfigError(circuit_problem(config, ("strengths",), f"{rule}, or thresholds be a list"))
     return {r: float(theta[0]) for r, theta in near.items()}
+
+
+def _name_in_paper(network: dict) -> str:
+    """Name of a network in the paper's table of thresholds; empty if it is not there."""
+    if network["family"] == "ring" and network["n_neurons"] == 100:
+        return "ring_pinned" if network["pinned"] else "ring"
+    if network["family"] == "sideband" and network["profile"] == "mpf" and not network["pinned"]:
+        thirds = round(3 * network["fraction"])
+        near = abs(3 * network["fraction"] - thirds) < 0.003
+        return f"sideband_{thirds}_3" if near and thirds else ""
+    return ""
 
 
 def network_files(config) -> list[str]:

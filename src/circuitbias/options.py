@@ -4,6 +4,9 @@ from typing import Literal
 
 from circuitbias.component import option
 
+STRONGEST = 0.002289
+"""Strongest inhibition of the paper's ring, at distance 9: the bound of its random weights."""
+
 ErrorKind = Literal["model", "sandwich", "jackknife"]
 
 

@@ -126,7 +126,14 @@ def problems_of(validator, values) -> dict[tuple, str]:
     return problems
 
 
-_RISING = (("n_inputs", "n_neurons"), ("dt_ms", "tau_ms"), ("trials", "n_spikes"), ("far_ms", "window_ms"))
+_RISING = (
+    ("n_inputs", "n_neurons"),
+    ("n_neighbours", "n_neurons"),
+    ("lowest", "highest"),
+    ("dt_ms", "tau_ms"),
+    ("trials", "n_spikes"),
+    ("far_ms", "window_ms"),
+)
 """Keys of one section of which the first must be below the second."""
 
 

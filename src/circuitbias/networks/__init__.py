@@ -12,6 +12,7 @@ _WHERE = {
     "read_weights": "files",
     "ring_network": "ring",
     "ring_weights": "ring",
+    "sideband_network": "sideband",
     "sparse_network": "sparse",
 }
 

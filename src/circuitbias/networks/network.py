@@ -97,10 +97,11 @@ class Network:
     def wiring_known(self) -> bool:
         """Whether a weight of 0 says that there is no synapse, and any other that there is one.
 
-        So it is if any weight is 0, the diagonal aside. A ring connects all with all, ever more weakly: its
-        smallest weights may be rounded to 0.
+        So it is if any weight is 0, the diagonal aside. A ring connects all with all, ever more weakly, and
+        so does a sheet without a reach: their smallest weights may be rounded to 0.
         """
-        if self.provenance.get("family") == "ring":
+        made_of = self.provenance
+        if made_of.get("family") in ("ring", "sheet") and made_of.get("reach") is None:
             return False
         n = self.n_neurons
         entries = scipy.sparse.coo_array(self.weights)
@@ -173,6 +174,29 @@ class Network:
             raise
         except Exception as error:  # the arrays of another kind of file: json and numpy fail in many ways
             raise damaged(path, "network file", error) from error
+
+
+def from_family(family: str, options: dict, weights, drive_scale=None, circulant: bool = False) -> Network:
+    """Make the network of a family, named after it, with its options for provenance.
+
+    Parameters
+    ----------
+    family : str
+    options : dict
+        That it is made of; must survive JSON.
+    weights : array (n, n), dense or sparse
+    drive_scale : array (n,), optional
+    circulant : bool
+    """
+    n = weights.shape[0]
+    return Network(
+        weights=weights,
+        positions=np.arange(n),
+        drive_scale=np.ones(n) if drive_scale is None else drive_scale,
+        name=family,
+        circulant=circulant,
+        provenance={"family": family} | options,
+    )
 
 
 def checked_weights(values, name: str = "weights"):

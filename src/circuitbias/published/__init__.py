@@ -15,7 +15,7 @@ def thresholds(network: str) -> pd.Series:
 
     Parameters
     ----------
-    network : {"ring", "ring_pinned"}
+    network : {"ring", "ring_pinned", "sideband_1_3", "sideband_2_3", "sideband_3_3"}
 
     Returns
     -------
