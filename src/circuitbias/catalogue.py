@@ -48,6 +48,8 @@ READERS = {
     "phy": "circuitbias.recordings.readers.phy:Phy",
     "sonata": "circuitbias.recordings.readers.sonata:Sonata",
     "spike_file": "circuitbias.recordings.readers.spike_file:Spikes",
+    "hdf5": "circuitbias.recordings.readers.hdf5:Hdf5",
+    "counts": "circuitbias.recordings.readers.counts:Counts",
     "neo": "circuitbias.recordings.readers.neo:Neo",
 }
 """Formats of recordings, by the name that ``format`` gives them."""

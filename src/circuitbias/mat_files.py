@@ -24,6 +24,7 @@ _FULL_4, _TEXT_4, _SPARSE_4 = range(3)  # classes of arrays, version 4
 _TYPES_5 = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _MATRIX, _COMPRESSED = 14, 15  # kinds of elements beside those of numbers, version 5
 _SPARSE_5, _NUMBERS_5, _OPAQUE_5 = 5, range(5, 16), 17  # classes: 5 sparse, 6 double ... 15 uint64
+_CELL_5 = 1
 _OTHERS_5 = {1: "cell", 2: "struct", 3: "object", 4: "char", 16: "function_handle"}
 _COMPLEX_5 = 0x800
 _HEADER_5 = 4096  # bytes; enough for the flags, the shape and the name of a variable
@@ -43,17 +44,24 @@ class Cells(NamedTuple):
     arrays: list[np.ndarray]
 
 
+class Struct(NamedTuple):
+    """A struct: its shape, and its fields; of several elements each field is a cell for every one."""
+
+    shape: tuple[int, ...]
+    fields: dict[str, "np.ndarray | Cells | Other"]
+
+
 class _Variable(NamedTuple):
     name: str
     shape: tuple[int, ...]
     what: str  # its class in MATLAB
     read: Callable[[], np.ndarray] | None  # None if it is no matrix of real numbers
-    read_cells: Callable[[], Cells] | None = None
+    read_cells: Callable[[], Cells | Struct] | None = None
 
 
 def read_mat(
     file: BufferedReader, choose: Callable[[list], list], cells: bool = False
-) -> dict[str, np.ndarray | Other | Cells]:
+) -> dict[str, np.ndarray | Other | Cells | Struct]:
     """Read the matrices of a .mat file, full or sparse; W(i, j) as MATLAB shows it.
 
     Parameters
@@ -62,11 +70,11 @@ def read_mat(
     choose : callable
         Given the names in the file, returns those to read.
     cells : bool, optional
-        Whether to read cell arrays of such matrices, too.
+        Whether to read cell arrays of such matrices, and structs of both, too.
 
     Returns
     -------
-    dict of str to array, Other or Cells
+    dict of str to array, Other, Cells or Struct
 
     Raises
     ------
@@ -140,7 +148,9 @@ def _version5(file: BinaryIO, size: int) -> Iterator[_Variable]:
         content = partial(_content5, file, place + 8, n_bytes, kind)
         place += 8 + n_bytes
         if place > size or kind not in (_MATRIX, _COMPRESSED):
-            raise ValueError(f"an element of kind {kind} claims to end at byte {place} of {size}")
+            raise ValueError(
+                f"an element of kind {kind} claims to end at byte {place} of {size}: cut short or damaged"
+            )
         (_, flags), (_, shape), (_, name) = parts = list(islice(_elements5(content(_HEADER_5), order), 3))
         flags, _ = struct.unpack(f"{order}2I", flags)
         array = flags & 0xFF
@@ -155,7 +165,8 @@ def _version5(file: BinaryIO, size: int) -> Iterator[_Variable]:
         if what == "double" and flags & _COMPLEX_5:
             what = "complex"
         read = partial(_matrix5, content, order, array, shape) if what == "double" else None
-        read_cells = partial(_cells5, content, order, shape) if what == "cell" else None
+        is_inner = what in ("cell", "struct")
+        read_cells = partial(_inner5, content, order, shape, what == "struct") if is_inner else None
         yield _Variable(name.decode("latin1"), shape, what, read, read_cells)
 
 
@@ -200,35 +211,76 @@ def _matrix5(content: Callable, order: str, array: int, shape: tuple[int, ...]) 
     return parts[0].reshape(shape, order="F")
 
 
-def _cells5(content: Callable, order: str, shape: tuple[int, ...]) -> Cells:
+def _inner5(content: Callable, order: str, shape: tuple[int, ...], of_struct: bool) -> Cells | Struct:
+    """Read a cell array, or a struct with its fields, of which each is a cell for every element."""
+    what = "struct" if of_struct else "cell array"
     whole = content(LARGEST_BYTES + 1)
-    check_size("a cell array", len(whole))
-    n_cells = math.prod(shape)
+    check_size(f"a {what}", len(whole))
+    n_cells, parts = math.prod(shape), islice(_elements5(whole, order), 3, None)
     if min(shape, default=0) < 0 or 8 * n_cells > len(whole):
-        raise ValueError(f"a cell array of shape {shape} cannot lie in {len(whole)} bytes")
-    arrays = []
-    for kind, part in islice(_elements5(whole, order), 3, None):
-        if kind != _MATRIX:
-            raise ValueError(f"cell {len(arrays) + 1} is an element of kind {kind}")
-        if not part:  # an empty cell, as some write it
-            arrays.append(np.empty((0, 0)))
-            continue
-        (_, flags), (_, inner), _, *values = islice(_elements5(part, order), 4)
-        array, inner = (
-            struct.unpack(f"{order}2I", flags)[0],
-            tuple(np.frombuffer(inner, f"{order}i4").tolist()),
-        )
-        if array & 0xFF not in _NUMBERS_5 or array & _COMPLEX_5:
-            what = _OTHERS_5.get(array & 0xFF, "unknown")
-            raise ValueError(f"cell {len(arrays) + 1} is of class {what}; allowed are real numbers")
-        number, numbers = values[0] if values else (9, b"")
-        if number not in _TYPES_5:
-            raise ValueError(f"numbers of unknown kind {number}")
-        found = np.frombuffer(numbers, order + _TYPES_5[number]).astype(_TYPES_5[number])
-        arrays.append(found.reshape(inner, order="F"))
-    if len(arrays) != n_cells:
-        raise ValueError(f"a cell array of shape {shape} holds {len(arrays)} cells")
-    return Cells(shape, arrays)
+        raise ValueError(f"a {what} of shape {shape} cannot lie in {len(whole)} bytes")
+    if not of_struct:
+        arrays = [_cell5(k, *one, order) for k, one in enumerate(parts, 1)]
+        if len(arrays) != n_cells:
+            raise ValueError(f"a {what} of shape {shape} holds {len(arrays)} cells")
+        return Cells(shape, arrays)
+    (_, length), (_, names), *parts = parts
+    (length,) = struct.unpack(f"{order}i", length)
+    if length < 1 or len(names) % length:
+        raise ValueError(f"the names of the fields of a {what} take {len(names)} bytes, {length} each")
+    cut = [names[k : k + length] for k in range(0, len(names), length)]
+    fields = [name.split(b"\0")[0].decode("latin1") for name in cut]
+    if len(parts) != n_cells * len(fields):
+        raise ValueError(f"a {what} of shape {shape} with {len(fields)} fields holds {len(parts)} values")
+    return Struct(
+        shape,
+        {
+            field: _field(lambda k=k: _field5(parts[k :: len(fields)], order))
+            for k, field in enumerate(fields)
+        },
+    )
+
+
+def _cell5(number: int, kind: int, part: bytes, order: str) -> np.ndarray:
+    """Read a cell that holds an array of real numbers."""
+    if kind != _MATRIX:
+        raise ValueError(f"cell {number} is an element of kind {kind}")
+    if not part:  # an empty cell, as some write it
+        return np.empty((0, 0))
+    array, shape = _head5(part, order)
+    if array & 0xFF not in _NUMBERS_5 or array & _COMPLEX_5:
+        what = _OTHERS_5.get(array & 0xFF, "unknown")
+        raise ValueError(f"cell {number} is of class {what}; allowed are real numbers")
+    values = list(islice(_elements5(part, order), 3, 4))
+    kind, numbers = values[0] if values else (9, b"")
+    if kind not in _TYPES_5:
+        raise ValueError(f"numbers of unknown kind {kind}")
+    found = np.frombuffer(numbers, order + _TYPES_5[kind]).astype(_TYPES_5[kind])
+    return found.reshape(shape, order="F")
+
+
+def _head5(part: bytes, order: str) -> tuple[int, tuple[int, ...]]:
+    (_, flags), (_, shape) = islice(_elements5(part, order), 2)
+    return struct.unpack(f"{order}2I", flags)[0], tuple(np.frombuffer(shape, f"{order}i4").tolist())
+
+
+def _field5(values: list[tuple[int, bytes]], order: str) -> np.ndarray | Cells:
+    """Read a field of a struct of one element: an array or a cell array; or of several: a cell for each."""
+    if len(values) != 1:
+        arrays = [_cell5(k, *one, order) for k, one in enumerate(values, 1)]
+        return Cells((len(arrays), 1), arrays)
+    (kind, part) = values[0]
+    if kind == _MATRIX and part and (head := _head5(part, order))[0] & 0xFF == _CELL_5:
+        return _inner5(lambda _: part, order, head[1], of_struct=False)
+    return _cell5(1, kind, part, order)
+
+
+def _field(read: Callable) -> np.ndarray | Cells | Other:
+    """What a field of a struct holds, if it is of use here; texts and structs within structs are not."""
+    try:
+        return read()
+    except ValueError as error:
+        return Other(str(error), ())
 
 
 def _cells73(file: h5py.File, item: h5py.Dataset) -> Cells:
@@ -245,6 +297,18 @@ def _cells73(file: h5py.File, item: h5py.Dataset) -> Cells:
         check_size("its cells", n_bytes)
         arrays.append(np.empty((0, 0)) if "MATLAB_empty" in cell.attrs else cell[()].T)
     return Cells(item.shape[::-1], arrays)
+
+
+def _field73(file: h5py.File, group: h5py.Group, name: str) -> np.ndarray | Cells:
+    """Read a field of a struct: an array, or a cell array; of a struct array, too, it holds references."""
+    item = hdf5_item(group, name)
+    if _is_cell73(item):
+        return _cells73(file, item)
+    if not _parts(item) or "MATLAB_sparse" in item.attrs:
+        raise ValueError(f"{name} holds no real numbers")
+    check_size(name, item.nbytes)
+    check_hdf5_storage(item)
+    return np.empty((0, 0)) if "MATLAB_empty" in item.attrs else item[()].T
 
 
 def _is_cell73(item) -> bool:
@@ -278,6 +342,8 @@ def _read_version73(path: str, choose: Callable, cells: bool) -> dict[str, np.nd
                 arrays[name] = item[()].T
             elif cells and _is_cell73(item) and not name.startswith("#"):
                 arrays[name] = _cells73(file, item)
+            elif cells and isinstance(item, h5py.Group) and item.attrs.get("MATLAB_class") == b"struct":
+                arrays[name] = Struct((), {key: _field(partial(_field73, file, item, key)) for key in item})
             elif not name.startswith("#"):  # those are MATLAB's own
                 arrays[name] = Other(_what73(item), getattr(item, "shape", ())[::-1])
         return arrays

@@ -8,12 +8,16 @@ error of the system (no permission, a network that is away, no memory) is told f
 ``OSError`` or ``MemoryError`` that it is, whatever the library that met it makes of it.
 """
 
+import bz2
 import errno
+import gzip
+import lzma
 import math
 import os
 import re
 import stat
 import struct
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from io import BufferedReader, FileIO
@@ -29,6 +33,8 @@ LARGEST_BYTES = 2**31
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _NPY_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+_PACKERS = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\0": lzma}
+PACKED = (".gz", ".bz2", ".xz")
 _END_OF_ZIP = struct.Struct("<4s6xH10x")
 _DEFLATE_RATIO = 1032  # more than this no deflated block can be unpacked to
 
@@ -160,6 +166,29 @@ def check_size(what: str, n_bytes: int) -> None:
     """
     if n_bytes > LARGEST_BYTES:
         raise ValueError(f"{what} would take {n_bytes} bytes in memory; allowed are {LARGEST_BYTES}")
+
+
+def unpacked(file: BufferedReader) -> bytes:
+    """Read all of a file, unpacked if it is compressed by gzip, bzip2 or xz, which its first bytes say.
+
+    Raises
+    ------
+    ValueError
+        If it unpacks to more than `LARGEST_BYTES`, or is damaged or cut short.
+    """
+    start = file.peek(6)[:6]
+    library = next((one for mark, one in _PACKERS.items() if start.startswith(mark)), None)
+    if library is None:
+        return file.read()
+    try:
+        with library.open(file) as inner:
+            content = inner.read(LARGEST_BYTES + 1)
+    except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        if is_of_system(error):
+            raise
+        raise ValueError(f"what is compressed in it is damaged or cut short ({error})") from error
+    check_size("what is compressed in it", len(content))
+    return content
 
 
 def read_npy(file, n_bytes: int, name: str = "the array") -> np.ndarray:

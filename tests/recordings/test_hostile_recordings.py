@@ -1,5 +1,6 @@
 """Broken and hostile recordings: only documented errors, which name the file."""
 
+import gzip
 import io
 import struct
 
@@ -45,6 +46,9 @@ WHOLE = {
     "csv": "".join(f"{k / 7},{k % 3}\n" for k in range(60)).encode(),
     "npz": saved(lambda file: np.savez(file, times=np.arange(60) / 7, units=np.arange(60) % 3)),
     "mat": saved(lambda file: scipy.io.savemat(file, {"spikes": CELLS})),
+    "struct.mat": saved(lambda file: scipy.io.savemat(file, {"spikes": {"times": CELLS, "UID": [4, 5]}})),
+    "csv.gz": gzip.compress("".join(f"{k / 7},{k % 3}\n" for k in range(60)).encode()),
+    "own.h5": in_hdf5(lambda file: file.update({"times": np.arange(60) / 7, "units": np.arange(60) % 3})),
     "h5": in_hdf5(sonata),
     "nwb": in_hdf5(units),
 }

@@ -318,3 +318,13 @@ def test_several_lags_have_no_single_error(simulated):
     one = cb.infer(read, "glm", bin_ms=5, lags=[1], device="cpu")
     others = ~np.eye(12, dtype=bool)
     np.testing.assert_array_equal(one.standard_errors[others], one.arrays["standard_errors"][0][others])
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_any_work(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("circuitbias.steps.infer.infer_units", None)
+    (tmp_path / "a.csv").write_text("time_s,unit\n0.5,1\n0.75,2\n")
+    assert main(["infer", str(tmp_path / "a.csv"), "--output", str(tmp_path / "a.csv" / "answer")]) == 1
+    assert "a.csv is a file; name a folder" in capsys.readouterr().err
+    assert main(["infer", "https://example.org/a.csv", "--output", str(tmp_path / "out")]) == 1
+    assert "download it first" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

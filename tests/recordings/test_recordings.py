@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import circuitbias as cb
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.memory import MemoryLimitError
 from circuitbias.recordings.intervals import common, merged
@@ -221,3 +222,20 @@ def test_one_neuron_counted_twice_is_named():
     burst = np.concatenate([trains[1] + k * 1e-3 for k in range(3)])
     _, report = to_spikes(Recording(("a", "b"), (trains[1][:30], np.sort(burst[burst > 50]))))
     assert all(share <= 1 for *_, share in report.twins)
+
+
+def test_a_time_far_from_all_others_is_said():
+    rng = np.random.default_rng(0)
+    trains = {k: np.sort(rng.uniform(0, 60, 300)) for k in range(3)}
+    said = [line for line in cb.recording(trains).to_spikes()[1].sentences() if "no unit fires" in line]
+    assert not said
+    trains[2] = np.append(trains[2], 50_000.5)
+    (said,) = [line for line in cb.recording(trains).to_spikes()[1].sentences() if "no unit fires" in line]
+    assert "to 50000.5 s. If nothing was recorded then" in said
+
+
+def test_gaps_of_sparse_units_are_chance():
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        recording = cb.recording({0: np.sort(rng.uniform(0, 60, 5)), 1: np.sort(rng.uniform(0, 60, 50))})
+        assert recording.to_spikes()[1].gap_s is None

@@ -16,6 +16,7 @@ from circuitbias.spikes.segments import SpikeRecord
 _USUAL_DT_MS = 0.1  # steps that the methods' default bins are counted in
 _SILENT = "one of the two has no spike"
 _UNKNOWN = "not known"
+_NEED_TIMES = ("matched",)  # its likelihood is that of every step
 
 
 class UnknownCouplingsWarning(EstimationWarning):
@@ -71,7 +72,10 @@ def infer_units(
         If there are fewer than two units, or the data do not allow an estimate.
     """
     dt_ms = number("dt_ms", dt_ms, above=0)
-    options = _with_bins(method, bin_ms, dt_ms, options)
+    counted = recording.origin.get("bin_ms")
+    options = _with_bins(method, bin_ms, dt_ms, options, counted)
+    if counted:
+        _check_counted(counted, method, dt_ms, component(method, options).options())
     if len(recording.units) < 2:
         raise UnusableDataError(
             f"there is only one unit, {recording.units[0]}: couplings are between two or more"
@@ -148,8 +152,24 @@ def counted_reasons(couplings: Couplings) -> dict[str, int]:
     return {words[code]: n for code, n in counts.most_common()}
 
 
-def _with_bins(method: str, bin_ms: float | None, dt_ms: float, options: dict) -> dict:
-    """Options with the width of a bin in steps."""
+def _check_counted(counted: float, method: str, dt_ms: float, options: dict) -> None:
+    """Of a recording that was counted in bins, only counts in such bins, or in multiples, are data."""
+    widths = {key: value * dt_ms for key, value in options.items() if key.endswith("bin_steps")}
+    if method in _NEED_TIMES or not widths:
+        raise UnusableDataError(f"{method} needs times of spikes; this recording holds counts in bins")
+    widths |= {key: options[key] for key in ("jitter_ms",) if options.get(key)}
+    for key, width in widths.items():
+        times = width / counted
+        require(
+            round(times) >= 1 and abs(times - round(times)) < 1e-6 * times,
+            "bin_ms" if key == "bin_steps" else key,
+            width if key != "correlogram_bin_steps" else options[key],
+            f"{counted:g} ms or a multiple: the recording holds counts in bins of {counted:g} ms",
+        )
+
+
+def _with_bins(method: str, bin_ms: float | None, dt_ms: float, options: dict, counted: float | None) -> dict:
+    """Options with the width of a bin in steps; by default that of a recording that was counted in bins."""
     chosen = component(method, options)  # refuses an unknown method, and options that are not its own
     if "bin_steps" in options:
         require(bin_ms is None, "bin_ms", bin_ms, "left out where the option bin_steps is given")
@@ -158,7 +178,8 @@ def _with_bins(method: str, bin_ms: float | None, dt_ms: float, options: dict) -
     if default is None:
         require(bin_ms is None, "bin_ms", bin_ms, f"left out: {method} has no bins")
         return options
-    width = default["default"] * _USUAL_DT_MS if bin_ms is None else number("bin_ms", bin_ms, above=0)
+    usual = counted or default["default"] * _USUAL_DT_MS
+    width = usual if bin_ms is None else number("bin_ms", bin_ms, above=0)
     steps = round(width / dt_ms)
     require(
         steps >= 1 and abs(width / dt_ms - steps) < 1e-6 * steps,

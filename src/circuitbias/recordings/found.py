@@ -26,6 +26,8 @@ class Found:
         When each unit was observed, in seconds; None if the file does not say.
     properties : dict of str to list
         Further columns of the table of units, a value for each.
+    bin_ms : float, optional
+        Width of the bins, if the file holds counts in bins: times within a bin then mean nothing.
     notes : list of str
         What had to be decided, in sentences.
     """
@@ -36,6 +38,7 @@ class Found:
     sampling_rate_hz: float | None = None
     observed_s: list[np.ndarray] | None = None
     properties: dict[str, list] = field(default_factory=dict)
+    bin_ms: float | None = None
     notes: list[str] = field(default_factory=list)
 
 

@@ -10,13 +10,22 @@ import numpy as np
 from circuitbias.catalogue import READERS, find, guests, path_of
 from circuitbias.checks import require
 from circuitbias.config_schema import ConfigError, component
-from circuitbias.reading import expanded, hdf5_opened, is_hdf5, is_of_system, opened
+from circuitbias.reading import PACKED, expanded, hdf5_opened, is_hdf5, is_of_system, opened
 from circuitbias.recordings.found import Found
 from circuitbias.recordings.objects import TAKEN, found_in
 from circuitbias.recordings.recording import Recording
 from circuitbias.recordings.time_units import in_seconds
 
 _HDF5 = (".h5", ".hdf5", ".nwb")
+_MOST_NAMED = 8
+_TABLE = "save it as .csv: a line a spike, with its time and its unit"
+_PICKLE = "pickles are never opened, as they can run any code; save the times as .npz or .csv"
+_REMEDIES = {
+    **dict.fromkeys((".xlsx", ".xls", ".ods", ".parquet", ".feather", ".json", ".res", ".clu"), _TABLE),
+    **dict.fromkeys((".pkl", ".pickle", ".joblib"), _PICKLE),
+    **dict.fromkeys((".zip", ".tar", ".tgz", ".7z", ".rar"), "unpack it first, and name what is in it"),
+}
+"""What to do about endings that others use."""
 
 
 def recording(
@@ -63,6 +72,7 @@ def recording(
         require(format is None, "format", format, f"left out for what is in memory already ({TAKEN})")
         require(not options, "options", options, "left out for what is in memory already")
         return _made(found_in(source), time_unit, sampling_rate_hz, {"format": type(source).__name__})
+    require("://" not in os.fspath(source), "recording", source, "a file on this machine: download it first")
     path = expanded(source)
     if not os.path.lexists(path):
         raise FileNotFoundError(f"there is no file {path}{'' if path.is_absolute() else f' in {Path.cwd()}'}")
@@ -70,6 +80,9 @@ def recording(
     require(
         known, "format", format, f"one of {', '.join(READERS)}, or the path of a class of circuitbias.Reader"
     )
+    if path.name == "spike_times.npy":  # of Phy and Kilosort
+        path = path.parent
+    chosen = "recording"
     try:
         chosen = format or format_of(path)
         reader = component("readers", chosen, options)
@@ -85,7 +98,10 @@ def recording(
         if isinstance(error, ValueError) and str(error).startswith(str(path)):
             raise
         plain = isinstance(error, ValueError | ModuleNotFoundError) and str(error)
-        raise ValueError(f"{path}: {plain or repr(error)}") from error
+        damaged = (
+            f"is damaged or cut short, or no {chosen} ({error!r}). Copy it again from where it comes from"
+        )
+        raise ValueError(f"{path}: {plain or damaged}") from error
 
 
 def _made(found: Found, time_unit, sampling_rate_hz, origin: dict) -> Recording:
@@ -98,7 +114,7 @@ def _made(found: Found, time_unit, sampling_rate_hz, origin: dict) -> Recording:
         times_s=tuple(times[k] for k in order),
         observed_s=found.observed_s and tuple(found.observed_s[k] for k in order),
         properties={name: _column([values[k] for k in order]) for name, values in found.properties.items()},
-        origin=origin | {"notes": found.notes},
+        origin=origin | {"notes": found.notes} | ({"bin_ms": found.bin_ms} if found.bin_ms else {}),
     )
 
 
@@ -133,32 +149,44 @@ def format_of(path: Path) -> str:
             raise ValueError(
                 "zarr is not read: write it as HDF5, or read it in Python and hand over the object"
             )
+        held = sorted(one.name for one in path.iterdir() if not one.name.startswith("."))[:_MOST_NAMED]
         raise ValueError(
             "a folder without spike_times.npy, which Phy and Kilosort write; name the file that is meant"
+            + (f", one of {', '.join(held)}" if held else "")
         )
+    if suffix in PACKED:
+        if Path(path.stem).suffix.lower() in find("readers", "text").suffixes:
+            return "text"
+        raise ValueError(f"only text is read as it is packed: unpack it first, and name {path.stem}")
     if suffix == ".npy":
         raise ValueError(
             "a single .npy file: name the folder of Phy or Kilosort that it lies in, or save an .npz"
         )
     if suffix in _HDF5:
-        return _format_in_hdf5(path)
+        return _format_in_hdf5(path, suffix)
     for name in [*READERS, *guests("readers")]:
-        if suffix in find("readers", name).suffixes:
+        if suffix and suffix in find("readers", name).suffixes:
             return name
-    raise ValueError(f"its ending {suffix!r} is not known; say format: {', '.join(READERS)}")
+    if not suffix and _is_text(path):
+        return "text"
+    remedy = _REMEDIES.get(suffix, f"say format (--format): {', '.join(READERS)}")
+    raise ValueError(f"its ending {suffix!r} is not known; {remedy}")
 
 
-def _format_in_hdf5(path: Path) -> str:
+def _is_text(path: Path) -> bool:
+    with opened(path) as file:
+        return b"\0" not in file.read(4096)
+
+
+def _format_in_hdf5(path: Path, suffix: str) -> str:
     with opened(path) as file:
         if not is_hdf5(file):
             raise ValueError("it is no HDF5 file, or its beginning is damaged")
     with hdf5_opened(path) as file:
         if "gap" in file and "segments" in file:
             return "spike_file"
-        if "nwb_version" in file.attrs or "units" in file:
+        if "nwb_version" in file.attrs or isinstance(file.get("units"), h5py.Group) or suffix == ".nwb":
             return "nwb"
         if isinstance(file.get("spikes", getlink=True), h5py.HardLink):
             return "sonata"
-        raise ValueError(
-            f"an HDF5 file with {', '.join(list(file)[:8]) or 'nothing'} in it: no spike file, SONATA or NWB"
-        )
+        return "hdf5"

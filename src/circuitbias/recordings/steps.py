@@ -23,6 +23,7 @@ _SLACK = 1e-6  # of a step
 _BYTES_A_SPIKE = 40  # times, keys, steps and units at once
 _LITTLE = 0.5  # of the time for which half of the units were observed
 _MOST_NAMED = 5
+_FEWEST_FOR_GAPS = 50  # spikes
 _TWIN_MS, _TWIN_SHARE, _TWIN_SPIKES = 3.0, 0.25, 20
 
 
@@ -59,6 +60,8 @@ class Conversion:
     twins : tuple of (str, str, float)
         Pairs of units that may be one neuron: the share of the spikes of the one that fires less that come
         within 3 ms of one of the other, where it is above what chance gives by a quarter or more.
+    gap_s : (float, float), optional
+        The longest time without any spike, if it is a tenth of a trial and far longer than chance allows.
     """
 
     units: tuple[str, ...]
@@ -74,6 +77,7 @@ class Conversion:
     cost_s: np.ndarray
     assumed: bool
     twins: tuple[tuple[str, str, float], ...] = ()
+    gap_s: tuple[float, float] | None = None
 
     @property
     def seconds(self) -> float:
@@ -103,6 +107,12 @@ class Conversion:
             lines.append(
                 "nobody says when the units were observed: the time from the first spike to the last one was "
                 "taken (window_s says otherwise)"
+            )
+        if self.gap_s:
+            start, end = self.gap_s
+            lines.append(
+                f"no unit fires from {start:.6g} s to {end:.6g} s. If nothing was recorded then, or a time "
+                "is wrong, say which part is meant (window_s, --window-s)"
             )
         if lost := int(self.outside.sum()):
             lines.append(
@@ -226,6 +236,7 @@ def to_spikes(
         cost,
         _is_assumed(recording),
         _twins(recording.units, spikes, counts[0]),
+        _gap(spikes, trials),
     )
     if not spikes.n_spikes:
         raise UnusableDataError("there is no spike in the time in which all units were observed")
@@ -251,6 +262,23 @@ def _record(keys, n_units, n_steps, offsets, dt_ms) -> SpikeRecord:
         )
     ]
     return SpikeRecord(n_units, dt_ms, pieces)
+
+
+def _gap(spikes: SpikeRecord, trials: np.ndarray) -> tuple[float, float] | None:
+    """The longest time between two spikes of any units, if it cannot be chance."""
+    worst = None
+    for piece, (start, _) in zip(spikes.pieces, trials, strict=True):
+        if len(piece.steps) >= _FEWEST_FOR_GAPS:
+            apart = np.diff(piece.steps)
+            place = int(np.argmax(apart))
+            # Chance makes one of n exponential intervals so long once in 22 000 recordings.
+            if apart[place] > max(
+                piece.n_steps / 10, (10 + np.log(len(apart))) * np.median(apart) / np.log(2)
+            ):
+                edges = piece.steps[place : place + 2] * spikes.dt_ms / 1000 + start
+                if worst is None or edges[1] - edges[0] > worst[1] - worst[0]:
+                    worst = float(edges[0]), float(edges[1])
+    return worst
 
 
 def _twins(units, spikes: SpikeRecord, counts: np.ndarray) -> tuple:

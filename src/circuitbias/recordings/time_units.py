@@ -4,6 +4,7 @@ import numpy as np
 
 from circuitbias.checks import number, require
 from circuitbias.recordings.found import Found
+from circuitbias.recordings.names import unit_of_time
 
 UNITS_S = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 """Seconds in a unit of time."""
@@ -48,7 +49,14 @@ def in_seconds(found: Found, time_unit: str | None, sampling_rate_hz: float | No
     trains = [_finite(*one) for one in zip(found.ids, found.times, strict=True)]
     if time_unit and found.time_unit and time_unit != found.time_unit:
         found.notes.append(f"times were taken to be in {time_unit}, though the file says {found.time_unit}")
-    chosen = time_unit or found.time_unit
+    chosen = time_unit or (found.time_unit and unit_of_time(found.time_unit))
+    counted = all(np.asarray(one).dtype.kind in "iu" for one in found.times if len(one))
+    if chosen is None and found.sampling_rate_hz and counted:
+        chosen = "samples"
+        found.notes.append(
+            "times are whole numbers, and the file has a sampling rate, "
+            f"{found.sampling_rate_hz:g} Hz: they were taken for samples"
+        )
     if chosen is None:
         _refuse_unlikely_seconds(trains)
         chosen = "s"
@@ -56,7 +64,10 @@ def in_seconds(found: Found, time_unit: str | None, sampling_rate_hz: float | No
     if chosen == "samples":
         rate = sampling_rate_hz or found.sampling_rate_hz
         if not rate:
-            raise ValueError("times are in samples, and no sampling rate is known: give sampling_rate_hz")
+            raise ValueError(
+                "times are in samples, and no sampling rate is known: give sampling_rate_hz "
+                "(--sampling-rate-hz)"
+            )
         trains = [times / rate for times in trains]
     elif chosen != "s":
         trains = [times * UNITS_S[chosen] for times in trains]

@@ -69,6 +69,7 @@ def run(arguments):
     taken = {"method", "recording", "bin_ms", "dt_ms", "memory_mb", "device"} & set(options)
     if taken:
         raise ValueError(f"--options must not hold {sorted(taken)}: these are arguments of their own")
+    check_folder(arguments.output)
     of_format = json_object("--format-options", arguments.format_options)
     where = dict(map(_condition, arguments.where))
     report_line(f"reading {arguments.recording}", always=True)
@@ -113,6 +114,20 @@ def run(arguments):
     with atomic_path(folder / "summary.json") as aside:
         aside.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     print(text, end="")
+
+
+def check_folder(folder) -> None:
+    """Refuse a place where no folder can be made or written to, before any work is done.
+
+    Raises
+    ------
+    OSError
+    """
+    place = next(one for one in (Path(folder).absolute(), *Path(folder).absolute().parents) if one.exists())
+    if not place.is_dir():
+        raise NotADirectoryError(f"--output {folder}: {place} is a file; name a folder")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise PermissionError(f"--output {folder}: this user must not write into {place}")
 
 
 def unit_table(read: Recording, report: Conversion) -> pd.DataFrame:

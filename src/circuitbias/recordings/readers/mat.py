@@ -1,80 +1,85 @@
-"""MATLAB: spikes in two columns, in two vectors, or a cell of times for each unit; versions 4 to 7.3."""
+"""MATLAB: spikes in two columns, in two vectors, or times of each unit in cells or structs; v4 to v7.3."""
 
 from pathlib import Path
 
 import numpy as np
 
 from circuitbias.component import Reader, option
-from circuitbias.mat_files import Cells, Other, read_mat
+from circuitbias.mat_files import Cells, Other, Struct, read_mat
 from circuitbias.reading import opened
-from circuitbias.recordings.found import Found, columns_of, of_pairs, of_trains
+from circuitbias.recordings.arrays import found_in_arrays
+from circuitbias.recordings.found import Found, of_pairs
+from circuitbias.recordings.names import TIMES, called
 
-_TIMES = ("times", "spike_times", "spiketimes", "spikeTimes", "t", "ts", "spk_t", "spikes_t")
-_UNITS = ("units", "unit", "clusters", "spike_clusters", "clu", "ids", "id", "cell_ids", "labels", "neurons")
+_SAY = "say variable, and units if that holds times alone"
 
 
 class Mat(Reader):
-    """MATLAB (.mat): an array of two columns, vectors of times and of units, or a cell array of times."""
+    """MATLAB (.mat): two columns, vectors of times and of units, or a cell array, struct or vector a unit."""
 
     suffixes = (".mat",)
 
     variable: str | None = option(
-        None, "Array or cell array that holds the spikes; or the vector of their times."
+        None, "Array, cell array or struct that holds the spikes; or the vector of their times."
     )
     units: str | None = option(None, "Vector of the unit of each spike, where `variable` holds times alone.")
     unit_column: int | None = option(None, "Column of the units in an array of two: 1 or 2.", least=1, most=2)
 
     def read(self, path: Path) -> Found:
         """See `Reader.read`."""
-        wanted = [name for name in (self.variable, self.units) if name]
+        if self.units and not self.variable:
+            raise ValueError("give variable, the vector of times, beside units")
+        wanted = {name.partition(".")[0]: name for name in (self.variable, self.units) if name}
         with opened(path) as file:
-            held = read_mat(file, lambda names: _those(names, wanted), cells=True)
+            held = _flat(read_mat(file, lambda names: _those(names, list(wanted)), cells=True))
+        if self.variable:
+            held = {name: one for name, one in held.items() if name in self._chosen(held)}
         if self.units:
-            if not self.variable:
-                raise ValueError("give variable, the vector of times, beside units")
-            return of_pairs(_vector(held, self.variable), _vector(held, self.units))
-        found = [self.variable] if self.variable else [name for name, one in held.items() if _may_be(one)]
-        if not self.variable and (pair := _named_pair(held)):
-            return of_pairs(
-                _vector(held, pair[0]), _vector(held, pair[1]), notes=[f"vectors {pair[0]}, {pair[1]}"]
-            )
-        if len(found) != 1:
+            times, units = (_vector(held, name) for name in (self.variable, self.units))
+            return of_pairs(times, units, notes=[f"vectors {self.variable}, {self.units}"])
+        others = {name: one for name, one in held.items() if isinstance(one, Other)}
+        if self.variable in others:
+            one = others[self.variable]
             raise ValueError(
-                f"it is not clear what holds the spikes; say variable. There are {_listed(held)}; needed "
-                "is an "
-                "array of two columns, time and unit, or a cell array with the times of each unit"
+                f"{self.variable} is of class {one.what} and shape {one.shape}; needed are numbers"
             )
-        return self._of(found[0], held[found[0]])
+        known = {name: _plain(name, one) for name, one in held.items() if name not in others}
+        try:
+            return found_in_arrays(known, say=_SAY, unit_column=self.unit_column)
+        except ValueError as error:
+            words = str(error).replace("time_column and unit_column, counted from 1", "unit_column, 1 or 2")
+            told = [f"{name} is {one.what}" for name, one in others.items()]
+            raise ValueError("; ".join([words, *told[:3]])) from None
 
-    def _of(self, name: str, one) -> Found:
-        if isinstance(one, Cells):
-            bad = [k for k, cell in enumerate(one.arrays) if cell.size != max(cell.shape, default=0)]
-            if bad:
-                shape = one.arrays[bad[0]].shape
-                raise ValueError(f"cell {bad[0] + 1} of {name} is no list of times, but of shape {shape}")
-            trains = ((k, cell.ravel()) for k, cell in enumerate(one.arrays, 1))
-            return of_trains(trains, notes=[f"cell array {name}, a unit a cell, numbered from 1"])
-        if not _may_be(one):
-            what = f"of class {one.what}" if isinstance(one, Other) else "an array"
-            raise ValueError(
-                f"{name} is {what} of shape {one.shape}; needed is an array of two columns, or a cell "
-                "array of times"
-            )
-        table = one if one.shape[1] == 2 else one.T
-        if self.unit_column:
-            times, units = 2 - self.unit_column, self.unit_column - 1
-            note = f"column {self.unit_column} holds the units"
-        else:
-            times, units, note = _columns(table)
-        return of_pairs(table[:, times], table[:, units], notes=[f"array {name}: {note}"])
+    def _chosen(self, held) -> list[str]:
+        """Names of the variables that were asked for; of a struct all fields."""
+        chosen = [
+            name
+            for name in held
+            if name in (self.variable, self.units) or name.startswith(f"{self.variable}.")
+        ]
+        missing = [one for one in (self.variable, self.units) if one and one not in held]
+        if missing and (missing != [self.variable] or not chosen):
+            raise ValueError(f"there is no variable {missing[0]!r}; there are {', '.join(held) or 'none'}")
+        return chosen
 
 
-def _columns(table: np.ndarray):
-    try:
-        return columns_of(table)
-    except ValueError as error:
-        words = str(error).replace("time_column and unit_column, counted from 1", "unit_column, 1 or 2")
-        raise ValueError(words) from None
+def _flat(held: dict) -> dict:
+    """Variables with the fields of structs by their path, such as spikes.times."""
+    return {
+        f"{name}.{field}" if field else name: inner
+        for name, one in held.items()
+        for field, inner in (one.fields.items() if isinstance(one, Struct) else [("", one)])
+    }
+
+
+def _plain(name: str, one):
+    """A cell array as a list; a field with a number for each element of a struct, such as ids: an array."""
+    if not isinstance(one, Cells):
+        return one
+    field = "." in name and not called(TIMES, [name])
+    single = field and all(cell.size == 1 for cell in one.arrays)
+    return np.concatenate([cell.ravel() for cell in one.arrays]) if single else one.arrays
 
 
 def _those(names: list[str], wanted: list[str]) -> list[str]:
@@ -83,33 +88,8 @@ def _those(names: list[str], wanted: list[str]) -> list[str]:
     return wanted or names
 
 
-def _may_be(one) -> bool:
-    if isinstance(one, Cells):
-        return bool(one.arrays)
-    return not isinstance(one, Other) and one.ndim == 2 and 2 in one.shape and max(one.shape) > 2
-
-
-def _vector(held: dict, name: str) -> np.ndarray:
+def _vector(held: dict, name: str):
     one = held[name]
     if isinstance(one, Other | Cells) or one.size != max(one.shape, default=0):
         raise ValueError(f"{name} is no list of numbers, but of shape {one.shape}")
     return one.ravel()
-
-
-def _named_pair(held: dict) -> tuple[str, str] | None:
-    """Names of a vector of times and one of units of the same length, if they bear usual names."""
-    vectors = {
-        name: one.size
-        for name, one in held.items()
-        if isinstance(one, np.ndarray) and one.size == max(one.shape, default=0) > 1
-    }
-    times, units = (next((n for n in known if n in vectors), None) for known in (_TIMES, _UNITS))
-    return (times, units) if times and units and vectors[times] == vectors[units] else None
-
-
-def _listed(held: dict) -> str:
-    def kind(one):
-        return one.what if isinstance(one, Other) else "cell" if isinstance(one, Cells) else "array"
-
-    shown = [f"{name} ({kind(one)} {one.shape})" for name, one in list(held.items())[:8]]
-    return ", ".join(shown) or "none"

@@ -6,17 +6,9 @@ import numpy as np
 
 from circuitbias.component import Reader, option
 from circuitbias.reading import opened, unzipped
-from circuitbias.recordings.found import Found, of_pairs, of_trains
-
-_PAIRS = (
-    ("times", "units"),
-    ("spike_times", "spike_clusters"),
-    ("spike_times", "spike_units"),
-    ("spike_times", "units"),
-    ("times", "clusters"),
-    ("t", "i"),
-    ("timestamps", "node_ids"),
-)
+from circuitbias.recordings.arrays import found_in_arrays, listed, said_by_scalars
+from circuitbias.recordings.found import Found, of_pairs
+from circuitbias.recordings.names import plain
 
 _PICKLED = "_metadata"
 _OF_PYNAPPLE = (
@@ -39,43 +31,19 @@ class Npz(Reader):
             arrays = unzipped(file, lambda names: [name for name in names if name != _PICKLED])
         if "type" in arrays and str(arrays["type"].ravel()[:1].tolist()) == "['TsGroup']":
             return _of_pynapple(arrays, arrays["t"], arrays["index"])
-        extra = _of_scalars(arrays)
-        if (self.times is None) != (self.units is None):
-            raise ValueError("give both of times and units, or none")
-        named = [(self.times, self.units)] if self.times else _PAIRS
-        for times, units in named:
-            if times in arrays and units in arrays:
-                break
-        else:
-            if self.times:
-                raise ValueError(
-                    f"there are no arrays {self.times} and {self.units}; there are {_listed(arrays)}"
-                )
-            trains = {
-                name: array for name, array in arrays.items() if array.ndim == 1 and array.dtype.kind in "iuf"
-            }
-            if not trains:
-                raise ValueError(
-                    f"it holds {_listed(arrays)}; needed are times and units (say their names: times, "
-                    "units), or "
-                    "an array of times for each unit"
-                )
-            others = [name for name in arrays if name not in trains and arrays[name].ndim]
-            notes = [f"left out, as they are no lists of numbers: {', '.join(others)}"] if others else []
-            return of_trains(trains, notes=notes, **extra)
-        return of_pairs(arrays[times], arrays[units], notes=[f"arrays {times} and {units}"], **extra)
+        return chosen_in(arrays, self.times, self.units)
 
 
-def _of_scalars(arrays) -> dict:
-    """A unit of time and a sampling rate, where the file holds them as arrays of one value."""
-    found = {}
-    for name in ("time_unit", "time_units"):
-        if name in arrays and arrays[name].size == 1 and arrays[name].dtype.kind in "US":
-            found["time_unit"] = str(arrays[name].astype(str).item())
-    for name in ("sampling_rate_hz", "sampling_rate", "fs", "sampling_frequency"):
-        if name in arrays and arrays[name].size == 1 and arrays[name].dtype.kind in "iuf":
-            found["sampling_rate_hz"] = float(arrays[name].item())
-    return found
+def chosen_in(arrays: dict, times: str | None, units: str | None) -> Found:
+    """Take the arrays of these names; or, where there are none, find out which hold the spikes."""
+    if (times is None) != (units is None):
+        raise ValueError("give both of times and units, or none")
+    if times is None:
+        return found_in_arrays(arrays, say="say their names: times, units")
+    if times not in arrays or units not in arrays:
+        raise ValueError(f"there are no arrays {times} and {units}; {listed(arrays)}")
+    extra = {"time_unit": plain(times)[1]} | said_by_scalars(arrays)
+    return of_pairs(arrays[times], arrays[units], notes=[f"arrays {times} and {units}"], **extra)
 
 
 def _of_pynapple(arrays, times, units) -> Found:
@@ -89,7 +57,3 @@ def _of_pynapple(arrays, times, units) -> Found:
         if array.shape == (len(found.ids),) and name not in taken:
             found.properties[name] = array.tolist()
     return found
-
-
-def _listed(arrays) -> str:
-    return ", ".join(f"{name} {array.shape}" for name, array in list(arrays.items())[:8]) or "nothing"

@@ -27,6 +27,10 @@ class Phy(Reader):
         """See `Reader.read`."""
         times = _vector(path / "spike_times.npy")
         clusters = path / "spike_clusters.npy"
+        if not clusters.exists() and not (path / "spike_templates.npy").exists():
+            raise ValueError(
+                "there is neither spike_clusters.npy nor spike_templates.npy beside spike_times.npy"
+            )
         labels = _vector(clusters if clusters.exists() else path / "spike_templates.npy")
         if times.shape != labels.shape:
             raise ValueError(
@@ -82,7 +86,11 @@ def _sampling_rate(path: Path) -> float | None:
 def _add_table(found: Found, path: Path) -> None:
     with opened(path) as file:
         check_size(f"the text of {path.name}", os.fstat(file.fileno()).st_size)
-        table = pd.read_csv(io.BytesIO(file.read()), sep="," if path.suffix == ".csv" else "\t")
+        content = file.read()
+    if not content.strip():
+        found.notes.append(f"{path.name} is empty")
+        return
+    table = pd.read_csv(io.BytesIO(content), sep="," if path.suffix == ".csv" else "\t")
     key = next((name for name in ("cluster_id", "id") if name in table), None)
     if key is None:
         raise ValueError(f"{path.name} has no column cluster_id; it has {', '.join(map(str, table))}")

@@ -6,56 +6,23 @@ import os
 import re
 import warnings
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from circuitbias.component import Reader, option
-from circuitbias.reading import check_size, opened
-from circuitbias.recordings.found import Found, columns_of, of_pairs
+from circuitbias.reading import check_size, opened, unpacked
+from circuitbias.recordings.found import Found, columns_of, of_pairs, of_trains
+from circuitbias.recordings.names import TIMES, UNITS, called, plain, say
 
-_TIMES = (
-    *(
-        "time",
-        "times",
-        "t",
-        "spike_time",
-        "spike_times",
-        "spiketime",
-        "spiketimes",
-        "timestamp",
-        "timestamps",
-    ),
-    *("ts", "peak_time", "sample", "samples", "sample_index", "spike_sample"),
-)
-_UNITS = (
-    *(
-        "unit",
-        "units",
-        "unit_id",
-        "unitid",
-        "id",
-        "cluster",
-        "clusters",
-        "cluster_id",
-        "spike_clusters",
-        "clu",
-    ),
-    *("neuron", "neurons", "neuron_id", "cell", "cell_id", "node_id", "node_ids", "gid", "sender", "senders"),
-    *("channel", "electrode", "label", "index", "i"),
-)
-_SUFFIXES = {
-    "s": "s", "sec": "s", "secs": "s", "second": "s", "seconds": "s",
-    "ms": "ms", "msec": "ms", "millisecond": "ms", "milliseconds": "ms",
-    "us": "us", "usec": "us", "µs": "us", "microsecond": "us", "microseconds": "us",
-    "samples": "samples", "sample": "samples", "frames": "samples",
-}  # fmt: skip
 _SEPARATORS = "\t;,| "
 _HEAD = 65_536
+_MOST_SKIPPED = 100  # lines before the table
 
 
 class Text(Reader):
-    """A line a spike, with time and unit, with or without a header (.csv, .tsv, .txt, .dat, .gdf)."""
+    """Text (.csv, .tsv, .txt, .dat, .gdf): a line a spike, time and unit; or a column of times a unit."""
 
     suffixes = (".csv", ".tsv", ".txt", ".dat", ".gdf")
 
@@ -65,43 +32,39 @@ class Text(Reader):
     def read(self, path: Path) -> Found:
         """See `Reader.read`."""
         with opened(path) as file:
-            size = os.fstat(file.fileno()).st_size
-            check_size("its text", 2 * size)
-            content = file.read()
-        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise ValueError("it is text in UTF-16; save it as UTF-8")
-        if b"\0" in content:
-            raise ValueError("it is no text")
-        if not content.strip():
-            raise ValueError("there is nothing in it")
-        complete = content[:_HEAD].rpartition(b"\n")[0] if len(content) > _HEAD else content
-        head = complete.decode("utf-8-sig", "replace")
-        lines = [line.strip() for line in head.splitlines()]
-        lines = [line for line in lines if line and not line.startswith(("#", "%"))]
-        separator, decimal = _dialect(lines)
-        first = _cells(lines[0], separator) if lines else []
-        header = first if not all(_is_number(cell, decimal) for cell in first) else None
-        table = _table(content, separator, decimal, header is not None)
-        times, units, time_unit, note = self._chosen(header, table)
+            check_size("its text", 2 * os.fstat(file.fileno()).st_size)
+            content = unpacked(file)
+        content = _as_text(content)
+        shape = _shape(content)
+        table = _table(content, shape)
+        notes = [f"separated by {shape.separator!r}{', with decimal commas' * (shape.decimal == ',')}"]
+        notes += [f"the {shape.skipped} lines before its table were left out"] * bool(shape.skipped)
+        notes += ["its last line has no end: it may have been cut short"] * (content[-1:] not in b"\r\n")
+        if self.time_column is self.unit_column is None and _is_a_column_a_unit(shape.header, table):
+            trains = {name: column.dropna().to_numpy() for name, column in table.items()}
+            return of_trains(trains, notes=[*notes, "a column of times for each unit"])
+        times, units, time_unit, note = self._chosen(shape.header, table)
         labels = table.iloc[:, units]
         column = table.iloc[:, times]
         missing = (labels.isna() | column.isna()).to_numpy()
         if missing.any():
             raise ValueError(
                 f"{missing.sum()} lines have no time or no unit; the first is number "
-                f"{np.argmax(missing) + 1} "
-                "of the spikes. It may have been cut short"
+                f"{np.argmax(missing) + 1} of the spikes. It may have been cut short; "
+                "if not, take these lines out"
             )
         if not pd.api.types.is_numeric_dtype(column):
             bad = pd.to_numeric(column, errors="coerce").isna().to_numpy()
             raise ValueError(
-                f"{column.iloc[int(np.argmax(bad))]!r} in spike number {np.argmax(bad) + 1} is no time"
+                f"{column.iloc[int(np.argmax(bad))]!r} in spike number {np.argmax(bad) + 1} is no time: "
+                "times must be numbers, in s, ms, us or samples, not dates or hours:minutes"
             )
         labels = (
             labels.to_numpy() if pd.api.types.is_numeric_dtype(labels) else labels.astype(str).to_numpy(str)
         )
-        notes = [f"separated by {separator!r}{', with decimal commas' * (decimal == ',')}; {note}"]
-        return of_pairs(column.to_numpy(), labels, time_unit=time_unit, notes=notes)
+        return of_pairs(
+            column.to_numpy(), labels, time_unit=time_unit, notes=[f"{notes[0]}; {note}", *notes[1:]]
+        )
 
     def _chosen(self, header, table) -> tuple[int, int, str | None, str]:
         """Columns of times and units, the unit of time that the header names, and a sentence."""
@@ -109,44 +72,117 @@ class Text(Reader):
         names = header or [str(k + 1) for k in range(n)]
         if n < 2:
             raise ValueError(
-                f"it has one column ({names[0]!r}); needed are two, a time and a unit for each spike"
+                f"it has one column ({names[0][:40]!r}); needed are two, a time and a unit for each spike"
             )
-        plain = [_plain(name) for name in names]
         times = _named(self.time_column, "time_column", names)
         units = _named(self.unit_column, "unit_column", names)
         if header is None and times is None and units is None:
             if n > 2:
+                counted = _numbers(table)
+                if (counted >= 0).all() and (counted == np.floor(counted)).all():
+                    raise ValueError(
+                        f"it has {n} columns of whole numbers: if they are counts in bins, read it with "
+                        "format counts (--format counts --format-options '{\"bin_ms\": 10}'); else say "
+                        "time_column and unit_column, counted from 1"
+                    )
                 raise ValueError(
-                    f"it has {n} columns and no header: say time_column and unit_column, counted from 1"
+                    f"it has {n} columns and no header: which hold times and units, counted from 1? "
+                    f"{say('time_column', 1)}, and unit_column alike"
                 )
             times, units, note = columns_of(_numbers(table))
             return times, units, None, note
-        times = _known(times, plain, _TIMES, "times", "time_column", names, units)
-        units = _known(units, plain, _UNITS, "units", "unit_column", names, times)
+        times = _known(times, TIMES, "times", "time_column", names, units)
+        units = _known(units, UNITS, "units", "unit_column", names, times)
         if times == units:
             raise ValueError(f"time_column and unit_column are both column {names[times]!r}")
-        unit_of_time = plain[times][1] or (
-            "samples" if plain[times][0].startswith(("sample", "spike_sample")) else None
-        )
-        return (
-            times,
-            units,
-            unit_of_time,
-            f"times in column {names[times]!r}, units in column {names[units]!r}",
-        )
+        note = f"times in column {names[times]!r}, units in column {names[units]!r}"
+        return times, units, plain(names[times])[1], note
 
 
-def _dialect(lines: list[str]) -> tuple[str, str]:
-    """Separator of the columns, and decimal mark."""
-    probe = lines[1:20] or lines[:1]
+def as_table(content: bytes) -> pd.DataFrame:
+    """Read a table of numbers from text in any dialect; columns are numbered if it has no header.
+
+    Raises
+    ------
+    ValueError
+        If it is no text, or its lines are not alike.
+    """
+    content = _as_text(content)
+    return _table(content, _shape(content))
+
+
+def _as_text(content: bytes) -> bytes:
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        content = content.decode("utf-16").encode()
+    if b"\0" in content:
+        raise ValueError("it is no text")
+    if not content.strip():
+        raise ValueError("there is nothing in it")
+    return content
+
+
+class _Shape(NamedTuple):
+    """How a text is laid out."""
+
+    separator: str
+    decimal: str
+    header: list[str] | None
+    skipped: int  # lines before the table
+    encoding: str
+
+
+def _shape(content: bytes) -> _Shape:
+    """Look at the beginning of a text."""
+    head = content[:_HEAD].rpartition(b"\n")[0] if len(content) > _HEAD else content
+    encoding = "utf-8-sig"
+    try:
+        head.decode(encoding)
+    except UnicodeDecodeError:
+        encoding = "latin-1"
+    every = [line.strip() for line in head.decode(encoding).splitlines()]
+    lines = [(k, line) for k, line in enumerate(every) if line and not line.startswith(("#", "%"))]
+    if not lines:
+        raise ValueError("there are no spikes in it")
+    separator, decimal, width = _dialect([line for _, line in lines])
+    first = 0  # of the lines that have as many columns as the last ones
+    for place in range(len(lines) - 1, -1, -1):
+        if len(_cells(lines[place][1], separator)) != width:
+            first = place + 1
+            break
+    first = first if first <= _MOST_SKIPPED and first < len(lines) - 1 else 0
+    for place in range(first, min(len(lines) - 1, _MOST_SKIPPED)):  # a header may stand below such lines
+        names = _cells(lines[place][1], separator)
+        if called(TIMES, names) and called(UNITS, names):
+            first = place
+            break
+    cells = _cells(lines[first][1], separator)
+    header = cells if not all(_is_number(cell, decimal) for cell in cells) else None
+    return _Shape(separator, decimal, header, lines[first][0] if first else 0, encoding)
+
+
+def _dialect(lines: list[str]) -> tuple[str, str, int]:
+    """Separator of the columns, decimal mark and number of columns, as the last lines have them."""
+    probe = lines[1:][-20:] or lines[:1]
     for separator in _SEPARATORS:
         widths = {len(_cells(line, separator)) for line in probe}
-        if len(widths) == 1 and widths.pop() > 1:
+        if len(widths) == 1 and (width := widths.pop()) > 1:
             cells = [cell for line in probe for cell in _cells(line, separator)]
             if separator in "\t; |" and any(re.fullmatch(r"[-+]?\d+,\d+", cell) for cell in cells):
-                return separator, ","
-            return separator, "."
-    return ",", "."
+                return separator, ",", width
+            return separator, ".", width
+    return ",", ".", len(_cells(probe[-1], ","))
+
+
+def _is_a_column_a_unit(header, table: pd.DataFrame) -> bool:
+    """Whether each column holds times of a unit: names with numbers, values that rise, then nothing."""
+    if header is None or len(header) < 2 or called((*TIMES, *UNITS), header):
+        return False
+    stems = {re.sub(r"\d+[a-z]?$", "", name.strip()) for name in header}
+    if len(stems) > 1 or not all(map(pd.api.types.is_numeric_dtype, table.dtypes)):
+        return False
+    rows = table.to_numpy(float).T
+    known = ~np.isnan(rows)
+    return bool((known[:, :-1] >= known[:, 1:]).all() and not (np.diff(rows, axis=1) <= 0).any())
 
 
 def _cells(line: str, separator: str) -> list[str]:
@@ -166,29 +202,31 @@ def _is_number(cell: str, decimal: str) -> bool:
     return True
 
 
-def _table(content: bytes, separator: str, decimal: str, header: bool) -> pd.DataFrame:
-    spaces = {"sep": r"\s+"} if separator == " " else {"sep": separator, "skipinitialspace": True}
+def _table(content: bytes, shape: _Shape) -> pd.DataFrame:
+    spaces = {"sep": r"\s+"} if shape.separator == " " else {"sep": shape.separator, "skipinitialspace": True}
     comment = "%" if content.lstrip()[:1] == b"%" else "#"
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)  # columns that it would leave out
-            table = pd.read_csv(
-                io.BytesIO(content),
-                header=0 if header else None,
-                decimal=decimal,
-                comment=comment,
-                encoding="utf-8-sig",
-                index_col=False,
-                low_memory=False,
-                **spaces,
-            )
-    except UnicodeDecodeError as error:
-        raise ValueError(f"byte {error.start} is no text in UTF-8; save it as UTF-8") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning) as error:
-        raise ValueError(f"its lines have not all the same number of columns ({error})") from error
-    if table.empty:
-        raise ValueError("there are no spikes in it")
-    return table
+    for encoding in dict.fromkeys((shape.encoding, "latin-1")):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", pd.errors.ParserWarning)  # columns that it would leave out
+                table = pd.read_csv(
+                    io.BytesIO(content),
+                    header=None if shape.header is None else 0,
+                    skiprows=shape.skipped,
+                    decimal=shape.decimal,
+                    comment=None if any("#" in name for name in shape.header or ()) else comment,
+                    encoding=encoding,
+                    index_col=False,
+                    low_memory=False,
+                    **spaces,
+                )
+        except UnicodeDecodeError:  # ids in another alphabet, after a beginning in UTF-8
+            continue
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, pd.errors.ParserWarning) as error:
+            raise ValueError(f"its lines have not all the same number of columns ({error})") from error
+        if table.empty:
+            raise ValueError("there are no spikes in it")
+        return table
 
 
 def _numbers(table: pd.DataFrame) -> np.ndarray:
@@ -198,13 +236,6 @@ def _numbers(table: pd.DataFrame) -> np.ndarray:
         number = pd.to_numeric(column, errors="coerce")
         columns.append(number if number.notna().mean() > 0.5 else pd.Series(pd.factorize(column)[0]))
     return np.column_stack(columns).astype(float)
-
-
-def _plain(name: str) -> tuple[str, str | None]:
-    """A column's name without its unit of time, and that: ``Spike time [ms]`` is spike_time and ms."""
-    words = [word for word in re.split(r"[^a-z0-9µ]+", str(name).lower()) if word]
-    unit = _SUFFIXES.get(words[-1]) if len(words) > 1 else None
-    return "_".join(words[:-1] if unit else words), unit
 
 
 def _named(wanted, option_name: str, names: list[str]) -> int | None:
@@ -218,17 +249,14 @@ def _named(wanted, option_name: str, names: list[str]) -> int | None:
     raise ValueError(f"{option_name} = {wanted!r}: there is no such column; there are {', '.join(names)}")
 
 
-def _known(place, plain, known, what, option_name, names, other) -> int:
+def _known(place, known, what, option_name, names, other) -> int:
     """Number of the column that bears a known name."""
     if place is not None:
         return place
-    found = [k for k, (name, _) in enumerate(plain) if name in known and k != other]
-    if len(found) > 1:  # the names that come first are the plainest ones
-        found.sort(key=lambda k: known.index(plain[k][0]))
-        found = found[:1] if plain[found[0]][0] != plain[found[1]][0] else found
-    if len(found) != 1:
+    found = [k for k in map(names.index, called(known, names)) if k != other]
+    if not found or (len(found) > 1 and plain(names[found[0]])[0] == plain(names[found[1]])[0]):
         raise ValueError(
-            f"it is not clear which column holds the {what}: there are {', '.join(map(repr, names))}. "
-            f"Say {option_name}"
+            f"it is not clear which column holds the {what}: there are {', '.join(map(repr, names[:8]))}; "
+            f"{say(option_name, names[0 if what == 'times' else -1])}"
         )
     return found[0]
