@@ -281,12 +281,12 @@ def test_counts_count_alike(tmp_path, form):
     off = ~np.eye(3, dtype=bool)
     np.testing.assert_allclose(found.values[off], expected[off], atol=1e-6)
     with pytest.raises(
-        ValueError, match="bin_ms = 15.*10 ms or a multiple: the recording holds counts in bins"
+        ValueError, match=r"bin_ms = 15.*10 ms or a multiple: the recording holds counts in bins"
     ):
         cb.infer(read, "glm", bin_ms=15)
     with pytest.raises(UnusableDataError, match="needs times of spikes; this recording holds counts"):
         cb.infer(read, "matched")
-    with pytest.raises(ValueError, match="correlogram_bin_steps = 3.*10 ms or a multiple"):
+    with pytest.raises(ValueError, match=r"correlogram_bin_steps = 3.*10 ms or a multiple"):
         cb.infer(read, "glm_masked")
 
 
@@ -320,7 +320,7 @@ def test_a_folder_names_what_lies_in_it(tmp_path):
     with pytest.raises(ValueError, match=r"name the file that is meant, one of session\.nwb"):
         cb.recording(tmp_path)
     np.save(tmp_path / "spike_times.npy", np.arange(3))
-    with pytest.raises(ValueError, match="neither spike_clusters.npy nor spike_templates.npy"):
+    with pytest.raises(ValueError, match=r"neither spike_clusters.npy nor spike_templates.npy"):
         cb.recording(tmp_path)
     np.save(tmp_path / "spike_clusters.npy", np.arange(3))
     (tmp_path / "params.py").write_text("sample_rate = 30000\n")
