@@ -11,7 +11,7 @@ import circuitbias
 
 ROOT = Path(circuitbias.__file__).parent
 FLOW = ("networks", "spikes", "recordings", "dynamics", "fitting", "estimators", "errors", "published")
-FLOW += ("experiments", "comparison", "figures", "steps")
+FLOW += ("trust", "experiments", "comparison", "figures", "steps")
 SOURCES = sorted(ROOT.rglob("*.py"))
 EXAMPLES = [path for path in SOURCES if ">>> " in path.read_text(encoding="utf-8")]
 

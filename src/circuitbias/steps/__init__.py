@@ -14,6 +14,7 @@ STEPS = (
     "activity",
     "estimate",
     "infer",
+    "trust",
     "errors",
     "floor",
     "experiment",

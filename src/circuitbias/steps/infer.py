@@ -28,15 +28,25 @@ _POSITIONS = (("x", "y"), ("x_um", "y_um"), ("pos_x", "pos_y"), ("position_x", "
 
 def add_arguments(parser):
     """Declare the arguments of the step."""
+    add_recording_arguments(parser)
+    parser.add_argument("--method", default="glm", help="method; default: glm")
+    parser.add_argument("--bin-ms", type=float, help="width of a bin (ms); default: the method's own")
+    parser.add_argument("--options", default="{}", help='of the method, as JSON, e.g. {"ridge": 1e-3}')
+    parser.add_argument("--memory-mb", type=float, default=1500.0)
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument(
+        "--output", required=True, help="folder for couplings.csv, .npz, .graphml, units.csv, summary, figure"
+    )
+
+
+def add_recording_arguments(parser):
+    """Declare the recording, and what says how to read it."""
     parser.add_argument(
         "recording",
         metavar="FILE",
         help="recording: .csv, .tsv, .txt, .npz, .mat, .nwb, .h5 (SONATA or a spike file), or "
         "the folder of Phy",
     )
-    parser.add_argument("--method", default="glm", help="method; default: glm")
-    parser.add_argument("--bin-ms", type=float, help="width of a bin (ms); default: the method's own")
-    parser.add_argument("--options", default="{}", help='of the method, as JSON, e.g. {"ridge": 1e-3}')
     parser.add_argument("--units", nargs="+", metavar="ID", help="units to take, by their ids")
     parser.add_argument(
         "--where",
@@ -56,11 +66,20 @@ def add_arguments(parser):
     parser.add_argument("--time-unit", help=f"of the times, if the file does not say: {', '.join(ALLOWED)}")
     parser.add_argument("--sampling-rate-hz", type=float, help="of times in samples")
     parser.add_argument("--dt-ms", type=float, default=0.1, help="length of a step (ms); default: 0.1")
-    parser.add_argument("--memory-mb", type=float, default=1500.0)
-    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument(
-        "--output", required=True, help="folder for couplings.csv, .npz, .graphml, units.csv, summary, figure"
-    )
+
+
+def read_recording(arguments) -> Recording:
+    """Read the recording that the arguments name, and take the part of it that they choose."""
+    of_format = json_object("--format-options", arguments.format_options)
+    where = dict(map(_condition, arguments.where))
+    report_line(f"reading {arguments.recording}", always=True)
+    return recording(
+        arguments.recording,
+        arguments.format,
+        time_unit=arguments.time_unit,
+        sampling_rate_hz=arguments.sampling_rate_hz,
+        **of_format,
+    ).select(arguments.units, where, arguments.least_rate_hz, arguments.window_s)
 
 
 def run(arguments):
@@ -70,16 +89,7 @@ def run(arguments):
     if taken:
         raise ValueError(f"--options must not hold {sorted(taken)}: these are arguments of their own")
     check_folder(arguments.output)
-    of_format = json_object("--format-options", arguments.format_options)
-    where = dict(map(_condition, arguments.where))
-    report_line(f"reading {arguments.recording}", always=True)
-    read = recording(
-        arguments.recording,
-        arguments.format,
-        time_unit=arguments.time_unit,
-        sampling_rate_hz=arguments.sampling_rate_hz,
-        **of_format,
-    ).select(arguments.units, where, arguments.least_rate_hz, arguments.window_s)
+    read = read_recording(arguments)
     report_line(f"{read.n_spikes} spikes of {len(read.units)} units: {arguments.method}", always=True)
     couplings, spikes, report = infer_units(
         read,
@@ -90,7 +100,7 @@ def run(arguments):
         device=arguments.device,
         **options,
     )
-    source = _without_places(read.origin)
+    source = without_places(read.origin)
     couplings.provenance = describe(
         method=arguments.method, options=couplings.diagnostics["options"], recording=source
     )
@@ -173,7 +183,7 @@ def _condition(text: str) -> tuple[str, str]:
     return column, value if sign in ("=", "==") else f"{sign} {value}"
 
 
-def _without_places(origin: dict) -> dict:
+def without_places(origin: dict) -> dict:
     """Where a recording comes from without folders: results have no places in them."""
     named = {"name": Path(origin["path"]).name} if "path" in origin else {}
     return named | {key: value for key, value in origin.items() if key != "path"}

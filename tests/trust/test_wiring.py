@@ -1,0 +1,54 @@
+"""Draws of wirings: known mixtures are found again."""
+
+import numpy as np
+import pytest
+
+from circuitbias.trust.wiring import posterior
+
+N = 60
+
+
+def mixture(share, mean, seed=0, noise=0.3):
+    rng = np.random.default_rng(seed)
+    present = rng.random((N, N)) < share
+    weights = np.where(present, mean + 0.3 * rng.normal(size=(N, N)), 0.0)
+    np.fill_diagonal(weights, 0.0)
+    return weights, weights + noise * rng.normal(size=(N, N)), np.full((N, N), noise)
+
+
+@pytest.mark.parametrize("share, mean", [(0.1, 2.0), (0.5, -1.5), (0.05, -3.0)])
+def test_draws_have_the_size_and_sign_of_the_true_wiring(share, mean):
+    weights, estimates, errors = mixture(share, mean)
+    drawn = posterior(estimates, errors).draw(np.random.default_rng(1))
+    assert np.linalg.norm(drawn) == pytest.approx(np.linalg.norm(weights), rel=0.05)
+    assert (np.abs(drawn) > 1).mean() == pytest.approx((np.abs(weights) > 1).mean(), rel=0.1)
+    large = np.abs(weights) > 1.2
+    assert (np.sign(drawn[large]) == np.sign(mean)).mean() > 0.99
+    assert not np.diag(drawn).any()
+
+
+def test_weak_couplings_are_drawn_although_no_estimate_stands_out():
+    weights, estimates, errors = mixture(1.0, 0.0, noise=0.6)
+    drawn = posterior(estimates, errors).draw(np.random.default_rng(1))
+    assert np.linalg.norm(drawn) == pytest.approx(np.linalg.norm(weights), rel=0.15)
+    assert np.linalg.norm(estimates) > 1.8 * np.linalg.norm(weights)
+
+
+def test_noise_alone_gives_next_to_nothing():
+    rng = np.random.default_rng(3)
+    errors = np.full((N, N), 0.5)
+    drawn = posterior(0.5 * rng.normal(size=(N, N)), errors).draw(rng)
+    assert np.linalg.norm(drawn) < 0.3 * 0.5 * N
+
+
+def test_pairs_without_an_estimate_are_drawn_from_the_others():
+    _, estimates, errors = mixture(0.3, 2.0)
+    estimates[:20], errors[20:30] = np.nan, np.inf
+    drawn = posterior(estimates, errors).draw(np.random.default_rng(1))
+    assert (drawn[:20] > 1).mean() == pytest.approx(0.3, abs=0.05)
+    assert (drawn[20:30] > 1).mean() == pytest.approx(0.3, abs=0.07)
+
+
+def test_no_estimate_at_all_is_refused():
+    with pytest.raises(ValueError, match="no pair has a coupling"):
+        posterior(np.full((3, 3), np.nan), np.ones((3, 3)))
