@@ -160,7 +160,9 @@ def test_networks_and_generators_enter_alike(visiting, capsys):
     family = {"generator": {"family": "rate_model:RateModel"}}
     config = load_config(family | {"strengths": [1.0]})
     assert config["generator"]["base_hz"] == 40.0 and resolve_thresholds(config) == {1.0: 0.0}
-    with pytest.raises(ConfigError, match="found for the threshold model only"):
+    with pytest.raises(
+        ConfigError, match="found for generators with a compiled engine only, not for rate_model"
+    ):
         load_config(family | {"thresholds": {"rate_hz": 5}})
     network = cb.network("small_world:SmallWorld", n_neurons=8)
     with pytest.raises(ConfigError, match=r"base_hz = 0.0: must be a finite number > 0"):
@@ -169,7 +171,7 @@ def test_networks_and_generators_enter_alike(visiting, capsys):
     truth = network.weights < 0
     couplings = cb.infer(spikes, "glm", lags=[1]).values
     assert couplings[truth].mean() < -0.1 < couplings[~truth & ~np.eye(8, dtype=bool)].mean()
-    with pytest.raises(ValueError, match="thresholds are found for the threshold model"):
+    with pytest.raises(ValueError, match="thresholds are found for generators with a compiled engine"):
         cb.simulate(network, r=0.5, n_spikes=100, rate_hz=5, generator="rate_model:RateModel")
 
 

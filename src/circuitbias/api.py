@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 
 from circuitbias.checks import require
 from circuitbias.component import Generator
-from circuitbias.config_schema import component
-from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.dynamics.named import NamedModel
 from circuitbias.dynamics.recording import record
 from circuitbias.dynamics.simulate import simulate as segments_of
 from circuitbias.dynamics.threshold_search import threshold_for_rate
@@ -65,7 +64,7 @@ def simulate(
     generator: str | Generator = "threshold",
     **model,
 ) -> SpikeRecord:
-    """Simulate the threshold model, or one of your own, on a network, and keep the spikes in memory.
+    """Simulate a generator of spikes, built-in or your own, on a network, and keep the spikes in memory.
 
     Parameters
     ----------
@@ -73,15 +72,16 @@ def simulate(
     r : float
         Weight strength.
     theta, rate_hz : float
-        Give one: the threshold, or the mean rate for which it is to be found
-        (`circuitbias.dynamics.threshold_search.threshold_for_rate`).
+        The threshold, or the mean rate for which it is to be found
+        (`circuitbias.dynamics.threshold_search.threshold_for_rate`). The threshold model needs one of them;
+        of other generators theta is 0 if left out.
     n_spikes : int
         Spikes to record, of all neurons together.
     seed, trials, device
         As for `circuitbias.dynamics.simulate.simulate`.
     generator : str or Generator, optional
-        A model of your own: ``"my_package.my_module:MyGenerator"``, or one of that class. It may have no
-        threshold.
+        One of those that ``circuitbias list`` names, or a model of your own:
+        ``"my_package.my_module:MyGenerator"``, or one of that class.
     **model
         Options of the generator. Of the threshold model: ``b``, ``sigma``, ``rho``, ``tau_ms``, ``dt_ms``.
 
@@ -94,21 +94,18 @@ def simulate(
     ValueError, SilentNetworkError
         As the functions named above do.
     """
-    if generator != "threshold":
-        require(rate_hz is None, "rate_hz", rate_hz, "left out: thresholds are found for the threshold model")
-        generator = component("generators", generator, model)
-        recording = {"theta": theta or 0.0, "seed": seed, "n_spikes": n_spikes, "trials": trials}
-        return SpikeRecord(
-            network.n_neurons, generator.dt_ms, list(record(generator, network, r=r, **recording))
-        )
-    if (theta is None) == (rate_hz is None):
+    if not (theta is None or rate_hz is None) or (generator == "threshold" and theta is None is rate_hz):
         raise ValueError(f"give one of theta and rate_hz, got theta = {theta} and rate_hz = {rate_hz}")
-    parameters = ThresholdParameters.from_dict({"r": r, "theta": 0.0 if theta is None else theta} | model)
-    if theta is None:
-        found = threshold_for_rate(network, parameters, rate_hz)
-        parameters = ThresholdParameters.from_dict(parameters.to_dict() | {"theta": found.theta})
-    segments = segments_of(network, parameters, seed=seed, n_spikes=n_spikes, trials=trials, device=device)
-    return SpikeRecord(network.n_neurons, parameters.dt_ms, list(segments))
+    named = NamedModel.of({"r": r, "theta": theta or 0.0} | model, generator)
+    if rate_hz is not None:
+        named = named.at(threshold_for_rate(network, named.searched(network), rate_hz).theta)
+    recording = {"seed": seed, "n_spikes": n_spikes, "trials": trials}
+    engine = named.engine(network)
+    if engine is None:
+        segments = record(named.generator, network, r=r, theta=named.theta, **recording)
+    else:
+        segments = segments_of(network, engine, **recording, device=device)
+    return SpikeRecord(network.n_neurons, named.dt_ms, list(segments), named.repeats)
 
 
 def infer(

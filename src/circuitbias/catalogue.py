@@ -68,7 +68,12 @@ NETWORKS = {
 }
 """Families of networks."""
 
-GENERATORS = {"threshold": "circuitbias.dynamics.threshold:Threshold"}
+GENERATORS = {
+    "threshold": "circuitbias.dynamics.models.threshold:Threshold",
+    "lnp": "circuitbias.dynamics.models.lnp:Lnp",
+    "glm_relu": "circuitbias.dynamics.models.glm_relu:GlmRelu",
+    "glm_exp": "circuitbias.dynamics.models.glm_exp:GlmExp",
+}
 """Models that make spikes."""
 
 EXPERIMENTS = {

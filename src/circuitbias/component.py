@@ -98,15 +98,29 @@ class NetworkFamily(Component):
 
 
 class Generator(Component):
-    """What makes spikes on a network.
+    """What makes spikes on a network: by a compiled `engine`, or else by `spikes`.
 
     Attributes
     ----------
     dt_ms : float
         Its time step; may be an option.
+    repeats : bool
+        Whether a neuron may fire more than once in a step; only one with an engine can.
     """
 
     dt_ms = 0.1
+    repeats = False
+
+    def engine(self, network, *, r: float, theta: float):
+        """Its compiled engine on a network, if it has one: see `circuitbias.dynamics.generator.Engine`.
+
+        Parameters
+        ----------
+        network : Network
+        r, theta : float
+            As in `spikes`.
+        """
+        return None
 
     def spikes(self, network, *, r: float, theta: float, rng, chunk_steps: int):
         """Go on for ever from a random state, chunk after chunk.

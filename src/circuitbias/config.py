@@ -10,8 +10,9 @@ from pathlib import Path
 
 import yaml
 
-from circuitbias.catalogue import EXPERIMENTS, told
+from circuitbias.catalogue import EXPERIMENTS, declared, told
 from circuitbias.circuits import KEYS, TAKEN, circuit_problem, circuits, typical_strengths
+from circuitbias.component import Generator
 from circuitbias.config_schema import (
     MOST_VALUES,
     ConfigError,
@@ -32,6 +33,8 @@ __all__ = [
     "resolve_thresholds",
     "strength_label",
 ]
+
+_WITH_PUBLISHED_THRESHOLDS = ("threshold", "lnp", "glm_relu", "glm_exp")
 
 # Far beyond what a config needs, and far below what takes long to look at.
 _MOST_CHARACTERS = 100_000
@@ -108,8 +111,8 @@ def resolve_thresholds(config) -> dict[float, float | None]:
     Returns
     -------
     dict of float to float
-        In the order of ``strengths``; the paper's values if ``thresholds: published`` (of a generator that is
-        not the threshold model: 0), None where they are to be found for a rate.
+        In the order of ``strengths``; the paper's values if ``thresholds: published`` (0 for a generator that
+        the paper has none of), None where they are to be found for a rate.
 
     Raises
     ------
@@ -117,15 +120,17 @@ def resolve_thresholds(config) -> dict[float, float | None]:
         If the paper has no threshold for this network or for one of the strengths.
     """
     strengths, thresholds, network = (config[k] for k in ("strengths", "thresholds", "network"))
-    ours = config["generator"]["family"] == "threshold"
+    family = config["generator"]["family"]
     if isinstance(thresholds, dict):
-        if not ours:
-            rule = "found for the threshold model only; must be a list, or left out"
-            raise ConfigError(circuit_problem(config, ("thresholds",), rule))
+        if declared("generators", family).engine is Generator.engine:
+            rule = f"found for generators with a compiled engine only, not for {family}"
+            raise ConfigError(
+                circuit_problem(config, ("thresholds",), f"{rule}; must be a list, or left out")
+            )
         return dict.fromkeys(strengths)
     if thresholds != "published":
         return dict(zip(strengths, thresholds, strict=True))
-    if not ours:
+    if family not in _WITH_PUBLISHED_THRESHOLDS:
         return dict.fromkeys(strengths, 0.0)
     name = _name_in_paper(network)
     if not name:
@@ -139,7 +144,11 @@ def resolve_thresholds(config) -> dict[float, float | None]:
 
     from circuitbias.published import thresholds as published  # brings pandas, which is slow
 
-    table = published(name)
+    try:
+        table = published(name, family)
+    except ValueError as error:
+        rule = f"the paper has none of {family} for this network; must be a list of numbers, or {{rate_hz: 62.5}}"
+        raise ConfigError(circuit_problem(config, ("thresholds",), rule)) from error
     near = {r: table.to_numpy()[np.isclose(table.index, r)] for r in strengths}
     if unknown := [r for r in strengths if not near[r].size]:
         known = ", ".join(map(strength_label, sorted(table.index)))
@@ -313,7 +322,11 @@ def _circuit_checks(config, name, own, sound) -> Iterator[tuple[tuple, str]]:
         return
     one = {key: own.get(key, config.get(key)) for key in KEYS} | {"circuit": name}
     given, n, path = one["thresholds"], len(one["strengths"]), ("thresholds",)
-    if isinstance(given, list) and len(given) != n:
+    family = one["generator"].get("family") if isinstance(one["generator"], dict) else None
+    if family == "threshold" and isinstance(given, list) and (low := [t for t in given if not t > 0]):
+        place = (*path, given.index(low[0]))
+        yield (*above, *place), circuit_problem(one, place, "must be a finite number > 0")
+    elif isinstance(given, list) and len(given) != n:
         rule = f"has {len(given)} entries; must have {n}, one for each of strengths"
         yield (*above, *path), circuit_problem(one, path, rule)
     elif sound((*above, "generator") if "generator" in own else ("generator",)):

@@ -47,7 +47,7 @@ _OWNER = ".owner"
 _STATE = ("n_started", "trials", "counters", "h")  # of `Simulation.state`
 
 
-def fingerprint(network: Network, description: dict) -> str:
+def fingerprint(network: Network, description: dict, *modules: str) -> str:
     """Hash of all that the spikes depend on: parts of another fingerprint are of no use.
 
     Parameters
@@ -55,8 +55,10 @@ def fingerprint(network: Network, description: dict) -> str:
     network : Network
     description : dict
         Model, seed, what is recorded, and versions: what becomes the metadata of the spike file.
+    *modules : str
+        Whose code makes the spikes, beside that of the simulation.
     """
-    code = {"code": code_hash("circuitbias.dynamics.simulate")}
+    code = {"code": code_hash("circuitbias.dynamics.simulate", *modules)}
     digest = hashlib.sha256(json.dumps(description | code, sort_keys=True).encode())
     for values in (*network.weight_arrays().values(), network.drive_scale):
         digest.update(values.tobytes())

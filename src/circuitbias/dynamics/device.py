@@ -13,7 +13,7 @@ core of a CPU. A GPU runs about a thousand blocks at once; some dozens are what 
 """
 
 
-def simulation_device(device: str, n_neurons: int, trials: int) -> str:
+def simulation_device(device: str, n_neurons: int, trials: int, model=None) -> str:
     """Resolve ``auto``; with so many trials that a GPU is of use, say what it has come to and why.
 
     Parameters
@@ -22,6 +22,8 @@ def simulation_device(device: str, n_neurons: int, trials: int) -> str:
         ``auto`` takes a GPU only if numba-cuda is installed and sees one, and there are at least
         `LEAST_TRIALS` trials to fill it with.
     n_neurons, trials : int
+    model : ThresholdParameters or Engine, optional
+        What is simulated: an engine can be had for a CPU alone.
 
     Returns
     -------
@@ -34,6 +36,10 @@ def simulation_device(device: str, n_neurons: int, trials: int) -> str:
         If the device is unknown, or ``cuda`` cannot be had.
     """
     require(device in ("auto", "cpu", "cuda"), "device", device, "auto, cpu or cuda")
+    if hasattr(model, "advance"):
+        allowed = "auto or cpu: only the threshold model, under a constant drive, runs on a GPU"
+        require(device != "cuda", "device", device, allowed)
+        return "cpu"
     if device == "cpu" or (device == "auto" and trials < LEAST_TRIALS):
         return "cpu"
     obstacle = _obstacle(n_neurons)

@@ -6,7 +6,8 @@ import numpy as np
 
 from circuitbias.checks import require, whole
 from circuitbias.component import Generator
-from circuitbias.dynamics.trials import FIRST_SPIKE, SilentNetworkError
+from circuitbias.dynamics.generator import SilentNetworkError
+from circuitbias.dynamics.trials import FIRST_SPIKE
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment
 

@@ -1,8 +1,9 @@
-"""Simulate the threshold model: the front door, on a CPU or a GPU."""
+"""Simulate a model that has an engine: the front door, on a CPU or, the threshold model, on a GPU."""
 
 from collections.abc import Iterator
 
 from circuitbias.dynamics.device import simulation_device
+from circuitbias.dynamics.generator import Engine
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.trials import FIRST_SPIKE, Simulation
 from circuitbias.networks.network import Network
@@ -11,7 +12,7 @@ from circuitbias.spikes.segments import Segment
 
 def simulate(
     network: Network,
-    parameters: ThresholdParameters,
+    parameters: ThresholdParameters | Engine,
     *,
     seed: int,
     n_spikes: int | None = None,
@@ -23,15 +24,17 @@ def simulate(
     chunk_steps: int = 2**16,
     device: str = "cpu",
 ) -> Iterator[Segment]:
-    """Simulate the threshold model and record its spikes.
+    """Simulate the threshold model, or another one that has an engine, and record its spikes.
 
-    Exact: see `circuitbias.dynamics.engines.cpu` for the equations. The spikes depend on the network, the
+    Exact: see `circuitbias.dynamics.engines` for the equations. The spikes depend on the network, the
     parameters, the seed and the number of the trial alone, not on ``threads``, ``chunk_steps`` or ``device``.
 
     Parameters
     ----------
     network : Network
-    parameters : ThresholdParameters
+    parameters : ThresholdParameters or Engine
+        Of the threshold model; or an engine on this network, as `circuitbias.component.Generator.engine`
+        makes it.
     seed : int
         0 ... 2**64 - 1. Here and below, a whole number may also be a float without a fraction (``1e7``).
     n_spikes, n_steps : int
@@ -49,8 +52,8 @@ def simulate(
     chunk_steps : int, optional
         Most steps in a segment.
     device : {"cpu", "cuda", "auto"}, optional
-        Where to run; on a GPU all trials run at once, and ``threads`` has no meaning. See
-        `circuitbias.dynamics.device.simulation_device`.
+        Where to run, other engines than that of the threshold model on a CPU alone; on a GPU all trials run
+        at once, and ``threads`` has no meaning. See `circuitbias.dynamics.device.simulation_device`.
 
     Yields
     ------
@@ -61,6 +64,8 @@ def simulate(
     ------
     SilentNetworkError
         If nobody fires for ``max_silent_steps``.
+    RunawayNetworkError
+        If a neuron is to fire more often in a step than its model can stand for.
     ValueError
         If not exactly one of ``n_spikes`` and ``n_steps`` is given, or an argument is out of range.
 
@@ -71,7 +76,7 @@ def simulate(
     options = {"n_spikes": n_spikes, "n_steps": n_steps, "trials": trials, "burn_in": burn_in}
     options |= {"max_silent_steps": max_silent_steps, "threads": threads, "chunk_steps": chunk_steps}
     simulation = Simulation(network, parameters, seed=seed, **options)  # checks them all, and now
-    if simulation_device(device, network.n_neurons, trials) == "cuda":
+    if simulation_device(device, network.n_neurons, trials, parameters) == "cuda":
         from circuitbias.dynamics.simulate_cuda import simulate_batch  # needs numba-cuda
 
         return (segment for _, segment in simulate_batch([network], [parameters], [seed], **options))

@@ -165,7 +165,7 @@ class _CudaTrial(Trial):
         return end
 
     def _silence(self, first_step, n_steps):
-        self.h = self._launches.input_of(self)
+        self.state = self._launches.input_of(self)
         return super()._silence(first_step, n_steps)
 
 
@@ -194,16 +194,17 @@ def on_device(simulations: Sequence[CudaSimulation], most_steps: int) -> DeviceT
         Most steps of a launch.
     """
     firsts = [simulation.trials[0] for simulation in simulations]
+    engines = [trial.engine for trial in firsts]
     trials = [(index, trial) for index, simulation in enumerate(simulations) for trial in simulation.trials]
     return DeviceTrials(
-        np.array([trial.h for _, trial in trials]),
+        np.array([trial.state for _, trial in trials]),
         [index for index, _ in trials],
         [trial.number for _, trial in trials],
-        np.array([trial.rows.dense() for trial in firsts]),
-        np.array([trial.margin for trial in firsts]),
-        np.array([trial.noise_sd for trial in firsts]),
-        [trial.parameters.decay for trial in firsts],
-        [trial.parameters.rho for trial in firsts],
+        np.array([engine.rows.dense() for engine in engines]),
+        np.array([engine.margin for engine in engines]),
+        np.array([engine.noise_sd for engine in engines]),
+        [engine.parameters.decay for engine in engines],
+        [engine.parameters.rho for engine in engines],
         [trial.seed for trial in firsts],
         most_steps,
     )

@@ -6,6 +6,7 @@ made longer and the root is looked for again, from where it was.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from typing import NamedTuple
@@ -14,6 +15,8 @@ import numpy as np
 from scipy.optimize import brentq
 
 from circuitbias.checks import number, require
+from circuitbias.dynamics.engines.threshold import ThresholdEngine
+from circuitbias.dynamics.generator import Engine, RunawayNetworkError
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.networks.network import Network
@@ -46,7 +49,7 @@ class NoThresholdError(ValueError):
 
 def threshold_for_rate(
     network: Network,
-    parameters: ThresholdParameters,
+    parameters: ThresholdParameters | Callable[[float], Engine],
     rate_hz: float,
     *,
     precision: float = 0.005,
@@ -58,8 +61,9 @@ def threshold_for_rate(
     Parameters
     ----------
     network : Network
-    parameters : ThresholdParameters
-        All but ``theta``, which is not looked at.
+    parameters : ThresholdParameters or callable
+        Of the threshold model: all but ``theta``, which is not looked at. Of any other: a function that
+        makes its engine on the network for a ``theta``.
     rate_hz : float
         Mean over all neurons, silent ones included; above 0 and below one spike a step.
     precision : float, optional
@@ -83,22 +87,20 @@ def threshold_for_rate(
         If an argument is out of its range.
     """
     require(isinstance(network, Network), "network", network, "a Network")
-    require(isinstance(parameters, ThresholdParameters), "parameters", parameters, "ThresholdParameters")
-    most_hz = 1000 / parameters.dt_ms
+    if not callable(parameters):
+        require(isinstance(parameters, ThresholdParameters), "parameters", parameters, "ThresholdParameters")
+    engine = parameters if callable(parameters) else partial(_threshold_engine, network, parameters)
+    most_hz, scale = 1000 / engine(0.0).dt_ms, engine(0.0).input_scale
     rate_hz = number("rate_hz", rate_hz)
     require(0 < rate_hz < most_hz, "rate_hz", rate_hz, f"above 0 and below one spike a step, {most_hz:g}")
     precision = number("precision", precision, least=0.0005, most=0.1)
-    scale = parameters.b * float(np.abs(network.drive_scale).max())
     if scale == 0:
         raise NoThresholdError("without a drive (b = 0) no threshold gives a rate: all neurons fire, or none")
 
-    theta, width, n_steps = (
-        scale * (1 + 3 * parameters.sigma),
-        max(parameters.sigma, 0.1) * scale / 4,
-        _SHORTEST_RUN,
-    )
+    spread = 1.0 if callable(parameters) else parameters.sigma  # of the input, for a start
+    theta, width, n_steps = scale * (1 + 3 * spread), max(spread, 0.1) * scale / 4, _SHORTEST_RUN
     while True:
-        rates = cache(partial(_rates_hz, network, parameters, n_steps, seed, threads))
+        rates = cache(partial(_rates_hz, network, engine, n_steps, seed, threads))
         theta = _root(rates, rate_hz, precision / 2, theta, width, 1e-9 * scale)
         error = rates(theta).std(ddof=1) / math.sqrt(_TRIALS)
         if error <= precision * rate_hz or n_steps >= _LONGEST_RUN:
@@ -106,12 +108,16 @@ def threshold_for_rate(
         width, n_steps = 0.02 * scale, 4 * n_steps
 
 
-def _rates_hz(network, parameters, n_steps, seed, threads, theta):
-    """Mean rate of the neurons in each of some trials."""
-    spikes = np.zeros(_TRIALS)
+def _threshold_engine(network, parameters, theta):
+    return ThresholdEngine(network, replace(parameters, theta=theta))
+
+
+def _rates_hz(network, engine, n_steps, seed, threads, theta):
+    """Mean rate of the neurons in each of some trials; one spike a step if the network runs away."""
+    spikes, running = np.zeros(_TRIALS), engine(theta)
     segments = simulate(
         network,
-        replace(parameters, theta=theta),
+        running,
         seed=seed,
         n_steps=n_steps,
         trials=_TRIALS,
@@ -119,9 +125,12 @@ def _rates_hz(network, parameters, n_steps, seed, threads, theta):
         max_silent_steps=2 * (_BURN_IN + n_steps),  # silence is a rate, too
         threads=threads,
     )
-    for segment in segments:
-        spikes[segment.trial] += segment.steps.size
-    return spikes / (network.n_neurons * n_steps * parameters.dt_ms / 1000)
+    try:
+        for segment in segments:
+            spikes[segment.trial] += segment.steps.size
+    except RunawayNetworkError:
+        spikes[:] = network.n_neurons * n_steps
+    return spikes / (network.n_neurons * n_steps * running.dt_ms / 1000)
 
 
 def _root(rates, rate_hz, precision, start, width, resolution):

@@ -10,9 +10,8 @@ import numpy as np
 from numba import njit
 
 from circuitbias.checks import require, whole
-from circuitbias.dynamics.engines.cpu import advance
-from circuitbias.dynamics.engines.philox import STREAM_INITIAL_STATE, uniforms
-from circuitbias.dynamics.engines.rows import SynapticRows
+from circuitbias.dynamics.engines.threshold import ThresholdEngine
+from circuitbias.dynamics.generator import Engine, SilentNetworkError
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment
@@ -27,24 +26,14 @@ NEVER = 2**62
 _SIDE_BY_SIDE = 32  # trials under way at a time: their segments alternate, whatever the number of threads
 
 
-class SilentNetworkError(RuntimeError):
-    """Nobody has fired for longer than allowed: the run would never reach its number of spikes."""
-
-
 class Trial:
     """One trial: the engine's state, and how much is still to be recorded."""
 
     _COUNTERS = ("_step", "_start", "_last_spike", "_spikes_left", "_steps_left")
 
-    def __init__(self, number, drive, rows, parameters, seed, n_spikes, n_steps, max_silent_steps):
-        self.number = number
-        self.parameters = parameters
-        self.rows = rows
-        self.margin = parameters.theta - drive
-        self.noise_sd = parameters.sigma * np.abs(drive)  # the noise is symmetric
-        activation = uniforms(seed, number, 0, 1, len(drive), STREAM_INITIAL_STATE)[0]
-        self.h = rows.summed(activation)
-        self.seed = np.uint64(seed)
+    def __init__(self, number, engine, seed, n_spikes, n_steps, max_silent_steps):
+        self.number, self.engine, self.seed = number, engine, seed
+        self.state = engine.start(seed, number)
         self._step = 0
         self._start = 0  # step at which recording starts
         self._last_spike = -1
@@ -58,34 +47,22 @@ class Trial:
         return self._spikes_left <= 0 or self._steps_left <= 0
 
     def counters(self) -> list[int]:
-        """What changes as the trial goes on, beside h."""
+        """What changes as the trial goes on, beside the engine's state."""
         return [int(getattr(self, name)) for name in self._COUNTERS]
 
-    def restore(self, counters, h) -> None:
-        """Go on from what `counters` and h were."""
+    def restore(self, counters, state) -> None:
+        """Go on from what `counters` and ``state`` were."""
         for name, value in zip(self._COUNTERS, counters, strict=True):
             setattr(self, name, int(value))
-        self.h[:] = h
+        self.state[:] = state
 
     def _run(self, n_steps, stop_after):
         """Run the engine; return how many steps it did, and the events, sorted by step and neuron."""
-        capacity = len(self.h) + min(n_steps * len(self.h), EVENTS_A_SEGMENT)
+        engine = self.engine
+        capacity = engine.most_events + min(n_steps * engine.n_neurons, EVENTS_A_SEGMENT)
         steps, neurons = np.empty(capacity, dtype=np.int64), np.empty(capacity, dtype=np.int32)
-        done, n_events = advance(
-            self.h,
-            *self.rows,
-            self.parameters.decay,
-            self.margin,
-            self.noise_sd,
-            self.parameters.rho,
-            self.seed,
-            self.number,
-            self._step,
-            n_steps,
-            stop_after,
-            steps,
-            neurons,
-        )
+        where = self.seed, self.number, self._step
+        done, n_events = engine.advance(self.state, *where, n_steps, stop_after, steps, neurons)
         return done, steps[:n_events].copy(), neurons[:n_events].copy()
 
     def _advance(self, n_steps, stop_after=NEVER):
@@ -125,13 +102,11 @@ class Trial:
         return Segment(self.number, first_step - self._start, n_steps, steps - self._start, neurons)
 
     def _silence(self, first_step, n_steps) -> str:
-        p = self.parameters
+        seconds = n_steps * self.engine.dt_ms / 1000
         return (
-            f"no neuron has fired for {n_steps} steps ({n_steps * p.dt_ms / 1000:g} s) from step "
-            f"{first_step} of trial {self.number} on: theta={p.theta:g} is out of reach of the drive "
-            f"b={p.b:g} with its noise (one sd: {p.b * p.sigma:g}, on with probability "
-            f"rho={p.rho:g}) and the recurrent input of r={p.r:g} (now {self.h.min():g} ... "
-            f"{self.h.max():g}). Lower theta, or raise max_silent_steps={self._max_silent_steps}."
+            f"no neuron has fired for {n_steps} steps ({seconds:g} s) from step {first_step} of trial "
+            f"{self.number} "
+            f"on: {self.engine.silence(self.state)}, or raise max_silent_steps={self._max_silent_steps}."
         )
 
 
@@ -160,7 +135,7 @@ class Simulation:
     def __init__(
         self,
         network: Network,
-        parameters: ThresholdParameters,
+        model: ThresholdParameters | Engine,
         *,
         seed: int,
         n_spikes: int | None = None,
@@ -174,7 +149,8 @@ class Simulation:
         if (n_spikes is None) == (n_steps is None):
             raise ValueError(f"give one of n_spikes and n_steps, got {n_spikes} and {n_steps}")
         require(isinstance(network, Network), "network", network, "a Network")
-        require(isinstance(parameters, ThresholdParameters), "parameters", parameters, "ThresholdParameters")
+        if not hasattr(model, "advance"):
+            require(isinstance(model, ThresholdParameters), "parameters", model, "ThresholdParameters")
         seed = whole("seed", seed, most=2**64 - 1)
         if isinstance(burn_in, str):
             require(burn_in == FIRST_SPIKE, "burn_in", burn_in, f"{FIRST_SPIKE!r} or a whole number >= 0")
@@ -191,12 +167,11 @@ class Simulation:
                 raise ValueError(f"n_spikes={n_spikes} must be at least the number of trials, {trials}")
             quotas = [n_spikes // trials + (trial < n_spikes % trials) for trial in range(trials)]
 
-        drive = parameters.b * network.drive_scale
-        rows = SynapticRows.of(network.weights, parameters.r)  # shared: they may be large
+        # One engine for all trials: its weights may be large.
+        engine = ThresholdEngine(network, model) if isinstance(model, ThresholdParameters) else model
 
         def trial(number):
-            shared = drive, rows, parameters, seed
-            return self._trial_type(number, *shared, quotas[number], n_steps, max_silent_steps)
+            return self._trial_type(number, engine, seed, quotas[number], n_steps, max_silent_steps)
 
         self._trial, self._n_trials, self._threads = trial, trials, threads
         self._burn_in, self._chunk_steps = burn_in, chunk_steps
@@ -239,13 +214,13 @@ class Simulation:
         -------
         dict
             ``n_started``: int, trials that have begun. Of those still under way: ``trials``, int64 (k,),
-            their numbers; ``counters``, int64 (k, 5); ``h``, float64 (k, n_neurons).
+            their numbers; ``counters``, int64 (k, 5); ``h``, float64 (k, length), the states of the engine.
         """
         return {
             "n_started": np.array(self._n_started),
             "trials": np.array([trial.number for trial in self._running], dtype=np.int64),
             "counters": np.array([trial.counters() for trial in self._running], dtype=np.int64),
-            "h": np.array([trial.h for trial in self._running], dtype=np.float64),
+            "h": np.array([trial.state for trial in self._running], dtype=np.float64),
         }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:

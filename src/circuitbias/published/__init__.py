@@ -10,12 +10,15 @@ from importlib.resources import files
 import pandas as pd
 
 
-def thresholds(network: str) -> pd.Series:
+def thresholds(network: str, generator: str = "threshold") -> pd.Series:
     """Return the spike thresholds theta that give 62.5 Hz per neuron.
 
     Parameters
     ----------
     network : {"ring", "ring_pinned", "sideband_1_3", "sideband_2_3", "sideband_3_3"}
+    generator : {"threshold", "lnp", "glm_relu", "glm_exp"}, optional
+        Of the last one the paper has divisors F = exp(theta / 1e-4). The pinned ring has some of the first
+        alone.
 
     Returns
     -------
@@ -25,8 +28,14 @@ def thresholds(network: str) -> pd.Series:
     Raises
     ------
     ValueError
-        If there is no table for this network.
+        If there is no table for this network and generator.
     """
+    if network == "ring" and generator != "threshold":
+        table = _table("thresholds_generators")
+        if not (its := table[table.generator == generator]).empty:
+            return its.set_index("r")["theta"]
+    if generator != "threshold":
+        raise ValueError(f"generator: {generator!r} has no table for network {network!r}")
     tables = dict(list(_table("thresholds").groupby("network", sort=False)))
     if network not in tables:
         raise ValueError(f"network: {network!r} has no table; choose from {', '.join(tables)}")

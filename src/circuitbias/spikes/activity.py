@@ -86,6 +86,7 @@ def windows_of_spikes(source: SpikeSource, n_spikes: int) -> Iterator[SpikeRecor
                     p._replace(first_step=p.first_step - start, steps=p.steps - start)
                     for p in (*pieces, piece)
                 ],
+                repeats=True,  # where they come from they were checked
             )
             pieces, missing = [], n_spikes
         pieces.append(segment)

@@ -37,7 +37,12 @@ def _add_events(counts, steps, neurons, bin_steps, first_bin, start):
     for event in range(start, steps.shape[0]):
         if steps[event] >= end:
             return event
-        counts[steps[event] // bin_steps - first_bin, neurons[event]] += 1
+        place = steps[event] // bin_steps - first_bin, neurons[event]
+        counts[place] += 1
+        if counts[place] == 0:
+            raise OverflowError(
+                "a neuron fires more often in a bin than its counts can tell: take wider bins"
+            )
     return steps.shape[0]
 
 
@@ -90,7 +95,7 @@ class BinnedCounts:
                 f"bin_steps={self.bin_steps} is longer than every trial "
                 f"(longest: {self.source.trial_steps.max(initial=0)} steps): no bin is complete"
             )
-        self.dtype = np.min_scalar_type(self.bin_steps)  # at most one spike a step
+        self.dtype = np.min_scalar_type(self.bin_steps)  # a neuron hardly fires more often than once a step
         # A pass holds a handful of float64 arrays of the block's size beside the counts.
         self.block_bins = int(for_matrices(self.memory_mb) / (8 * 8 * self.n_neurons))
         if self.block_bins < 64:

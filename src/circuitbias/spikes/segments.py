@@ -12,6 +12,8 @@ from circuitbias.checks import number, whole, whole_numbers
 class Segment(NamedTuple):
     """Consecutive steps of one trial and the spikes in them, sorted by step and then by neuron.
 
+    A neuron that fires k times in a step, as those of Poisson counts may, has k equal events.
+
     Attributes
     ----------
     trial : int
@@ -39,7 +41,7 @@ _REMEDY = (
 )
 
 
-def checked_segments(segments: Iterable[Segment], n_neurons: int) -> Iterator[Segment]:
+def checked_segments(segments: Iterable[Segment], n_neurons: int, repeats: bool = False) -> Iterator[Segment]:
     """Check segments as they come, before anything is made of them.
 
     Parameters
@@ -47,6 +49,8 @@ def checked_segments(segments: Iterable[Segment], n_neurons: int) -> Iterator[Se
     segments : iterable of Segment
         Contiguous in time within each trial, from step 0 on; trials may alternate.
     n_neurons : int
+    repeats : bool, optional
+        Whether a neuron may fire more than once in a step.
 
     Yields
     ------
@@ -78,7 +82,8 @@ def checked_segments(segments: Iterable[Segment], n_neurons: int) -> Iterator[Se
             raise ValueError(f"steps {steps.shape} and neurons {neurons.shape} {where} differ in shape")
         if steps.size:
             later = steps[1:] > steps[:-1]
-            if not (later | ((steps[1:] == steps[:-1]) & (neurons[1:] > neurons[:-1]))).all():
+            beyond = np.greater_equal if repeats else np.greater
+            if not (later | ((steps[1:] == steps[:-1]) & beyond(neurons[1:], neurons[:-1]))).all():
                 raise ValueError(
                     f"the events {where} must be sorted by step and then by neuron, each there once"
                 )
@@ -158,6 +163,8 @@ class SpikeRecord:
         Length of a step in milliseconds.
     pieces : iterable of Segment
         Contiguous in time within each trial; the order of the trials does not matter.
+    repeats : bool, optional
+        Whether a neuron may fire more than once in a step.
 
     Raises
     ------
@@ -168,12 +175,13 @@ class SpikeRecord:
     n_neurons: int
     dt_ms: float
     pieces: list[Segment] = field(default_factory=list)
+    repeats: bool = False
 
     def __post_init__(self):
         self.n_neurons = whole("n_neurons", self.n_neurons, least=1)
         self.dt_ms = number("dt_ms", self.dt_ms, above=0)
         pieces = sorted(self.pieces, key=lambda piece: (piece.trial, piece.first_step))
-        self.pieces = list(checked_segments(pieces, self.n_neurons))
+        self.pieces = list(checked_segments(pieces, self.n_neurons, self.repeats))
 
     @classmethod
     def from_events(cls, steps, neurons, n_neurons, n_steps, dt_ms=0.1) -> "SpikeRecord":

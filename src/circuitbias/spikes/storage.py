@@ -50,6 +50,7 @@ def write_spikes(
     dt_ms: float,
     metadata: dict,
     progress: Callable[[int], None] = lambda n_new_spikes: None,
+    repeats: bool = False,
 ) -> None:
     """Write segments to a spike file as they come: aside first, renamed when whole.
 
@@ -65,6 +66,8 @@ def write_spikes(
         What made the spikes; anything JSON can hold.
     progress : callable, optional
         Called with the number of spikes of each segment written.
+    repeats : bool, optional
+        Whether a neuron may fire more than once in a step.
 
     Raises
     ------
@@ -106,7 +109,7 @@ def write_spikes(
             pending.clear()
             sink.check()
 
-        for segment in _split(checked_segments(segments, n_neurons)):
+        for segment in _split(checked_segments(segments, n_neurons, repeats)):
             size = segment.steps.size
             index.append((segment.trial, segment.first_step, segment.n_steps, n_spikes, size))
             if size:

@@ -1,17 +1,17 @@
-"""Simulate the threshold model on a network and write its spikes."""
+"""Simulate a model on a network and write its spikes."""
 
 import os
 import time
 
 import numpy as np
 
-from circuitbias.config_schema import component
 from circuitbias.dynamics.checkpoint import Checkpoint, fingerprint, folder_of
 from circuitbias.dynamics.device import simulation_device
-from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.dynamics.generator import NoRecordingError
+from circuitbias.dynamics.named import NamedModel
 from circuitbias.dynamics.recording import record
 from circuitbias.dynamics.simulate import simulate
-from circuitbias.dynamics.trials import FIRST_SPIKE, SilentNetworkError, Simulation
+from circuitbias.dynamics.trials import FIRST_SPIKE, Simulation
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.networks.network import Network
 from circuitbias.progress import Countdown, report_line
@@ -62,36 +62,35 @@ def run(arguments):
             if not arguments.keep_going:
                 raise
             unusable, given["theta"] = str(refusal), 0.0
-    if given.get("family", "threshold") != "threshold":
-        _of_guest(arguments, network, given)
-        return
-    given.pop("family", None)
-    parameters = ThresholdParameters.from_dict(given)
+    model = NamedModel.of(given)
     recording = {name: getattr(arguments, name) for name in ("seed", "n_spikes", "trials", "burn_in")}
-    options = recording | {"max_silent_steps": arguments.max_silent_steps, "threads": arguments.threads}
-    metadata = describe(network=network.provenance, model=parameters.to_dict(), **recording)
-    kind = network.n_neurons, parameters.dt_ms
+    options = recording | {"max_silent_steps": arguments.max_silent_steps}
+    metadata = describe(network=network.provenance, model=model.told(), **recording)
+    kind = network.n_neurons, model.dt_ms
     if unusable:
         report_line(f"no spikes are recorded: {unusable}", always=True)
         metadata["parameters"]["model"]["theta"] = None
         write_spikes(arguments.output, (), *kind, metadata | {"unusable": unusable})
         return
-    checkpoint = None
-    if simulation_device(arguments.device, network.n_neurons, arguments.trials) == "cpu":
-        checkpoint = Checkpoint(folder_of(arguments.output), fingerprint(network, metadata))
-        segments = checkpoint.run(Simulation(network, parameters, **options))
+    checkpoint, engine = None, model.engine(network)
+    if engine is None:  # no state of it could be kept
+        segments = record(model.generator, network, r=model.r, theta=model.theta, **options)
+    elif simulation_device(arguments.device, network.n_neurons, arguments.trials, engine) == "cpu":
+        checkpoint = Checkpoint(folder_of(arguments.output), fingerprint(network, metadata, model.module))
+        segments = checkpoint.run(Simulation(network, engine, **options, threads=arguments.threads))
     else:  # without checkpoints: the device is ahead of what has been recorded
-        segments = simulate(network, parameters, **options, device="cuda")
+        segments = simulate(network, engine, **options, device="cuda")
     resumed = checkpoint.n_spikes if checkpoint else 0
     totals = np.zeros(network.n_neurons, dtype=np.int64)
     progress = Countdown(arguments.n_spikes, "spikes", resumed=resumed).add
     try:
-        write_spikes(arguments.output, _counted(segments, totals), *kind, metadata, progress=progress)
-    except SilentNetworkError as silence:
+        counted = _counted(segments, totals)
+        write_spikes(arguments.output, counted, *kind, metadata, progress=progress, repeats=model.repeats)
+    except NoRecordingError as refusal:
         if not arguments.keep_going:
             raise
-        report_line(f"no spikes are recorded: {silence}", always=True)
-        write_spikes(arguments.output, (), *kind, metadata | {"unusable": str(silence)})
+        report_line(f"no spikes are recorded: {refusal}", always=True)
+        write_spikes(arguments.output, (), *kind, metadata | {"unusable": str(refusal)})
     else:
         spikes = SpikeFile(arguments.output)
         seconds = spikes.trial_steps.sum() * spikes.dt_ms / 1000
@@ -105,25 +104,6 @@ def run(arguments):
         report_line(f"the clock is {late:.0f} s behind its input: the checkpoint stays", always=True)
     else:
         checkpoint.remove()
-
-
-def _of_guest(arguments, network, given):
-    """Record a model that is not ours: without checkpoints, on a CPU."""
-    family = given.pop("family")
-    shared = {name: given.pop(name, 0.0) for name in ("r", "theta")}
-    generator = component("generators", family, given)
-    recording = {name: getattr(arguments, name) for name in ("seed", "n_spikes", "trials", "burn_in")}
-    model = {"family": family, **shared, "dt_ms": generator.dt_ms, **generator.options()}
-    metadata = describe(network=network.provenance, model=model, **recording)
-    segments = record(generator, network, **shared, **recording, max_silent_steps=arguments.max_silent_steps)
-    kind, progress = (network.n_neurons, generator.dt_ms), Countdown(arguments.n_spikes, "spikes").add
-    try:
-        write_spikes(arguments.output, segments, *kind, metadata, progress=progress)
-    except SilentNetworkError as silence:
-        if not arguments.keep_going:
-            raise
-        report_line(f"no spikes are recorded: {silence}", always=True)
-        write_spikes(arguments.output, (), *kind, metadata | {"unusable": str(silence)})
 
 
 def _counted(segments, totals):

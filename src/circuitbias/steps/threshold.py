@@ -1,9 +1,8 @@
 """Find the spike threshold at which a network fires at a given mean rate."""
 
 import json
-from dataclasses import replace
 
-from circuitbias.dynamics.parameters import ThresholdParameters
+from circuitbias.dynamics.named import NamedModel
 from circuitbias.dynamics.threshold_search import NoThresholdError, threshold_for_rate
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.files import atomic_path, damaged
@@ -30,18 +29,19 @@ def run(arguments):
     given = json_object("--parameters", arguments.parameters)
     if "theta" in given:
         raise ValueError(f"--parameters holds theta = {given['theta']!r}, which is what is looked for")
-    parameters = ThresholdParameters.from_dict(given | {"theta": 0.0})
+    model = NamedModel.of(given | {"theta": 0.0})
     try:
-        found = threshold_for_rate(
-            network, parameters, arguments.rate_hz, threads=arguments.threads
-        )._asdict()
+        search = threshold_for_rate(
+            network, model.searched(network), arguments.rate_hz, threads=arguments.threads
+        )
+        found = search._asdict()
     except NoThresholdError as refusal:
         if not arguments.keep_going:
             raise
         report_line(f"no threshold: {refusal}", always=True)
         found = {"theta": None, "unusable": str(refusal)}
-    model = replace(parameters, theta=0.0).to_dict() | {"theta": found["theta"]}
-    told = describe(network=network.provenance, model=model, rate_hz=arguments.rate_hz)
+    of_model = model.told() | {"theta": found["theta"]}
+    told = describe(network=network.provenance, model=of_model, rate_hz=arguments.rate_hz)
     with atomic_path(arguments.output) as aside:
         aside.write_text(json.dumps(found | {"provenance": told}, indent=1), encoding="utf-8")
 

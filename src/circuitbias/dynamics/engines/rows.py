@@ -77,6 +77,52 @@ def _add_row(h, weights, j):
     return compressed
 
 
+def add_scaled_row(h, weights, j, factor):
+    """Add row j of the weights, times a factor, to h: for compiled code alone."""
+    raise NotImplementedError("add_scaled_row has no meaning outside compiled code")
+
+
+@overload(add_scaled_row, inline="always")
+def _add_scaled_row(h, weights, j, factor):
+    if isinstance(weights, types.Array):
+
+        def dense(h, weights, j, factor):
+            for i in range(h.shape[0]):
+                h[i] += factor * weights[j, i]
+
+        return dense
+
+    def compressed(h, weights, j, factor):
+        starts, targets, values = weights
+        for place in range(starts[j], starts[j + 1]):
+            h[targets[place]] += factor * values[place]
+
+    return compressed
+
+
+def take_relief(relief, weights, j, factor):
+    """Add to relief what inhibition ends with row j, times a factor: for compiled code alone."""
+    raise NotImplementedError("take_relief has no meaning outside compiled code")
+
+
+@overload(take_relief, inline="always")
+def _take_relief(relief, weights, j, factor):
+    if isinstance(weights, types.Array):
+
+        def dense(relief, weights, j, factor):
+            for i in range(relief.shape[0]):
+                relief[i] += factor * max(-weights[j, i], 0.0)
+
+        return dense
+
+    def compressed(relief, weights, j, factor):
+        starts, targets, values = weights
+        for place in range(starts[j], starts[j + 1]):
+            relief[targets[place]] += factor * max(-values[place], 0.0)
+
+    return compressed
+
+
 @njit(inline="always")
 def decay_all(h, decay, times):
     """Multiply all of h by ``decay``, so many times one after the other."""

@@ -1,6 +1,8 @@
-"""The threshold model as a component: what a config may say of it. `simulate` runs it."""
+"""The threshold model as a component; `circuitbias.dynamics.threshold_sam` is its readable reference."""
 
 from circuitbias.component import Generator, option
+from circuitbias.dynamics.engines.threshold import ThresholdEngine
+from circuitbias.dynamics.parameters import ThresholdParameters
 
 
 class Threshold(Generator):
@@ -11,3 +13,7 @@ class Threshold(Generator):
     rho: float = option(0.0668072, "Probability that the noise is on in a step.", least=0, most=1)
     tau_ms: float = option(10.0, "Decay time of the synaptic variable (ms).", above=0)
     dt_ms: float = option(0.1, "Time step (ms), shorter than `generator.tau_ms`.", above=0)
+
+    def engine(self, network, *, r, theta):
+        """Its kernel, of `circuitbias.dynamics.engines.cpu`."""
+        return ThresholdEngine(network, ThresholdParameters(r, theta, **self.options()))
