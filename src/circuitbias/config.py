@@ -147,7 +147,8 @@ def resolve_thresholds(config) -> dict[float, float | None]:
     try:
         table = published(name, family)
     except ValueError as error:
-        rule = f"the paper has none of {family} for this network; must be a list of numbers, or {{rate_hz: 62.5}}"
+        rule = f"the paper has none of {family} for this network"
+        rule += "; must be a list of numbers, or {rate_hz: 62.5}"
         raise ConfigError(circuit_problem(config, ("thresholds",), rule)) from error
     near = {r: table.to_numpy()[np.isclose(table.index, r)] for r in strengths}
     if unknown := [r for r in strengths if not near[r].size]:
