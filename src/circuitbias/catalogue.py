@@ -73,6 +73,7 @@ GENERATORS = {
     "lnp": "circuitbias.dynamics.models.lnp:Lnp",
     "glm_relu": "circuitbias.dynamics.models.glm_relu:GlmRelu",
     "glm_exp": "circuitbias.dynamics.models.glm_exp:GlmExp",
+    "ising": "circuitbias.dynamics.models.ising:Ising",
 }
 """Models that make spikes."""
 
