@@ -37,6 +37,7 @@ include: "workflow/rules/estimators.smk"
 include: "workflow/rules/errors.smk"
 include: "workflow/rules/experiments.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/recordings.smk"
 
 
 rule all:
@@ -45,6 +46,7 @@ rule all:
         [figure_files(name) for name in FIGURES],
         expand(OUTCOME, results=CIRCUITS),  # it waits for all tables
         [f"{RUN}/{table}.csv" for table in TOGETHER],
+        every_inference(),
     localrule: True
 
 

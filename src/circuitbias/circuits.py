@@ -5,7 +5,7 @@ from circuitbias.config_schema import problem
 KEYS = ("network", "generator", "strengths", "thresholds", "simulation", "seeds")
 """What a circuit may have of its own; it may also choose among the estimators and experiments."""
 
-TAKEN = ("benchmarks", "experiments", "figures", "logs")
+TAKEN = ("benchmarks", "experiments", "figures", "logs", "recordings")
 """Names of folders that lie beside those of the circuits."""
 
 

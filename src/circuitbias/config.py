@@ -30,6 +30,7 @@ __all__ = [
     "load_config",
     "network_files",
     "read_config",
+    "recording_files",
     "resolve_thresholds",
     "strength_label",
 ]
@@ -98,6 +99,8 @@ def load_config(source) -> dict:
     if isinstance(config, dict) and "model" in config and "generator" not in config:
         warnings.warn("the key `model` of a config is now called `generator`", FutureWarning, stacklevel=2)
         config = {"generator" if key == "model" else key: value for key, value in config.items()}
+    if isinstance(config, dict) and "recordings" in config and not {*KEYS, "circuits"} & set(config):
+        config["circuits"] = {}
     problems = complete(config)
     for path, line in _cross_checks(config, problems):
         problems.setdefault(path, line)
@@ -185,6 +188,34 @@ def network_files(config) -> list[str]:
         rule = f"no such file{where}; must be a file of weights"
         raise ConfigError(circuit_problem(config, ("network", "path"), rule))
     return [path]
+
+
+def recording_files(recording: dict, path: tuple = ()) -> list[str]:
+    """Files that a recording of a complete config is read from: itself, or what lies in its folder.
+
+    Parameters
+    ----------
+    recording : dict
+        An entry of ``recordings``.
+    path : tuple, optional
+        Of the entry, for messages.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file.
+    """
+    place = os.path.expanduser(recording["file"])
+    if os.path.isdir(place):
+        inside = (os.path.join(place, name) for name in sorted(os.listdir(place)))
+        return [name for name in inside if name.endswith((".npy", ".tsv", ".csv", ".py"))]
+    if not os.path.isfile(place):
+        where = "" if os.path.isabs(place) else f" in {os.getcwd()}"
+        whole = recording
+        for key in (*reversed(path),):
+            whole = {key: whole}
+        raise ConfigError(problem(whole, (*path, "file"), f"no such file{where}; must be a recording"))
+    return [place]
 
 
 def compares_with_paper(config) -> bool:
@@ -284,6 +315,13 @@ def _cross_checks(config, problems) -> Iterator[tuple[tuple, str]]:
 
     if not isinstance(config, dict):
         return
+    if config.get("circuits") == {} and not config.get("recordings"):
+        yield ("circuits",), problem(config, ("circuits",), "must hold a circuit, or be left out")
+    for name, recording in config.get("recordings", {}).items() if sound(("recordings",)) else ():
+        path = ("recordings", name, "estimators")
+        known = sound(path, ("estimators",)) and list(config["estimators"])
+        if known and not set(recording.get("estimators", ())) <= set(known):
+            yield path, problem(config, path, f"must be among estimators = {known}")
     named = config.get("circuits", {"": config})
     for name, own in named.items() if isinstance(named, dict) else ():
         if isinstance(own, dict):

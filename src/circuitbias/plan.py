@@ -2,7 +2,7 @@
 
 import math
 
-from circuitbias.config import circuits, network_files
+from circuitbias.config import ConfigError, circuits, network_files, recording_files
 from circuitbias.config_schema import problem, refuse
 from circuitbias.networks import Network, build_network
 from circuitbias.spikes.activity import bump_period
@@ -22,7 +22,19 @@ def require_possible(config: dict) -> None:
         Lists all that cannot work, by key, with the reason; or says that the file of weights is not there.
     """
     problems = [found for circuit in circuits(config).values() for found in _impossible(circuit)]
+    problems += _missing(config.get("recordings", {}))
     refuse("the config cannot be used:", dict(enumerate(problems)))
+
+
+def _missing(recordings: dict) -> list[str]:
+    """Recordings whose file is not there."""
+    found = []
+    for name, recording in recordings.items():
+        try:
+            recording_files(recording, ("recordings", name))
+        except ConfigError as error:
+            found.append(str(error))
+    return found
 
 
 def _impossible(circuit: dict) -> list[str]:

@@ -12,6 +12,7 @@ from circuitbias.config import (
     circuits,
     compares_with_paper,
     network_files,
+    recording_files,
     resolve_thresholds,
     strength_label,
 )
@@ -24,7 +25,7 @@ from circuitbias.provenance import code_hash
 # Each circuit has a folder: the wildcard {results}. If its keys are at the top level, that is the folder of the run.
 RUN = f"results/{config['name']}"
 CIRCUITS = {f"{RUN}/{name}".rstrip("/"): one for name, one in circuits(config).items()}
-SEVERAL = "circuits" in config
+SEVERAL = "circuits" in config and bool(CIRCUITS)
 
 RECORDS = f"{RUN}/.made_from"
 NETWORK = "{results}/network.npz"
@@ -37,6 +38,7 @@ FIGURE = "{results}/figures/{figure}"
 FLOOR = "{results}/floor/r{r}_seed{seed}.csv"
 COMPARISON = "{results}/paper_comparison.csv"
 OUTCOME = "{results}/outcome.txt"
+INFERRED = f"{RUN}/recordings/{{recording}}/{{estimator}}"
 LOGS = "{results}/logs"
 BENCHMARKS = "{results}/benchmarks"
 
@@ -51,7 +53,8 @@ shell.prefix(
 STARTED = time.time()
 EXPERIMENTS = list(config["experiments"])
 FIGURES = ["figure1", "figure2", "methods", "profiles", *EXPERIMENTS]
-FIGURES += ["circuits"] * SEVERAL
+FIGURES = FIGURES * bool(CIRCUITS) + ["circuits"] * SEVERAL
+RECORDINGS = config.get("recordings", {})
 WITH_FLOOR = ("figure2", "data_volume")
 WITH_EXAMPLES = ("figure1", "figure2", "profiles")
 THETA = {
@@ -63,12 +66,13 @@ THETA = {
 
 
 wildcard_constraints:
-    results="|".join(map(re.escape, CIRCUITS)),
+    results="|".join(map(re.escape, CIRCUITS)) or "none",
     r="[0-9.e+-]+",
     seed="[0-9]+",
     estimator="[a-z][a-z0-9_]*",
     experiment="|".join(EXPERIMENTS) or "none",
-    figure="|".join(FIGURES),
+    figure="|".join(FIGURES) or "none",
+    recording="|".join(RECORDINGS) or "none",
 
 
 # --- the files of a circuit ---------------------------------------------------------------------
@@ -186,6 +190,37 @@ for folder in CIRCUITS if SEVERAL else ():
 
 
 # --- what a job is told -------------------------------------------------------------------------
+
+
+def every_inference():
+    """The summaries of every recording by every estimator that is to infer its couplings."""
+    return [
+        f"{INFERRED}/summary.txt".format(recording=name, estimator=estimator)
+        for name, one in RECORDINGS.items()
+        for estimator in one.get("estimators") or config["estimators"]
+    ]
+
+
+def recording_arguments(wildcards):
+    """How a recording is read, and its couplings inferred, as words of the command line."""
+    one = RECORDINGS[wildcards.recording]
+    entry = config["estimators"][wildcards.estimator]
+    options = {key: value for key, value in entry.items() if key != "method"}
+    if one["bin_ms"] is not None:
+        options.pop("bin_steps", None)
+    words = ["--method", entry["method"], "--options", json.dumps(options)]
+    words += ["--format-options", json.dumps(one["format_options"])]
+    for key in ("format", "time_unit", "sampling_rate_hz", "least_rate_hz"):
+        words += (
+            [f"--{key.replace('_', '-')}", str(one[key])]
+            if one.get(key) is not None
+            else []
+        )
+    if one["bin_ms"] is not None and "bin_steps" in entry:
+        words += ["--bin-ms", str(one["bin_ms"])]
+    for key in ("units", "where", "window_s"):
+        words += [f"--{key.replace('_', '-')}", *map(str, one[key])] if one[key] else []
+    return words
 
 
 def network_options(wildcards):
@@ -387,6 +422,10 @@ def print_outcome():
         print(
             f"Figures: {folder}/figures/   errors: {folder}/errors.csv   logs: {folder}/logs/"
         )
+
+    for path in every_inference():
+        if Path(path).exists():
+            print(f"Couplings of a recording: {path}")
 
 
 def print_failures():

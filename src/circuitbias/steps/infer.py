@@ -14,6 +14,7 @@ from circuitbias.estimators.couplings import Couplings
 from circuitbias.estimators.graphml import write_graphml
 from circuitbias.estimators.of_recording import infer_units
 from circuitbias.estimators.summary import Summary, strongest_in_words, summarise
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.files import atomic_path
 from circuitbias.places import drawing_into_files
 from circuitbias.progress import report_line
@@ -21,7 +22,7 @@ from circuitbias.provenance import describe
 from circuitbias.recordings import Recording, recording
 from circuitbias.recordings.steps import Conversion
 from circuitbias.recordings.time_units import ALLOWED
-from circuitbias.steps import json_object
+from circuitbias.steps import add_keep_going, json_object
 
 _POSITIONS = (("x", "y"), ("x_um", "y_um"), ("pos_x", "pos_y"), ("position_x", "position_y"), ("ML", "AP"))
 
@@ -34,6 +35,7 @@ def add_arguments(parser):
     parser.add_argument("--options", default="{}", help='of the method, as JSON, e.g. {"ridge": 1e-3}')
     parser.add_argument("--memory-mb", type=float, default=1500.0)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    add_keep_going(parser)
     parser.add_argument(
         "--output", required=True, help="folder for couplings.csv, .npz, .graphml, units.csv, summary, figure"
     )
@@ -84,6 +86,36 @@ def read_recording(arguments) -> Recording:
 
 def run(arguments):
     """Do the step."""
+    try:
+        _infer(arguments)
+    except UnusableDataError as error:
+        if not arguments.keep_going:
+            raise
+        _write_why(Path(arguments.output), arguments.method, str(error))
+
+
+def _write_why(folder: Path, method: str, why: str) -> None:
+    """Leave a folder that says why there are no couplings, in place of those of an earlier try."""
+    with drawing_into_files():
+        from circuitbias.figures import shared, style
+    for name in ("summary.json", "couplings.npz", "couplings.graphml", "units.csv"):
+        (folder / name).unlink(missing_ok=True)
+    empty = pd.DataFrame(columns=["pre", "post", "coupling", "standard_error", "reason"])
+    _write_table(folder / "couplings.csv", empty)
+    style.save(
+        *shared.empty_figure(f"No couplings by {method}: {why}"),
+        os.fspath(folder / "couplings"),
+        formats=("pdf", "png"),
+    )
+    text = f"No couplings by {method}: {why}\n"
+    with atomic_path(folder / "summary.txt") as aside:
+        aside.write_text(text, encoding="utf-8")
+    with atomic_path(folder / "summary.json") as aside:
+        aside.write_text(json.dumps({"method": method, "unusable": why}, indent=1) + "\n", encoding="utf-8")
+    print(text, end="")
+
+
+def _infer(arguments) -> None:
     options = json_object("--options", arguments.options)
     taken = {"method", "recording", "bin_ms", "dt_ms", "memory_mb", "device"} & set(options)
     if taken:
