@@ -100,9 +100,7 @@ def test_what_is_wrong_is_named(entry, message):
 def test_a_missing_file_stops_before_the_first_job(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = load_config({"recordings": {"mine": {"file": "no.csv"}}})
-    with pytest.raises(
-        ConfigError, match=r"recordings.mine.file = 'no.csv': no such file .* a recording"
-    ):
+    with pytest.raises(ConfigError, match=r"recordings.mine.file = 'no.csv': no such file .* a recording"):
         require_possible(config)
 
 
