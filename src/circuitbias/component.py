@@ -14,8 +14,6 @@ A component is a class: its annotated fields are its options, its docstring's fi
 ``Lagged(lag=2)`` is checked as a config is, in the same words.
 """
 
-import dataclasses
-import inspect
 from typing import NamedTuple
 
 from circuitbias.model import Component, Examples, option
@@ -230,24 +228,6 @@ class Estimator(Component):
             If the data do not allow an estimate.
         """
         raise NotImplementedError(f"{type(self).__name__} has no method estimate")
-
-    @classmethod
-    def computed_by(cls, function):
-        """Make a function ``(source, *, memory_mb, device, **options)`` its estimate: a decorator.
-
-        Defaults of the function's options become those of the class, so that they stand in one place.
-        """
-        defaults = {field.name: field.default for field in dataclasses.fields(cls)}
-        function.__kwdefaults__ = defaults | (function.__kwdefaults__ or {})
-        resources = inspect.signature(function).parameters.keys() - defaults - {"source"}
-
-        def estimate(self, source, **given):
-            options = {field: getattr(self, field) for field in defaults}
-            return function(source, **options, **{name: given[name] for name in resources})
-
-        estimate.__signature__ = inspect.signature(function)
-        cls.estimate = estimate
-        return function
 
 
 class Reader(Component):

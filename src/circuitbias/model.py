@@ -60,6 +60,8 @@ class Component:
     def __init_subclass__(cls, **arguments):
         super().__init_subclass__(**arguments)
         dataclasses.dataclass(frozen=True, init=False)(cls)
+        if says := _parameters(cls):
+            cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\nParameters\n----------\n{says}"
 
     def __init__(self, **options):
         found = checked(self.schema(), options, f"options of {type(self).__name__}")
@@ -94,6 +96,16 @@ class Component:
         """Options by name, as JSON has them."""
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _parameters(cls) -> str:
+    """Options in the form of a docstring, so that `help` says what a config's table of keys does."""
+    lines = []
+    for field in dataclasses.fields(cls):
+        kind = field.type if isinstance(field.type, str) else inspect.formatannotation(field.type)
+        given = "" if field.default is dataclasses.MISSING else f", default {field.default!r}"
+        lines += [f"{field.name} : {kind}{given}", f"    {field.metadata.get('says', '')}"]
+    return "\n".join(lines)
 
 
 def _frozen(value):

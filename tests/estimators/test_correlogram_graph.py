@@ -8,8 +8,8 @@ import pytest
 
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
-from circuitbias.estimators import correlogram_graph, glm, glm_masked
-from circuitbias.estimators.couplings import ConstantNeuronWarning, FlatBackgroundWarning
+from circuitbias.estimators import estimate, glm_masked
+from circuitbias.estimators.couplings import ConstantNeuronWarning, FlatBackgroundWarning, NoCouplingsWarning
 from circuitbias.estimators.jitter import jittered_pairs, stands_out
 from circuitbias.networks.network import Network
 from circuitbias.spikes.correlograms import correlogram
@@ -51,7 +51,7 @@ def off_diagonal(n=4):
 
 @pytest.mark.parametrize("size", ["peak", "binary"])
 def test_peak_lag_rule(record, size):
-    found = correlogram_graph.estimate(record, window_ms=6.0, connected_ms=4.5, size=size)
+    found = estimate("correlogram_graph", record, window_ms=6.0, connected_ms=4.5, size=size)
     n_connected = 0
     for i, j in off_diagonal():
         c = curve(record, 3, 20, i, j)
@@ -70,7 +70,7 @@ def test_peak_lag_rule(record, size):
 @pytest.mark.parametrize("least_z", [0.05, 1.0])
 def test_zero_jump_rule_as_the_authors_say_it(least_z):
     record = random_record(trials=2, seed=3)
-    found = correlogram_graph.estimate(record, window_ms=6.0, rule="zero_jump", least_z=least_z)
+    found = estimate("correlogram_graph", record, window_ms=6.0, rule="zero_jump", least_z=least_z)
     expected = np.zeros((4, 4))
     for i, j in ((i, j) for i, j in off_diagonal() if i < j):
         jumps = np.diff(list(curve(record, 3, 20, i, j).values()))
@@ -89,7 +89,7 @@ def test_zero_jump_rule_as_the_authors_say_it(least_z):
 
 
 def test_largest_jump_rule(record):
-    found = correlogram_graph.estimate(record, window_ms=6.0, rule="largest_jump", connected_ms=3.0)
+    found = estimate("correlogram_graph", record, window_ms=6.0, rule="largest_jump", connected_ms=3.0)
     n_connected = 0
     for i, j in off_diagonal():
         c = curve(record, 3, 20, i, j)
@@ -114,7 +114,7 @@ def pulses(lags, n_steps=4000):
 
 @pytest.mark.parametrize("lag", [0, 3, -7])
 def test_a_positive_peak_lag_means_that_the_first_neuron_fires_first(lag):
-    found = correlogram_graph.estimate(pulses([lag]), bin_steps=1, window_ms=2.0, connected_ms=0.5)
+    found = estimate("correlogram_graph", pulses([lag]), bin_steps=1, window_ms=2.0, connected_ms=0.5)
     assert found.arrays["peak_lag_ms"][0, 1] == pytest.approx(0.1 * lag)
     assert found.arrays["peak_lag_ms"][1, 0] == pytest.approx(-0.1 * lag)
     assert (found.values[0, 1] != 0) == (lag in (0, 3))
@@ -123,7 +123,7 @@ def test_a_positive_peak_lag_means_that_the_first_neuron_fires_first(lag):
 
 @pytest.mark.parametrize("lags", [[5, -5], [-5, 5]])
 def test_of_two_peaks_of_one_height_that_counts_where_the_neuron_of_lower_number_is_first(lags):
-    found = correlogram_graph.estimate(pulses(lags), bin_steps=1, window_ms=2.0, connected_ms=1.0)
+    found = estimate("correlogram_graph", pulses(lags), bin_steps=1, window_ms=2.0, connected_ms=1.0)
     np.testing.assert_allclose(found.arrays["peak_lag_ms"], [[np.nan, 0.5], [-0.5, np.nan]])
 
 
@@ -131,18 +131,18 @@ def test_a_neuron_that_silences_another_one_is_where_the_edge_begins():
     """Neuron 1 fires at any lag to neuron 0 but from 1 to 9: it is silenced by it."""
     lags = [lag for lag in range(-30, 31) if not 1 <= lag <= 9 and lag % 7]  # gaps that let the rest vary
     options = {"bin_steps": 1, "window_ms": 3.0, "rule": "zero_jump", "least_z": 1.0}
-    found = correlogram_graph.estimate(pulses([0, *lags]), **options)
+    found = estimate("correlogram_graph", pulses([0, *lags]), **options)
     assert found.values[0, 1] < -1
     assert found.values[1, 0] == 0
     assert found.arrays["connected"].tolist() == [[False, True], [False, False]]
-    backwards = correlogram_graph.estimate(pulses([0, *(-lag for lag in lags)]), **options)
+    backwards = estimate("correlogram_graph", pulses([0, *(-lag for lag in lags)]), **options)
     assert backwards.values[1, 0] == pytest.approx(found.values[0, 1], rel=0.05)
     assert backwards.values[0, 1] == 0
 
 
 def test_a_jump_that_goes_up_as_much_as_down_has_no_direction():
-    found = correlogram_graph.estimate(
-        pulses([0, 10, -13]), bin_steps=1, window_ms=2.0, rule="zero_jump", least_z=0.01
+    found = estimate(
+        "correlogram_graph", pulses([0, 10, -13]), bin_steps=1, window_ms=2.0, rule="zero_jump", least_z=0.01
     )
     np.testing.assert_array_equal(found.values, [[np.nan, 0], [0, np.nan]])
 
@@ -154,7 +154,7 @@ def test_the_directed_rule_finds_inhibition_that_was_simulated():
     network = Network(weights, np.arange(3), np.ones(3), "chain", False, {})
     parameters = ThresholdParameters(r=2e-4, theta=1.36e-3)
     record = SpikeRecord(3, 0.1, list(simulate(network, parameters, seed=2, n_spikes=30_000)))
-    found = correlogram_graph.estimate(record, bin_steps=10, window_ms=100.0, rule="zero_jump")
+    found = estimate("correlogram_graph", record, bin_steps=10, window_ms=100.0, rule="zero_jump")
     np.testing.assert_array_equal(found.arrays["connected"], weights < 0)
     assert (found.values[weights < 0] < -3).all()
 
@@ -162,14 +162,14 @@ def test_the_directed_rule_finds_inhibition_that_was_simulated():
 @pytest.mark.parametrize("lag, connected", [(99, True), (100, False), (-99, True), (-100, False)])
 def test_a_peak_at_exactly_tau_is_not_within_it(lag, connected):
     record = SpikeRecord.from_events([500, 500 + lag], [0, 1], n_neurons=2, n_steps=1000)
-    found = correlogram_graph.estimate(record, bin_steps=1)
+    found = estimate("correlogram_graph", record, bin_steps=1)
     assert found.arrays["peak_lag_ms"][0, 1] == pytest.approx(lag / 10)
     assert found.arrays["connected"][0, 1] == connected
 
 
 def test_largest_jumps_must_lie_within_a_third_of_tau(record):
     by_default, given, wider = (
-        correlogram_graph.estimate(record, bin_steps=10, rule="largest_jump", connected_ms=connected_ms)
+        estimate("correlogram_graph", record, bin_steps=10, rule="largest_jump", connected_ms=connected_ms)
         for connected_ms in (None, 3.4, 9.0)
     )
     np.testing.assert_array_equal(by_default.values, given.values)
@@ -179,12 +179,12 @@ def test_largest_jumps_must_lie_within_a_third_of_tau(record):
 # --- memory, undefined pairs, arguments ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("rule", correlogram_graph.RULES)
+@pytest.mark.parametrize("rule", ["peak_lag", "zero_jump", "largest_jump"])
 @pytest.mark.parametrize("room_for", [2, 3, 4, 5, 6])
 def test_groups_of_neurons_give_the_same(rule, room_for):
     record = random_record(n_neurons=7, trials=2)
     whole, parts = (
-        correlogram_graph.estimate(record, window_ms=6.0, rule=rule, least_z=0.5, memory_mb=memory_mb)
+        estimate("correlogram_graph", record, window_ms=6.0, rule=rule, least_z=0.5, memory_mb=memory_mb)
         for memory_mb in (100, 1.001 * 32e-6 * 21 * room_for**2)
     )
     np.testing.assert_allclose(parts.values, whole.values, rtol=1e-12)
@@ -196,9 +196,9 @@ def test_groups_of_neurons_give_the_same(rule, room_for):
 def test_what_is_allocated_for_groups_stays_within_the_bound(memory_mb):
     """Counts of all pairs of 60 neurons at 101 lags take 3 MB, and there are copies of them."""
     record = random_record(n_neurons=60, n_steps=2000)
-    correlogram_graph.estimate(random_record(n_neurons=3))  # compiled code takes its share first
+    estimate("correlogram_graph", random_record(n_neurons=3))  # compiled code takes its share first
     tracemalloc.start()
-    correlogram_graph.estimate(record, memory_mb=memory_mb)
+    estimate("correlogram_graph", record, memory_mb=memory_mb)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert memory_mb / 2 < peak / 1e6 < 1.1 * memory_mb  # events, too
@@ -206,15 +206,15 @@ def test_what_is_allocated_for_groups_stays_within_the_bound(memory_mb):
 
 def test_memory_for_less_than_a_pair():
     with pytest.raises(ValueError, match=r"pair of neurons at 101 lags need 0\.013 MB, but memory_mb=0\.01"):
-        correlogram_graph.estimate(random_record(), memory_mb=0.01)
+        estimate("correlogram_graph", random_record(), memory_mb=0.01)
 
 
-@pytest.mark.parametrize("rule", correlogram_graph.RULES)
+@pytest.mark.parametrize("rule", ["peak_lag", "zero_jump", "largest_jump"])
 def test_constant_neuron(record_of, rule):
     counts = np.minimum(np.random.default_rng(0).poisson(0.7, (500, 4)), 10)
     counts[:, 2] = 0
     with pytest.warns(ConstantNeuronWarning, match=r"neurons \[2\] have the same count in every bin"):
-        found = correlogram_graph.estimate(record_of(counts), bin_steps=10, window_ms=10.0, rule=rule)
+        found = estimate("correlogram_graph", record_of(counts), bin_steps=10, window_ms=10.0, rule=rule)
     expected = np.eye(4, dtype=bool)
     expected[2, :] = expected[:, 2] = True
     np.testing.assert_array_equal(np.isnan(found.values), expected)
@@ -225,22 +225,23 @@ def test_constant_neuron(record_of, rule):
 def test_background_without_variation():
     """Two spikes a step apart: no product in the background, nothing to measure a z-score by."""
     record = SpikeRecord.from_events([500, 501], [0, 1], n_neurons=2, n_steps=1000)
-    with pytest.warns(FlatBackgroundWarning, match="1 pairs of neurons"):
-        found = correlogram_graph.estimate(record, bin_steps=10, window_ms=10.0, rule="zero_jump")
+    nothing = pytest.warns(NoCouplingsWarning, match="correlogram_graph: no pair has a coupling")
+    with pytest.warns(FlatBackgroundWarning, match="1 pairs of neurons"), nothing:
+        found = estimate("correlogram_graph", record, bin_steps=10, window_ms=10.0, rule="zero_jump")
     assert np.isnan(found.values).all()
 
 
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"rule": "peak"}, "rule='peak' is unknown, allowed are: peak_lag, zero_jump, largest_jump"),
-        ({"size": "z"}, "size='z' is unknown, allowed are: peak, binary"),
-        ({"bin_steps": 0}, "bin_steps=0 must be at least 1"),
+        ({"rule": "peak"}, "rule = 'peak': must be one of `peak_lag`, `zero_jump`, `largest_jump`"),
+        ({"size": "z"}, "size = 'z': must be one of `peak`, `binary`"),
+        ({"bin_steps": 0}, "bin_steps = 0: must be a whole number >= 1"),
         ({"device": "gpu"}, "device='gpu' is unknown"),
         ({"window_ms": 0.8}, "window_ms=0.8 must hold at least 3 bins of 0.3 ms"),
         ({"window_ms": 5.0, "connected_ms": 6.0}, "connected_ms=6 must be above 0 and at most window_ms=5"),
-        ({"connected_ms": 0.0}, "connected_ms=0 must be above 0"),
-        ({"least_z": 0.0}, "least_z=0 must be above 0"),
+        ({"connected_ms": 0.0}, "connected_ms = 0.0: must be a finite number > 0"),
+        ({"least_z": 0.0}, "least_z = 0.0: must be a finite number > 0"),
         ({"jitter_ms": 0.5}, "jitter_ms=0.5 must hold at least 2 bins of 0.3 ms"),
         ({"jitter_ms": 900.0}, "jitter windows of 9000 steps are longer than every trial"),
         ({"window_ms": 700.0}, "a lag of 2333 bins of 3 steps is longer than every trial"),
@@ -248,7 +249,7 @@ def test_background_without_variation():
 )
 def test_wrong_arguments(options, message):
     with pytest.raises(ValueError, match=message):
-        correlogram_graph.estimate(random_record(), **options)
+        estimate("correlogram_graph", random_record(), **options)
 
 
 # --- jitter -------------------------------------------------------------------------------------
@@ -327,8 +328,8 @@ def test_jitter_tells_precise_from_slow_synchrony():
     spikes[5:, 1] |= spikes[:-5, 0] & follows[5:]
     record = SpikeRecord.from_events(*np.nonzero(spikes), n_neurons=4, n_steps=n_steps)
     options = {"bin_steps": 1, "window_ms": 5.0, "connected_ms": 5.0}
-    plain = correlogram_graph.estimate(record, **options)
-    tested = correlogram_graph.estimate(record, **options, jitter_ms=4.0, least_z=4.0)
+    plain = estimate("correlogram_graph", record, **options)
+    tested = estimate("correlogram_graph", record, **options, jitter_ms=4.0, least_z=4.0)
     assert plain.arrays["connected"][2, 3]
     assert plain.arrays["peak_lag_ms"][0, 1] == pytest.approx(0.5)
     assert tested.diagnostics["n_connected"] == 1
@@ -349,7 +350,7 @@ def test_what_is_neither_seen_nor_expected_does_not_stand_out():
     assert observed[0, 1] == expected[0, 1] == 0
     assert not stands_out(record, 1, 30, lags, 3.0)[0, 1]
     plain, tested = (
-        correlogram_graph.estimate(record, bin_steps=1, jitter_ms=jitter_ms) for jitter_ms in (None, 3.0)
+        estimate("correlogram_graph", record, bin_steps=1, jitter_ms=jitter_ms) for jitter_ms in (None, 3.0)
     )
     assert plain.diagnostics["n_connected"] == 1
     assert tested.diagnostics["n_connected"] == 0
@@ -385,20 +386,22 @@ def inhibited():
 
 def test_the_glm_is_kept_where_the_graph_is_connected(inhibited):
     options = {"window_ms": 60.0, "connected_ms": 8.0}
-    fitted = glm.estimate(inhibited, bin_steps=80)
-    graph = correlogram_graph.estimate(inhibited, bin_steps=10, **options)
-    masked = glm_masked.estimate(inhibited, bin_steps=80, correlogram_bin_steps=10, **options)
+    fitted = estimate("glm", inhibited, bin_steps=80)
+    graph = estimate("correlogram_graph", inhibited, bin_steps=10, **options)
+    masked = estimate("glm_masked", inhibited, bin_steps=80, correlogram_bin_steps=10, **options)
     connected = graph.arrays["connected"]
     assert 3 <= graph.diagnostics["n_connected"] < 15
     np.testing.assert_array_equal(masked.values[connected], fitted.values[connected])
     assert (masked.values[~connected & ~np.eye(6, dtype=bool)] == 0).all()
     np.testing.assert_array_equal(masked.arrays["connected"], connected)
     np.testing.assert_array_equal(masked.arrays["standard_errors"], fitted.arrays["standard_errors"])
-    assert masked.diagnostics == fitted.diagnostics | {"n_connected": graph.diagnostics["n_connected"]}
+    own = {name: masked.diagnostics[name] for name in ("method", "options", "traits")}
+    more = {"n_connected": graph.diagnostics["n_connected"]}
+    assert masked.diagnostics == fitted.diagnostics | more | own
 
 
 def test_what_either_side_cannot_tell_stays_unknown(inhibited):
-    fitted, graph = glm.estimate(inhibited), correlogram_graph.estimate(inhibited)
+    fitted, graph = estimate("glm", inhibited), estimate("correlogram_graph", inhibited)
     i, j = np.argwhere(graph.arrays["connected"])[0]
     k, m = np.argwhere(~graph.arrays["connected"] & ~np.eye(6, dtype=bool))[0]
     fitted.values[i, j] = fitted.values[k, m] = np.nan
@@ -413,10 +416,10 @@ def test_what_either_side_cannot_tell_stays_unknown(inhibited):
     "options, message",
     [
         ({"bin_steps": 0}, "bin_steps = 0: must be a whole number >= 1"),
-        ({"correlogram_bin_steps": 0}, "correlogram_bin_steps=0 must be at least 1"),
+        ({"correlogram_bin_steps": 0}, "correlogram_bin_steps = 0: must be a whole number >= 1"),
         ({"device": "gpu"}, "device='gpu' is unknown, allowed are: auto, cpu, cuda"),
     ],
 )
 def test_wrong_arguments_of_the_masked_glm(inhibited, options, message):
     with pytest.raises(ValueError, match=message):
-        glm_masked.estimate(inhibited, **options)
+        estimate("glm_masked", inhibited, **options)

@@ -16,7 +16,7 @@ pytestmark = [
 @pytest.fixture
 def without_own_hessians(monkeypatch, tune):
     """All fits as if memory did not allow a Hessian for every target; seven targets at a time."""
-    monkeypatch.setattr(poisson, "allows", lambda memory_mb, needed: False)
+    monkeypatch.setattr(poisson, "hessians_fit", lambda *size: False)
     tune(least_targets=30)
     return {"memory_mb": 5}
 

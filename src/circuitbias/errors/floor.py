@@ -31,7 +31,7 @@ from circuitbias.estimators.matched_likelihood import Exclusion, SpikeLikelihood
 from circuitbias.estimators.matched_link import ThresholdLink
 from circuitbias.estimators.matched_symmetric import of_couplings, symmetric_fit
 from circuitbias.exceptions import UnusableDataError
-from circuitbias.memory import allows, require_memory
+from circuitbias.memory import DEFAULT_MB, Budget
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeSource
 
@@ -67,7 +67,7 @@ class Floor:
 
 
 def floor(
-    network: Network, parameters: ThresholdParameters, source: SpikeSource, *, memory_mb: float = 1500.0
+    network: Network, parameters: ThresholdParameters, source: SpikeSource, *, memory_mb: float = DEFAULT_MB
 ) -> Floor:
     """Bound the errors of estimates from a recording of the threshold model.
 
@@ -93,7 +93,8 @@ def floor(
     if len(kept) < 2:
         raise UnusableDataError(f"only {len(kept)} neurons fire: couplings are between at least 2")
     n = len(kept)
-    require_memory(memory_mb, 24 * n**3 + 8 * _ROWS_A_COLUMN * n**2, f"the information on {n} neurons")
+    budget = Budget(memory_mb)
+    budget.require(24 * n**3 + 8 * _ROWS_A_COLUMN * n**2, f"the information on {n} neurons")
     noise_sd = parameters.b * parameters.sigma * network.drive_scale[kept]
     weights = network.dense_weights()[np.ix_(kept, kept)]
     margin = (parameters.b * network.drive_scale[kept] - parameters.theta) / noise_sd
@@ -118,7 +119,7 @@ def floor(
     )
     symmetric = np.nan
     asymmetry = np.abs(weights - weights.T).max()
-    if asymmetry <= _SYMMETRIC * np.abs(weights).max() and allows(memory_mb, 8 * (n * (n - 1) / 2) ** 2):
+    if asymmetry <= _SYMMETRIC * np.abs(weights).max() and budget.allows(8 * (n * (n - 1) / 2) ** 2):
         _, errors = symmetric_fit(weights, couplings)
         symmetric = np.square(errors[off_diagonal]).sum() / power
     return Floor(

@@ -195,9 +195,9 @@ def sum_of_counts(couplings: Couplings, n_spikes: int) -> float:
 
     NaN if the method sees only whether a neuron fires in a bin, and does not say how often that was.
     """
-    told = couplings.diagnostics
-    binary = told.get("traits", {}).get("binary", False)
-    return told.get("n_counts", math.nan if binary else n_spikes)
+    if couplings.n_counts is not None:
+        return couplings.n_counts
+    return math.nan if couplings.diagnostics.get("traits", {}).get("binary", False) else n_spikes
 
 
 def repetition_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:

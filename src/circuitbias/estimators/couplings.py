@@ -1,6 +1,8 @@
 """What every estimator returns, and the warnings it may give."""
 
 import json
+import sys
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -87,6 +89,50 @@ class NoCouplingsWarning(EstimationWarning):
     """No pair at all has a coupling; the message says what may help."""
 
 
+def warn(warning: EstimationWarning) -> None:
+    """Give a warning in the name of the line that called the package."""
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and frame.f_back.f_globals.get("__name__", "").startswith("circuitbias."):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(warning, stacklevel=level + 1)
+
+
+def warn_constant(constant: np.ndarray) -> None:
+    """Warn of neurons with a constant count, if any: (n,) bool."""
+    if constant.any():
+        neurons = np.flatnonzero(constant)
+        says = f"neurons {neurons.tolist()} have the same count in every bin: their couplings are NaN"
+        warn(ConstantNeuronWarning(says, neurons=neurons))
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How far a fit is from its optimum.
+
+    Attributes
+    ----------
+    passes : int
+        Over the data.
+    largest_scaled_gradient : float or None
+        Over all neurons that have a fit, in the units of the method's tolerance; None if none has.
+    n_not_converged : int
+        Neurons without a fit, as it did not reach the tolerance.
+    """
+
+    passes: int
+    largest_scaled_gradient: float | None
+    n_not_converged: int = 0
+
+    def reaches(self, tolerance: float) -> bool:
+        """Whether all neurons have a fit that reaches a tolerance."""
+        return not self.n_not_converged and not (self.largest_scaled_gradient or 0.0) > tolerance
+
+    def __str__(self):
+        if self.largest_scaled_gradient is None:
+            return "nothing was fitted"
+        return f"largest scaled gradient {self.largest_scaled_gradient:.1e}"
+
+
 @dataclass
 class Couplings:
     """Estimated couplings between all pairs of neurons.
@@ -117,6 +163,19 @@ class Couplings:
         if self.values.ndim != 2 or self.values.shape[0] != self.values.shape[1]:
             raise ValueError(f"couplings must be a square matrix, got shape {self.values.shape}")
         np.fill_diagonal(self.values, np.nan)
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """How far the fit is from its optimum; None of a method with a closed form."""
+        told = self.diagnostics
+        if "largest_scaled_gradient" not in told:
+            return None
+        return Certificate(**{name: told[name] for name in Certificate.__dataclass_fields__ if name in told})
+
+    @property
+    def n_counts(self) -> float | None:
+        """Sum of the binned values behind the estimate, if the method says it."""
+        return self.diagnostics.get("n_counts")
 
     @property
     def units(self) -> list[str]:

@@ -1,22 +1,24 @@
 """Couplings from cross-correlograms: see `circuitbias.spikes.correlograms`."""
 
-import warnings
 from typing import Literal
 
 import numpy as np
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
-from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, FlatBackgroundWarning
-from circuitbias.memory import DEFAULT_MB, MemoryLimitError
+from circuitbias.estimators.couplings import Couplings, FlatBackgroundWarning, warn, warn_constant
+from circuitbias.memory import MemoryLimitError
 from circuitbias.options import bin_width, binarised, longest_lag
 from circuitbias.spikes.correlograms import counted_correlogram
-from circuitbias.spikes.segments import SpikeSource
-
-MEASURES = ("zero_lag", "peak", "z_score")
 
 
 class CrossCorrelation(Estimator):
-    """The correlogram of a pair: its peak, its value at lag zero, or its peak as a z-score."""
+    """The correlogram of a pair: its peak, its value at lag zero, or its peak as a z-score.
+
+    Lags up to ``far_ms`` can hold the effect of a coupling; those beyond it, on both sides, are the
+    background. The measure ``zero_lag`` is C_ij(0), symmetric. ``peak`` is the value, with its sign, at the
+    lag in (0, far_ms] where ``|C_ij|`` is largest; directed. ``z_score`` is the same after subtracting the
+    mean and dividing by the standard deviation of the background of the pair.
+    """
 
     bin_steps: int = bin_width(10)
     binarise: bool = binarised()
@@ -46,120 +48,78 @@ class CrossCorrelation(Estimator):
         """As `binarise` says."""
         return self.binarise
 
+    def estimate(self, source, *, memory_mb, device):
+        """Read couplings off cross-correlograms, on the CPU.
 
-@CrossCorrelation.computed_by
-def estimate(
-    source: SpikeSource,
-    *,
-    bin_steps: int,
-    binarise: bool,
-    window_ms: float,
-    far_ms: float | None,
-    measure: str,
-    memory_mb: float = DEFAULT_MB,
-    device: str = "auto",
-) -> Couplings:
-    """Read couplings off cross-correlograms.
+        Returns
+        -------
+        Couplings
+            Diagnostics: ``n_bins``, ``n_counts``, ``lag_bins``. Arrays: ``correlogram`` (lags, n, n) of
+            float32, ``lags_ms`` (lags,), ``peak_lag_ms`` (n, n).
 
-    Parameters
-    ----------
-    source : SpikeSource
-    bin_steps : int, optional
-        Steps in a bin.
-    binarise : bool, optional
-        Use ``count > 0`` in place of the count.
-    window_ms : float, optional
-        Longest lag.
-    far_ms : float, optional
-        Lags up to this one can hold the effect of a coupling; those beyond it, on both sides, are the
-        background. Default: half of the window.
-    measure : {"zero_lag", "peak", "z_score"}, optional
-        ``zero_lag``: C_ij(0), symmetric. ``peak``: the value, with its sign, at the lag in (0, far_ms]
-        where ``|C_ij|`` is largest; directed. ``z_score``: the same after subtracting the mean and
-        dividing by the standard deviation of the background of the pair.
-    memory_mb, device
-        See `circuitbias.estimators.estimate`; the method runs on the CPU.
+        Warns
+        -----
+        ConstantNeuronWarning
+            Couplings of a neuron with the same count in every bin are NaN.
+        FlatBackgroundWarning
+            A z-score of a pair without variation in the background is NaN.
 
-    Returns
-    -------
-    Couplings
-        Diagnostics: ``n_bins``, ``n_counts``, ``lag_bins``. Arrays: ``correlogram`` (lags, n, n) of float32,
-        ``lags_ms`` (lags,), ``peak_lag_ms`` (n, n).
+        Raises
+        ------
+        ValueError
+            If the lags do not fit each other or the recording.
+        """
+        if device not in ("auto", "cpu"):  # it has no use for one, and takes none that others would refuse
+            from circuitbias.device import torch_device  # brings torch, which is slow to load
 
-    Warns
-    -----
-    ConstantNeuronWarning
-        Couplings of a neuron with the same count in every bin are NaN.
-    FlatBackgroundWarning
-        A z-score of a pair without variation in the background is NaN.
-
-    Raises
-    ------
-    ValueError
-        If the measure is unknown or the lags do not fit each other or the recording.
-    """
-    if device not in ("auto", "cpu"):  # it has no use for one, and takes none that others would refuse
-        from circuitbias.device import torch_device  # brings torch, which is slow to load
-
-        torch_device(device)
-    if measure not in MEASURES:
-        raise ValueError(f"measure={measure!r} is unknown, allowed are: {', '.join(MEASURES)}")
-    if bin_steps < 1:
-        raise ValueError(f"bin_steps={bin_steps} must be at least 1")
-    far_ms = window_ms / 2 if far_ms is None else far_ms
-    bin_ms = bin_steps * source.dt_ms
-    longest, near = int(window_ms / bin_ms + 1e-9), int(far_ms / bin_ms + 1e-9)
-    if not 1 <= near < longest:
-        raise ValueError(
-            f"window_ms={window_ms:g} and far_ms={far_ms:g} give {longest} and {near} bins of {bin_ms:g} ms: "
-            "at least one bin must lie within far_ms, and one between far_ms and window_ms"
-        )
-    needed_mb = 4 * 8 * source.n_neurons**2 * (longest + 1) / 1e6
-    if needed_mb > memory_mb:
-        raise MemoryLimitError(
-            f"correlograms of {source.n_neurons} neurons at {longest + 1} lags need {needed_mb:.0f} MB, but "
-            f"memory_mb={memory_mb:g}: shorten window_ms={window_ms:g} or raise memory_mb"
-        )
-
-    curves, spikes = counted_correlogram(source, bin_steps, longest, binarise)
-    constant = np.isnan(curves[0].diagonal())
-    if constant.any():
-        warnings.warn(
-            ConstantNeuronWarning(
-                f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin: "
-                "their couplings are NaN",
-                neurons=np.flatnonzero(constant),
-            ),
-            stacklevel=4,
-        )
-    causal = curves[1 : near + 1]
-    peak_lag = np.abs(np.nan_to_num(causal)).argmax(axis=0)
-    values = curves[0].copy()
-    if measure != "zero_lag":
-        values = np.take_along_axis(causal, peak_lag[None], axis=0)[0]
-    if measure == "z_score":
-        background = np.concatenate([curves[near + 1 :], curves[near + 1 :].transpose(0, 2, 1)])
-        flat = np.ptp(background, axis=0) == 0  # exact, where rounding would leave a standard deviation
-        np.fill_diagonal(flat, False)
-        if flat.any():
-            warnings.warn(
-                f"{flat.sum()} pairs of neurons have a background without variation: they are NaN",
-                FlatBackgroundWarning,
-                stacklevel=4,
+            torch_device(device)
+        bin_steps, window_ms = self.bin_steps, self.window_ms
+        far_ms = window_ms / 2 if self.far_ms is None else self.far_ms
+        bin_ms = bin_steps * source.dt_ms
+        longest, near = int(window_ms / bin_ms + 1e-9), int(far_ms / bin_ms + 1e-9)
+        if not 1 <= near < longest:
+            raise ValueError(
+                f"window_ms={window_ms:g} and far_ms={far_ms:g} give {longest} and {near} bins of "
+                f"{bin_ms:g} ms: at least one bin must lie within far_ms, and one between both"
             )
-        spread = np.where(flat, np.nan, background.std(axis=0, ddof=1))
-        with np.errstate(invalid="ignore", divide="ignore"):  # of the diagonal
-            values = (values - background.mean(axis=0)) / spread
-    return Couplings(
-        values,
-        diagnostics={
-            "n_bins": int((source.trial_steps // bin_steps).sum()),
-            "n_counts": int(spikes.sum()),
-            "lag_bins": longest,
-        },
-        arrays={
-            "correlogram": curves.astype(np.float32),
-            "lags_ms": np.arange(longest + 1) * bin_ms,
-            "peak_lag_ms": np.where(np.isnan(values), np.nan, (peak_lag + 1) * bin_ms),
-        },
-    )
+        needed_mb = 4 * 8 * source.n_neurons**2 * (longest + 1) / 1e6
+        if needed_mb > memory_mb:
+            raise MemoryLimitError(
+                f"correlograms of {source.n_neurons} neurons at {longest + 1} lags need {needed_mb:.0f} MB, "
+                f"but memory_mb={memory_mb:g}: shorten window_ms={window_ms:g} or raise memory_mb"
+            )
+
+        curves, spikes = counted_correlogram(source, bin_steps, longest, self.binarise)
+        constant = np.isnan(curves[0].diagonal())
+        warn_constant(constant)
+        causal = curves[1 : near + 1]
+        peak_lag = np.abs(np.nan_to_num(causal)).argmax(axis=0)
+        values = curves[0].copy()
+        if self.measure != "zero_lag":
+            values = np.take_along_axis(causal, peak_lag[None], axis=0)[0]
+        if self.measure == "z_score":
+            background = np.concatenate([curves[near + 1 :], curves[near + 1 :].transpose(0, 2, 1)])
+            flat = np.ptp(background, axis=0) == 0  # exact, where rounding would leave a standard deviation
+            np.fill_diagonal(flat, False)
+            if flat.any():
+                warn(
+                    FlatBackgroundWarning(
+                        f"{flat.sum()} pairs of neurons have a background without variation: they are NaN"
+                    )
+                )
+            spread = np.where(flat, np.nan, background.std(axis=0, ddof=1))
+            with np.errstate(invalid="ignore", divide="ignore"):  # of the diagonal
+                values = (values - background.mean(axis=0)) / spread
+        return Couplings(
+            values,
+            diagnostics={
+                "n_bins": int((source.trial_steps // bin_steps).sum()),
+                "n_counts": int(spikes.sum()),
+                "lag_bins": longest,
+            },
+            arrays={
+                "correlogram": curves.astype(np.float32),
+                "lags_ms": np.arange(longest + 1) * bin_ms,
+                "peak_lag_ms": np.where(np.isnan(values), np.nan, (peak_lag + 1) * bin_ms),
+            },
+        )

@@ -53,19 +53,17 @@ def split_by_fold(blocks: Iterable, n_rows: int, folds: int) -> Iterator[tuple]:
                 fold += 1
 
 
-def check_choice(l1: float | str, grid: Sequence[float], folds: int, weights, n_neurons: int) -> None:
-    """Raise a ValueError unless ``l1`` is a penalty or a way to choose one from the grid that can be gone."""
-    if l1 not in CHOICES:
-        if isinstance(l1, str) or not l1 >= 0:
-            raise ValueError(f"l1={l1} must be 0 or more, or one of: {', '.join(CHOICES)}")
-        return
-    if not len(grid) or not all(penalty >= 0 for penalty in grid) or len(set(grid)) < len(grid):
-        raise ValueError(f"l1_grid={list(grid)} must hold different penalties, each 0 or more")
-    if l1 == "cross_validation" and folds < 2:
-        raise ValueError(f"folds={folds} must be at least 2")
-    if l1 == "oracle" and weights is None:
-        raise ValueError(f"l1={l1!r} chooses by the true weights, but weights=None")
-    if l1 == "oracle" and np.shape(weights) != (n_neurons, n_neurons):
+def check_oracle(weights, n_neurons: int) -> None:
+    """Check that an oracle is shown the true weights of all neurons.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
+    if weights is None:
+        raise ValueError("l1='oracle' chooses by the true weights, but weights=None")
+    if np.shape(weights) != (n_neurons, n_neurons):
         raise ValueError(f"weights have shape {np.shape(weights)}, but the neurons are {n_neurons}")
 
 

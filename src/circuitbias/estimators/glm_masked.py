@@ -3,9 +3,9 @@
 import numpy as np
 
 from circuitbias.component import Cost, Estimator, Examples, Look
-from circuitbias.estimators import correlogram_graph, glm
+from circuitbias.estimators.correlogram_graph import CorrelogramGraph
 from circuitbias.estimators.couplings import Couplings
-from circuitbias.memory import DEFAULT_MB
+from circuitbias.estimators.glm import Glm
 from circuitbias.options import (
     ErrorKind,
     bin_width,
@@ -14,11 +14,10 @@ from circuitbias.options import (
     kind_of_errors,
     longest_lag,
 )
-from circuitbias.spikes.segments import SpikeSource
 
 
 class GlmMasked(Estimator):
-    """The GLM's couplings where the correlogram of a pair shows a connection."""
+    """The GLM's couplings where the correlogram of a pair shows a connection, by the rule ``peak_lag``."""
 
     bin_steps: int = bin_width()
     correlogram_bin_steps: int = correlogram_width()
@@ -30,55 +29,14 @@ class GlmMasked(Estimator):
     look = Look("correlations", {"glm_masked": ("#DD7788", "v")}, ("GLM",))
     examples = Examples({"correlogram_bin_steps": 10, "bin_steps": 80})
 
-
-@GlmMasked.computed_by
-def estimate(
-    source: SpikeSource,
-    *,
-    bin_steps: int,
-    correlogram_bin_steps: int,
-    window_ms: float,
-    connected_ms: float | None,
-    errors: str,
-    memory_mb: float = DEFAULT_MB,
-    device: str = "auto",
-) -> Couplings:
-    """Fit the GLM, and keep its couplings where the rule ``peak_lag`` sees a connection.
-
-    Parameters
-    ----------
-    source : SpikeSource
-    bin_steps : int, optional
-        Steps in a bin of the GLM.
-    correlogram_bin_steps, window_ms, connected_ms
-        Of the graph: see `circuitbias.estimators.correlogram_graph.estimate`.
-    errors : {"model", "sandwich", "jackknife"}, optional
-        Kind of the standard errors of the GLM: see `circuitbias.fitting.standard_errors`.
-    memory_mb, device
-        See `circuitbias.estimators.estimate`.
-
-    Returns
-    -------
-    Couplings
-        As from `mask`. Warnings are those of the GLM and of the graph.
-
-    Raises
-    ------
-    ValueError
-        As the GLM and the graph do.
-    """
-    if correlogram_bin_steps < 1:
-        raise ValueError(f"correlogram_bin_steps={correlogram_bin_steps} must be at least 1")
-    fitted = glm.estimate(source, bin_steps=bin_steps, errors=errors, memory_mb=memory_mb, device=device)
-    graph = correlogram_graph.estimate(
-        source,
-        bin_steps=correlogram_bin_steps,
-        window_ms=window_ms,
-        connected_ms=connected_ms,
-        memory_mb=memory_mb,
-        device=device,
-    )
-    return mask(fitted, graph)
+    def estimate(self, source, *, memory_mb, device):
+        """Fit the GLM and draw the graph; see `mask`. Warnings and errors are those of both."""
+        resources = {"memory_mb": memory_mb, "device": device}
+        fitted = Glm(bin_steps=self.bin_steps, errors=self.errors).estimate(source, **resources)
+        graph = CorrelogramGraph(
+            bin_steps=self.correlogram_bin_steps, window_ms=self.window_ms, connected_ms=self.connected_ms
+        )
+        return mask(fitted, graph.estimate(source, **resources))
 
 
 def mask(fitted: Couplings, graph: Couplings) -> Couplings:
@@ -88,7 +46,7 @@ def mask(fitted: Couplings, graph: Couplings) -> Couplings:
     ----------
     fitted : Couplings
     graph : Couplings
-        As from `circuitbias.estimators.correlogram_graph.estimate`.
+        As from `CorrelogramGraph`.
 
     Returns
     -------

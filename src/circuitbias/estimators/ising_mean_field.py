@@ -7,266 +7,18 @@ A bin with spikes has x = 1, one without has x = 0. The model is
 so that J is a log odds ratio; negative couplings inhibit. In the literature spins are s = 2x - 1 and
 couplings J/4. With p the means of x, m = 2p - 1 those of s, v = p (1 - p) and C the variances and
 covariances of x, naive mean field is :math:`-(C^{-1})_{ij}`, the method ``mean_field`` with binary
-counts. The methods here go beyond it; all are symmetric and closed in form. What has no real solution is
-NaN, never the modulus of a complex number.
+counts. The methods here go beyond it; all are symmetric and closed in form, and say how many pairs they leave
+undefined (diagnostic ``n_undefined_pairs``). What has no real solution is NaN, never the modulus of a complex
+number.
 """
-
-import warnings
 
 import numpy as np
 
 from circuitbias.component import Cost, Estimator, Examples, Look
-from circuitbias.device import torch_device
-from circuitbias.estimators.couplings import Couplings, NoSolutionWarning, SeparableCountsWarning
-from circuitbias.estimators.usable import usable_neurons
-from circuitbias.memory import DEFAULT_MB
+from circuitbias.estimators.couplings import Couplings, NoSolutionWarning, SeparableCountsWarning, warn
+from circuitbias.estimators.prepare import prepare
 from circuitbias.options import bin_width, slip_of_the_paper
-from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.spikes.moments import Moments, count_moments, inverse_covariance, state_counts
-from circuitbias.spikes.segments import SpikeSource
-
-
-class Tap(Estimator):
-    """The equations of Thouless, Anderson and Palmer: mean field to second order in the couplings."""
-
-    bin_steps: int = bin_width()
-    as_published: bool = slip_of_the_paper()
-
-    binary = True
-    cost = Cost(seconds=5)
-    look = Look("inverse Ising", {"tap": ("#4D4D4D", "<")}, ("TAP",))
-    examples = Examples({}, {"as_published": True, "bin_steps": 80})
-
-
-@Tap.computed_by
-def tap(
-    source: SpikeSource,
-    *,
-    bin_steps: int,
-    as_published: bool,
-    memory_mb: float = DEFAULT_MB,
-    device: str = "auto",
-) -> Couplings:
-    r"""Estimate couplings by the equations of Thouless, Anderson and Palmer.
-
-    They add the reaction of a neuron on itself, of second order in the couplings, to naive mean field:
-    :math:`(C^{-1})_{ij} = -J_{ij} - \frac12 m_i m_j J_{ij}^2`. The root that continues naive mean field is
-
-    .. math:: J_{ij} = \frac{-2 (C^{-1})_{ij}}{1 + \sqrt{1 - 2 m_i m_j (C^{-1})_{ij}}}.
-
-    Parameters
-    ----------
-    source : SpikeSource
-    bin_steps : int, optional
-        Steps in a bin.
-    as_published : bool, optional
-        Put :math:`8 p_i p_j` in place of :math:`2 m_i m_j`, as Das & Fiete (2020) did: the equation for
-        spins, solved with the moments of 0 and 1. Their curve is this one.
-    memory_mb, device
-        See `circuitbias.estimators.estimate`.
-
-    Returns
-    -------
-    Couplings
-        Diagnostics: ``n_bins``, ``n_counts`` (sum of x), ``n_undefined_pairs``.
-
-    Warns
-    -----
-    ConstantNeuronWarning, CollinearNeuronsWarning
-        Neurons whose couplings are not defined are NaN.
-    NoSolutionWarning
-        Where the root is of a negative number, the pair is NaN.
-
-    References
-    ----------
-    Roudi, Tyrcha & Hertz, Phys. Rev. E 79:051915 (2009).
-    """
-
-    def solve(moments):
-        p, inverse = moments.mean, inverse_covariance(moments.covariance)
-        m = 2 * p - 1
-        radicand = 1 - (8 * np.outer(p, p) if as_published else 2 * np.outer(m, m)) * inverse
-        return -2 * inverse / (1 + np.sqrt(radicand))
-
-    return _estimate(source, bin_steps, memory_mb, device, solve, _NO_REAL_ROOT)
-
-
-class IndependentPair(Estimator):
-    """The log odds ratio of a pair's four states, as if the pair were alone."""
-
-    bin_steps: int = bin_width()
-
-    binary = True
-    cost = Cost(seconds=5)
-    look = Look("inverse Ising", {"independent_pair": ("#117733", "d")})
-
-
-@IndependentPair.computed_by
-def independent_pair(
-    source: SpikeSource, *, bin_steps: int, memory_mb: float = DEFAULT_MB, device: str = "auto"
-) -> Couplings:
-    r"""Estimate each coupling as if the pair were alone: the log odds ratio of its four states.
-
-    .. math:: J_{ij} = \ln \frac{p_{11} p_{00}}{p_{10} p_{01}}
-
-    Indirect effects are not explained away, so this is a measure of correlation.
-
-    Parameters
-    ----------
-    source : SpikeSource
-    bin_steps : int, optional
-        Steps in a bin.
-    memory_mb, device
-        See `circuitbias.estimators.estimate`.
-
-    Returns
-    -------
-    Couplings
-        Diagnostics: as from `tap`.
-
-    Warns
-    -----
-    ConstantNeuronWarning, CollinearNeuronsWarning
-        Neurons whose couplings are not defined are NaN.
-    SeparableCountsWarning
-        A pair that is never seen in one of its four states is NaN.
-
-    References
-    ----------
-    Roudi, Tyrcha & Hertz, Phys. Rev. E 79:051915 (2009).
-    """
-    return _estimate(source, bin_steps, memory_mb, device, _log_odds_ratio, _STATE_NOT_SEEN)
-
-
-class SessakMonasson(Estimator):
-    """The expansion of Sessak and Monasson in small correlations: all loops and all pairs."""
-
-    bin_steps: int = bin_width()
-    as_published: bool = slip_of_the_paper()
-
-    binary = True
-    cost = Cost(seconds=5)
-    look = Look("inverse Ising", {"sessak_monasson": ("#882255", ">")}, ("Sessak", "Monasson"))
-    examples = Examples({}, {"as_published": True})
-
-
-@SessakMonasson.computed_by
-def sessak_monasson(
-    source: SpikeSource,
-    *,
-    bin_steps: int,
-    as_published: bool,
-    memory_mb: float = DEFAULT_MB,
-    device: str = "auto",
-) -> Couplings:
-    r"""Estimate couplings by the expansion in small correlations: all loops and all pairs.
-
-    The sum over loops is naive mean field, the sum over pairs is `independent_pair`; what they have in
-    common, naive mean field of the pair alone, is counted once:
-
-    .. math:: J_{ij} = -(C^{-1})_{ij} + \ln\frac{p_{11} p_{00}}{p_{10} p_{01}}
-        - \frac{C_{ij}}{v_i v_j - C_{ij}^2}.
-
-    Parameters
-    ----------
-    source : SpikeSource
-    bin_steps : int, optional
-        Steps in a bin.
-    as_published : bool, optional
-        Repeat what makes the curve of Das & Fiete (2020). Their formula is that for spins, with moments of
-        0 and 1. Its pair term takes means of zero, and its logarithm only holds the numerator:
-        :math:`\frac14 \ln[(1 + C_{ij})^2] / (1 - C_{ij})^2`; its last term is
-        :math:`C_{ij} / [(1 - p_i^2)(1 - p_j^2) - C_{ij}^2]`.
-    memory_mb, device
-        See `circuitbias.estimators.estimate`.
-
-    Returns
-    -------
-    Couplings
-        Diagnostics: as from `tap`.
-
-    Warns
-    -----
-    ConstantNeuronWarning, CollinearNeuronsWarning
-        Neurons whose couplings are not defined are NaN.
-    SeparableCountsWarning
-        A pair that is never seen in one of its four states is NaN, unless ``as_published``.
-
-    References
-    ----------
-    Sessak & Monasson, J. Phys. A 42:055001 (2009); Roudi, Tyrcha & Hertz, Phys. Rev. E 79:051915 (2009).
-    """
-
-    def solve(moments):
-        c = moments.covariance
-        if as_published:
-            pairs = np.log(1 + c) / 2 / (1 - c) ** 2
-            widths = 1 - moments.mean**2
-        else:
-            pairs = _log_odds_ratio(moments)
-            widths = np.diag(c).copy()
-        return -inverse_covariance(c) + pairs - c / (np.outer(widths, widths) - c**2)
-
-    return _estimate(source, bin_steps, memory_mb, device, solve, _STATE_NOT_SEEN)
-
-
-class Bethe(Estimator):
-    """The Bethe approximation, exact for couplings without loops."""
-
-    bin_steps: int = bin_width()
-
-    binary = True
-    cost = Cost(seconds=7)
-    look = Look("inverse Ising", {"bethe": ("#6699CC", "H")}, ("Bethe",))
-    examples = Examples({"bin_steps": 80})
-
-
-@Bethe.computed_by
-def bethe(
-    source: SpikeSource, *, bin_steps: int, memory_mb: float = DEFAULT_MB, device: str = "auto"
-) -> Couplings:
-    r"""Estimate couplings by the Bethe approximation, which is exact if they form no loops.
-
-    With :math:`a = \sqrt{1 + 4 v_i v_j (C^{-1})_{ij}^2} - \frac12 m_i m_j (C^{-1})_{ij}`,
-
-    .. math:: J_{ij} = -4 \operatorname{artanh}
-        \frac{(C^{-1})_{ij}}{2 a + \sqrt{4 a^2 - (C^{-1})_{ij}^2}}.
-
-    Parameters
-    ----------
-    source : SpikeSource
-    bin_steps : int, optional
-        Steps in a bin.
-    memory_mb, device
-        See `circuitbias.estimators.estimate`.
-
-    Returns
-    -------
-    Couplings
-        Diagnostics: as from `tap`.
-
-    Warns
-    -----
-    ConstantNeuronWarning, CollinearNeuronsWarning
-        Neurons whose couplings are not defined are NaN.
-    NoSolutionWarning
-        Where the root is of a negative number, the pair is NaN.
-
-    References
-    ----------
-    Ricci-Tersenghi, J. Stat. Mech. P08015 (2012), solved for the smaller root without cancellation;
-    Nguyen & Berg, J. Stat. Mech. P03004 (2012).
-    """
-
-    def solve(moments):
-        m, v = 2 * moments.mean - 1, np.diag(moments.covariance)
-        inverse = inverse_covariance(moments.covariance)
-        a = np.sqrt(1 + 4 * np.outer(v, v) * inverse**2) - np.outer(m, m) * inverse / 2
-        a = np.where(2 * a > (1 + 1e-12) * np.abs(inverse), a, np.nan)  # else nothing or all but infinite
-        return -4 * np.arctanh(inverse / (2 * a + np.sqrt(4 * a**2 - inverse**2)))
-
-    return _estimate(source, bin_steps, memory_mb, device, solve, _NO_REAL_ROOT)
-
+from circuitbias.spikes.moments import Moments, inverse_covariance, state_counts
 
 _NO_REAL_ROOT = (
     NoSolutionWarning,
@@ -279,29 +31,159 @@ _STATE_NOT_SEEN = (
 )
 
 
-def _estimate(source, bin_steps, memory_mb, device, solve, problem):
-    counts = BinnedCounts(source, bin_steps, True, memory_mb)
-    moments = count_moments(counts, torch_device(device))
-    usable = usable_neurons(moments)
+def _estimate(component, source, memory_mb, device, problem) -> Couplings:
+    given = prepare(source, component.bin_steps, True, memory_mb=memory_mb, device=device)
     with np.errstate(invalid="ignore", divide="ignore"):  # what is not finite is said to be NaN
-        solved = solve(moments.of(usable.kept))
-    values = usable.pairs(np.where(np.isfinite(solved), solved, np.nan))
-    defined = ~usable.undefined[:, None] & ~usable.undefined
-    n_undefined = int(np.triu(np.isnan(values) & defined, 1).sum())
-    if n_undefined:
+        solved = component.couplings(given.moments)
+    values = np.where(np.isfinite(solved), solved, np.nan)
+    defined = ~given.usable.undefined[given.kept]
+    if n_undefined := int(np.triu(np.isnan(values) & defined[:, None] & defined, 1).sum()):
         category, message = problem
-        warnings.warn(message.format(n_undefined), category, stacklevel=5)
-    return Couplings(
-        values,
-        diagnostics={
-            "n_bins": counts.n_bins,
-            "n_counts": moments.total,
-            "n_undefined_pairs": n_undefined,
-        },
-    )
+        warn(category(message.format(n_undefined)))
+    return given.result(values, {"n_undefined_pairs": n_undefined})
 
 
 def _log_odds_ratio(moments: Moments) -> np.ndarray:
     """Of each pair, shape (n, n); infinite or NaN where one of its four states was not seen."""
     together, neither, first, second = np.log(state_counts(moments))
     return together + neither - first - second
+
+
+class Tap(Estimator):
+    r"""The equations of Thouless, Anderson and Palmer: mean field to second order in the couplings.
+
+    They add the reaction of a neuron on itself to naive mean field:
+    :math:`(C^{-1})_{ij} = -J_{ij} - \frac12 m_i m_j J_{ij}^2`. The root that continues naive mean field is
+
+    .. math:: J_{ij} = \frac{-2 (C^{-1})_{ij}}{1 + \sqrt{1 - 2 m_i m_j (C^{-1})_{ij}}}.
+
+    With ``as_published``, :math:`8 p_i p_j` is in the place of :math:`2 m_i m_j`, as for Das & Fiete (2020):
+    the equation for spins, solved with the moments of 0 and 1. Their curve is this one.
+
+    References
+    ----------
+    Roudi, Tyrcha & Hertz, Phys. Rev. E 79:051915 (2009).
+    """
+
+    bin_steps: int = bin_width()
+    as_published: bool = slip_of_the_paper()
+
+    binary = True
+    cost = Cost(seconds=5)
+    look = Look("inverse Ising", {"tap": ("#4D4D4D", "<")}, ("TAP",))
+    examples = Examples({}, {"as_published": True, "bin_steps": 80})
+
+    def estimate(self, source, *, memory_mb, device):
+        """Estimate couplings; pairs without a finite one are NaN, with a `NoSolutionWarning`."""
+        return _estimate(self, source, memory_mb, device, _NO_REAL_ROOT)
+
+    def couplings(self, moments: Moments) -> np.ndarray:
+        """Couplings, (n, n), from the moments of binary counts; not finite where there are none."""
+        p, inverse = moments.mean, inverse_covariance(moments.covariance)
+        m = 2 * p - 1
+        radicand = 1 - (8 * np.outer(p, p) if self.as_published else 2 * np.outer(m, m)) * inverse
+        return -2 * inverse / (1 + np.sqrt(radicand))
+
+
+class IndependentPair(Estimator):
+    r"""The log odds ratio of a pair's four states, as if the pair were alone.
+
+    .. math:: J_{ij} = \ln \frac{p_{11} p_{00}}{p_{10} p_{01}}
+
+    Indirect effects are not explained away, so this is a measure of correlation.
+
+    References
+    ----------
+    Roudi, Tyrcha & Hertz, Phys. Rev. E 79:051915 (2009).
+    """
+
+    bin_steps: int = bin_width()
+
+    binary = True
+    cost = Cost(seconds=5)
+    look = Look("inverse Ising", {"independent_pair": ("#117733", "d")})
+
+    def estimate(self, source, *, memory_mb, device):
+        """Estimate couplings; pairs without a finite one are NaN, with a `SeparableCountsWarning`."""
+        return _estimate(self, source, memory_mb, device, _STATE_NOT_SEEN)
+
+    def couplings(self, moments: Moments) -> np.ndarray:
+        """Couplings, (n, n), from the moments of binary counts; not finite where there are none."""
+        return _log_odds_ratio(moments)
+
+
+class SessakMonasson(Estimator):
+    r"""The expansion of Sessak and Monasson in small correlations: all loops and all pairs.
+
+    The sum over loops is naive mean field, the sum over pairs is `IndependentPair`; what they have in common,
+    naive mean field of the pair alone, is counted once:
+
+    .. math:: J_{ij} = -(C^{-1})_{ij} + \ln\frac{p_{11} p_{00}}{p_{10} p_{01}}
+        - \frac{C_{ij}}{v_i v_j - C_{ij}^2}.
+
+    ``as_published`` repeats what makes the curve of Das & Fiete (2020). Their formula is that for spins, with
+    moments of 0 and 1. Its pair term takes means of zero, and its logarithm only holds the numerator:
+    :math:`\frac14 \ln[(1 + C_{ij})^2] / (1 - C_{ij})^2`; its last term is
+    :math:`C_{ij} / [(1 - p_i^2)(1 - p_j^2) - C_{ij}^2]`. It needs no states to be seen.
+
+    References
+    ----------
+    Sessak & Monasson, J. Phys. A 42:055001 (2009); Roudi, Tyrcha & Hertz, Phys. Rev. E 79:051915 (2009).
+    """
+
+    bin_steps: int = bin_width()
+    as_published: bool = slip_of_the_paper()
+
+    binary = True
+    cost = Cost(seconds=5)
+    look = Look("inverse Ising", {"sessak_monasson": ("#882255", ">")}, ("Sessak", "Monasson"))
+    examples = Examples({}, {"as_published": True})
+
+    def estimate(self, source, *, memory_mb, device):
+        """Estimate couplings; pairs without a finite one are NaN, with a `SeparableCountsWarning`."""
+        return _estimate(self, source, memory_mb, device, _STATE_NOT_SEEN)
+
+    def couplings(self, moments: Moments) -> np.ndarray:
+        """Couplings, (n, n), from the moments of binary counts; not finite where there are none."""
+        c = moments.covariance
+        if self.as_published:
+            pairs = np.log(1 + c) / 2 / (1 - c) ** 2
+            widths = 1 - moments.mean**2
+        else:
+            pairs = _log_odds_ratio(moments)
+            widths = np.diag(c).copy()
+        return -inverse_covariance(c) + pairs - c / (np.outer(widths, widths) - c**2)
+
+
+class Bethe(Estimator):
+    r"""The Bethe approximation, exact for couplings without loops.
+
+    With :math:`a = \sqrt{1 + 4 v_i v_j (C^{-1})_{ij}^2} - \frac12 m_i m_j (C^{-1})_{ij}`,
+
+    .. math:: J_{ij} = -4 \operatorname{artanh}
+        \frac{(C^{-1})_{ij}}{2 a + \sqrt{4 a^2 - (C^{-1})_{ij}^2}}.
+
+    References
+    ----------
+    Ricci-Tersenghi, J. Stat. Mech. P08015 (2012), solved for the smaller root without cancellation;
+    Nguyen & Berg, J. Stat. Mech. P03004 (2012).
+    """
+
+    bin_steps: int = bin_width()
+
+    binary = True
+    cost = Cost(seconds=7)
+    look = Look("inverse Ising", {"bethe": ("#6699CC", "H")}, ("Bethe",))
+    examples = Examples({"bin_steps": 80})
+
+    def estimate(self, source, *, memory_mb, device):
+        """Estimate couplings; pairs without a finite one are NaN, with a `NoSolutionWarning`."""
+        return _estimate(self, source, memory_mb, device, _NO_REAL_ROOT)
+
+    def couplings(self, moments: Moments) -> np.ndarray:
+        """Couplings, (n, n), from the moments of binary counts; not finite where there are none."""
+        m, v = 2 * moments.mean - 1, np.diag(moments.covariance)
+        inverse = inverse_covariance(moments.covariance)
+        a = np.sqrt(1 + 4 * np.outer(v, v) * inverse**2) - np.outer(m, m) * inverse / 2
+        a = np.where(2 * a > (1 + 1e-12) * np.abs(inverse), a, np.nan)  # else nothing or all but infinite
+        return -4 * np.arctanh(inverse / (2 * a + np.sqrt(4 * a**2 - inverse**2)))

@@ -1,31 +1,44 @@
 """Maximum likelihood of the threshold model itself: no mismatch between model and data."""
 
-import warnings
 from typing import Literal
 
 import numpy as np
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
-from circuitbias.device import torch_device
 from circuitbias.dynamics.parameters import RHO_PAPER, model_parameter, synaptic_tau_ms
-from circuitbias.estimators.couplings import Couplings, SaturatedNeuronWarning
+from circuitbias.estimators.couplings import Certificate, SaturatedNeuronWarning, warn
 from circuitbias.estimators.matched_fit import BOUNDS, SATURATED, fit
 from circuitbias.estimators.matched_likelihood import WARM_UP, SpikeLikelihood
 from circuitbias.estimators.matched_link import ThresholdLink
 from circuitbias.estimators.matched_shared import fit_shared
 from circuitbias.estimators.matched_symmetric import of_couplings, symmetric_fit
+from circuitbias.estimators.prepare import prepare
 from circuitbias.estimators.result import warn_infinite, warn_not_converged
-from circuitbias.estimators.usable import usable_neurons
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.tuning import tuning
-from circuitbias.memory import DEFAULT_MB, require_memory
-from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.spikes.moments import Moments, count_moments
-from circuitbias.spikes.segments import SpikeSource
+from circuitbias.spikes.moments import Moments
 
 
 class Matched(Estimator):
-    """Maximum likelihood of the threshold model, step by step: what can be known with the right model."""
+    r"""Maximum likelihood of the threshold model, step by step: what can be known with the right model.
+
+    For every neuron j, the probability of a spike in a step is the threshold model's own,
+
+    .. math::
+        P(\text{spike of } j \text{ at } t) = \rho\, \Phi(a_j + \sum_i J_{ij} s_i(t)), \quad
+        s_i(t) = \sum_{k < t} (1 - dt/\tau)^{t - 1 - k},
+
+    the inner sum over the spikes of i: the `ThresholdSAM`, with :math:`J_{ij} = r W_{ij} / (b_j \sigma)` and
+    :math:`a_j = (b_j - \theta) / (b_j \sigma)`. A coupling is in standard deviations of the noise. The
+    probability jumps where the input reaches the threshold; steps at which a first fit says that it does are
+    left out. A neuron's own past is always a covariate. The first five time constants of each trial are left
+    out, as what came before them is not known.
+
+    ``tau_ms: estimate`` fits the time constant, the same for all neurons, from the model's or 10 ms; ``rho:
+    estimate`` does so from the model's or 0.0668. If rho is too high or low, couplings keep their form and
+    change their scale. The ``tolerance`` is in standard deviations of the derivative at the true couplings:
+    about the distance from the maximum, in standard errors.
+    """
 
     bin_steps: int = option(
         20,
@@ -62,156 +75,116 @@ class Matched(Estimator):
         """Unless couplings are known to be the same both ways."""
         return not self.symmetric
 
+    def estimate(self, source, *, memory_mb, device):
+        """Fit all neurons; the likelihood is summed on the CPU.
 
-@Matched.computed_by
-def estimate(
-    source: SpikeSource,
-    *,
-    bin_steps: int,
-    tau_ms: float | str | None,
-    rho: float | str | None,
-    symmetric: bool,
-    tolerance: float,
-    max_passes: int,
-    memory_mb: float = DEFAULT_MB,
-    device: str = "auto",
-) -> Couplings:
-    r"""Fit, for every neuron j, the threshold model's own probability of a spike in a step.
+        Returns
+        -------
+        Couplings
+            With its `Certificate`. Diagnostics: ``n_steps`` (those of the likelihood), ``tau_ms``, ``rho``,
+            ``reached_threshold``, ``spikes_left_out`` and ``steps_left_out`` (shares of those of all
+            targets). Of what is estimated also ``tau_ms_error``, ``rho_error`` (standard errors) and
+            ``not_identifiable``, the names of those whose standard error would be more than half of their
+            value: they keep their defaults. Errors of couplings are those with these parameters known.
+            Arrays: ``standard_errors`` (n, n) of the couplings, from the Fisher information at the estimate;
+            ``coefficients`` (n, n), with the same taken as free both ways, those of a neuron's own past on
+            the diagonal, and ``coefficient_errors``; ``intercepts`` (n,); ``scaled_gradient`` (n,).
 
-    .. math::
-        P(\text{spike of } j \text{ at } t) = \rho\, \Phi(a_j + \sum_i J_{ij} s_i(t)), \quad
-        s_i(t) = \sum_{k < t} (1 - dt/\tau)^{t - 1 - k},
+        Warns
+        -----
+        ConstantNeuronWarning, CollinearNeuronsWarning
+            Neurons whose couplings are not defined are NaN.
+        SaturatedNeuronWarning
+            Couplings to a neuron with most of its spikes above threshold are NaN.
+        SeparableCountsWarning
+            The coupling to a neuron that fires only when another one has long been silent is infinite: NaN.
+        NotConvergedWarning
+            Fits that did not reach the tolerance are NaN.
 
-    the inner sum over the spikes of i: the `ThresholdSAM`, with :math:`J_{ij} = r W_{ij} / (b_j \sigma)` and
-    :math:`a_j = (b_j - \theta) / (b_j \sigma)`. A coupling is in standard deviations of the noise.
-    The probability jumps where the input reaches the threshold; steps at which a first fit says that it does
-    are left out. A neuron's own past is always a covariate.
+        Raises
+        ------
+        ValueError
+            If tau_ms is not longer than a step, or rho is no probability.
+        UnusableDataError
+            If there are not more bins than neurons, or no trial is longer than five time constants.
+        """
+        tau_ms, rho, symmetric = self.tau_ms, self.rho, self.symmetric
+        bin_steps, limits = self.bin_steps, (self.tolerance, self.max_passes)
+        wanted = np.array([tau_ms == "estimate", rho == "estimate"])
+        tau_ms = synaptic_tau_ms(source) if tau_ms in (None, "estimate") else tau_ms
+        rho = model_parameter(source, "rho", RHO_PAPER) if rho in (None, "estimate") else rho
+        if not source.dt_ms < tau_ms < np.inf:
+            raise ValueError(f"tau_ms={tau_ms:g} must be longer than a step, {source.dt_ms:g} ms, and finite")
+        if not 0 < rho < 1:
+            raise ValueError(f"rho={rho:g} must be a probability between 0 and 1")
+        given, n = prepare(source, bin_steps, memory_mb=memory_mb, device=device), source.n_neurons
+        given.budget.require(_bytes(n, given.n_bins, symmetric), f"the matched likelihood of {n} neurons")
+        given.drop_counts()
+        kept, moments = given.kept, given.all_moments
+        single = tuning().worth_single_precision(given.n_bins, len(kept) + 1, len(kept))
 
-    Parameters
-    ----------
-    source : SpikeSource
-        The first five time constants of each trial are left out, as what came before them is not known.
-    bin_steps : int, optional
-        The probability of silence is taken at one step of so many. Spikes are taken step by step.
-    tau_ms : float or "estimate", optional
-        Synaptic time constant. Default: that of the model that made the recording, or 10 ms. ``estimate``
-        fits it, the same for all neurons, from there.
-    rho : float or "estimate", optional
-        Probability that a neuron's noise is on in a step. Default: that of the model, or 0.0668. If too high
-        or low, couplings keep their form and change their scale.
-    symmetric : bool, optional
-        Whether couplings are known to be the same both ways.
-    tolerance : float, optional
-        Largest derivative of the log-likelihood at which a fit has converged, in standard deviations
-        of what it is at the true couplings: about the distance from the maximum, in standard errors.
-    max_passes : int, optional
-        Most passes over all data.
-    memory_mb, device
-        See `circuitbias.estimators.estimate`. The likelihood is summed on the CPU.
+        def likelihood_of(tau_ms, rho):
+            return SpikeLikelihood(
+                source, kept, 1 - source.dt_ms / tau_ms, ThresholdLink(rho), bin_steps, single
+            )
 
-    Returns
-    -------
-    Couplings
-        Diagnostics: ``n_bins``, ``n_counts``, ``n_steps`` (those of the likelihood), ``tau_ms``, ``rho``,
-        ``passes``, ``largest_scaled_gradient`` (the certificate), ``n_not_converged``, ``reached_threshold``,
-        ``spikes_left_out`` and ``steps_left_out`` (shares of those of all targets). Of what is estimated also
-        ``tau_ms_error``, ``rho_error`` (standard errors) and ``not_identifiable``, the names of those whose
-        standard error would be more than half of their value: they keep their defaults. Errors of couplings
-        are those with these parameters known.
-        Arrays: ``standard_errors`` (n, n) of the couplings, from the Fisher information at the estimate;
-        ``coefficients`` (n, n), with the same taken as free both ways, those of a neuron's own past on the
-        diagonal, and ``coefficient_errors``; ``intercepts`` (n,); ``scaled_gradient`` (n,).
+        def fit_at(likelihood, before):
+            start = _start(likelihood.link, moments, kept, bin_steps)
+            return fit(likelihood, start, moments.total, *limits, before)
 
-    Warns
-    -----
-    ConstantNeuronWarning, CollinearNeuronsWarning
-        Neurons whose couplings are not defined are NaN.
-    SaturatedNeuronWarning
-        Couplings to a neuron with most of its spikes above threshold are NaN.
-    SeparableCountsWarning
-        The coupling to a neuron that fires only when another one has long been silent is infinite: NaN.
-    NotConvergedWarning
-        Fits that did not reach the tolerance are NaN.
-
-    Raises
-    ------
-    UnusableDataError
-        If there are not more bins than neurons, or no trial is longer than five time constants.
-    """
-    torch_device(device)
-    wanted = np.array([tau_ms == "estimate", rho == "estimate"])
-    tau_ms = synaptic_tau_ms(source) if tau_ms in (None, "estimate") else tau_ms
-    rho = model_parameter(source, "rho", RHO_PAPER) if rho in (None, "estimate") else rho
-    if not source.dt_ms < tau_ms < np.inf:
-        raise ValueError(f"tau_ms={tau_ms:g} must be longer than a step, {source.dt_ms:g} ms, and finite")
-    if not 0 < rho < 1:
-        raise ValueError(f"rho={rho:g} must be a probability between 0 and 1")
-    counts = BinnedCounts(source, bin_steps, memory_mb=memory_mb)
-    n = counts.n_neurons
-    require_memory(memory_mb, _bytes(n, counts.n_bins, symmetric), f"the matched likelihood of {n} neurons")
-    moments = count_moments(counts, torch_device(device))
-    del counts
-    usable = usable_neurons(moments)
-    kept = usable.kept
-    single = tuning().worth_single_precision(moments.n_bins, len(kept) + 1, len(kept))
-
-    def likelihood_of(tau_ms, rho):
-        return SpikeLikelihood(source, kept, 1 - source.dt_ms / tau_ms, ThresholdLink(rho), bin_steps, single)
-
-    def fit_at(likelihood, before):
-        start = _start(likelihood.link, moments, kept, bin_steps)
-        return fit(likelihood, start, moments.total, tolerance, max_passes, before)
-
-    if likelihood_of(tau_ms, rho).used_steps() == 0:
-        raise UnusableDataError(
-            f"no trial is longer than {WARM_UP:g} time constants of {tau_ms:g} ms: the past is unknown"
+        if likelihood_of(tau_ms, rho).used_steps() == 0:
+            raise UnusableDataError(
+                f"no trial is longer than {WARM_UP:g} time constants of {tau_ms:g} ms: the past is unknown"
+            )
+        shared = fit_shared(likelihood_of, source.dt_ms, tau_ms, rho, wanted, fit_at)
+        likelihood, fitted = shared.likelihood, shared.fit
+        warn_not_converged(kept, fitted, *limits)
+        saturated = fitted.saturated
+        _warn_saturated(kept[saturated])
+        infinite = fitted.infinite
+        warn_infinite(
+            infinite,
+            kept,
+            "fire only where the history of some neuron is empty",
+            "More data may give them one",
         )
-    shared = fit_shared(likelihood_of, source.dt_ms, tau_ms, rho, wanted, fit_at)
-    likelihood, fitted = shared.likelihood, shared.fit
-    warn_not_converged(kept, fitted, tolerance, max_passes)
-    saturated = fitted.saturated
-    _warn_saturated(kept[saturated])
-    infinite = fitted.infinite
-    warn_infinite(
-        infinite, kept, "fire only where the history of some neuron is empty", "More data may give them one"
-    )
-    spikes_left_out, steps_left_out, spikes = likelihood.left_out
-    steps = likelihood.used_steps()
-    failed = saturated | ~fitted.converged.numpy()
-    defined = ~(infinite | failed)
-    values, own_errors = fitted.coefficients[:-1].copy(), _standard_errors(fitted.information, infinite)
-    couplings, errors = values.copy(), own_errors.copy()
-    # A target's own past stays its own.
-    values[~defined], own_errors[~defined] = np.nan, np.nan
-    if symmetric:
-        information = of_couplings(_without(fitted.information, infinite)) * ~failed[:, None, None]
-        couplings, errors = symmetric_fit(couplings, information)
-        defined &= defined.T
-    couplings[~defined], errors[~defined] = np.nan, np.nan
-    return Couplings(
-        usable.pairs(couplings),
-        diagnostics={
-            "n_bins": moments.n_bins,
-            "n_counts": moments.total,
-            "n_steps": steps,
-            "tau_ms": shared.tau_ms,
-            "rho": shared.rho,
-            "passes": fitted.passes,
-            "largest_scaled_gradient": float(fitted.scaled_gradient.max()),
-            "n_not_converged": int((~fitted.converged).sum()),
-            "reached_threshold": fitted.reached,
-            "spikes_left_out": float(spikes_left_out[~saturated].sum() / max(spikes[~saturated].sum(), 1)),
-            "steps_left_out": float(steps_left_out[~saturated].sum() / max(steps * (~saturated).sum(), 1)),
-            **_said_of_shared(shared, wanted),
-        },
-        arrays={
-            "coefficients": usable.pairs(values),
-            "intercepts": usable.neurons(np.where(failed, np.nan, fitted.coefficients[-1])),
-            "scaled_gradient": usable.neurons(fitted.scaled_gradient.numpy()),
-            "standard_errors": usable.pairs(errors),
-            "coefficient_errors": usable.pairs(own_errors),
-        },
-    )
+        spikes_left_out, steps_left_out, spikes = likelihood.left_out
+        steps = likelihood.used_steps()
+        failed = saturated | ~fitted.converged.numpy()
+        defined = ~(infinite | failed)
+        values, own_errors = fitted.coefficients[:-1].copy(), _standard_errors(fitted.information, infinite)
+        couplings, errors = values.copy(), own_errors.copy()
+        # A target's own past stays its own.
+        values[~defined], own_errors[~defined] = np.nan, np.nan
+        if symmetric:
+            information = of_couplings(_without(fitted.information, infinite)) * ~failed[:, None, None]
+            couplings, errors = symmetric_fit(couplings, information)
+            defined &= defined.T
+        couplings[~defined], errors[~defined] = np.nan, np.nan
+        return given.result(
+            couplings,
+            {
+                "n_steps": steps,
+                "tau_ms": shared.tau_ms,
+                "rho": shared.rho,
+                "reached_threshold": fitted.reached,
+                "spikes_left_out": float(
+                    spikes_left_out[~saturated].sum() / max(spikes[~saturated].sum(), 1)
+                ),
+                "steps_left_out": float(
+                    steps_left_out[~saturated].sum() / max(steps * (~saturated).sum(), 1)
+                ),
+                **_said_of_shared(shared, wanted),
+            },
+            certificate=Certificate(
+                fitted.passes, float(fitted.scaled_gradient.max()), int((~fitted.converged).sum())
+            ),
+            pairs={"coefficients": values, "standard_errors": errors, "coefficient_errors": own_errors},
+            neurons={
+                "intercepts": np.where(failed, np.nan, fitted.coefficients[-1]),
+                "scaled_gradient": fitted.scaled_gradient.numpy(),
+            },
+        )
 
 
 def _said_of_shared(shared, wanted):
@@ -261,9 +234,8 @@ def _standard_errors(information, infinite):
 
 def _warn_saturated(neurons):
     if len(neurons):
-        warnings.warn(
+        says = (
             f"neurons {neurons.tolist()} have more than {SATURATED:.0%} of their spikes where their input is "
-            f"above threshold (fitted eta > {BOUNDS[-1]:g}): couplings to them are NaN",
-            SaturatedNeuronWarning,
-            stacklevel=4,
+            f"above threshold (fitted eta > {BOUNDS[-1]:g}): couplings to them are NaN"
         )
+        warn(SaturatedNeuronWarning(says))

@@ -9,15 +9,11 @@ from sklearn.covariance import graphical_lasso
 from sklearn.exceptions import ConvergenceWarning
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
-from circuitbias.device import torch_device
-from circuitbias.estimators.couplings import Couplings, NotConvergedWarning
+from circuitbias.estimators.couplings import Certificate, NotConvergedWarning, warn
 from circuitbias.estimators.cross_validation import split_by_fold
-from circuitbias.estimators.usable import usable_neurons
-from circuitbias.memory import DEFAULT_MB
+from circuitbias.estimators.prepare import prepare
 from circuitbias.options import bin_width, binarised
-from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import Moments
-from circuitbias.spikes.segments import SpikeSource
 
 _FOLDS = 5
 _N_ALPHAS = 12
@@ -27,7 +23,22 @@ _DUAL_GAP, _INNER_TOLERANCE, _MOST_SWEEPS = 1e-10, 1e-12, 200  # of the solver
 
 
 class PartialCorrelation(Estimator):
-    """Correlation of two neurons' counts given those of all others; sparse by the graphical lasso."""
+    r"""Correlation of two neurons' counts given those of all others; sparse by the graphical lasso.
+
+    Couplings are ``-P_ij / sqrt(P_ii P_jj)``, symmetric and signed. P is the inverse of the matrix R of
+    correlations between counts or, with a penalty, its graphical lasso
+
+    .. math:: P = \arg\min_P \; \operatorname{tr}(R P) - \log\det P + \alpha \sum_{i \ne j} |P_{ij}|,
+
+    in which many pairs have exactly no coupling; none is left at a penalty of the strongest correlation.
+    ``alpha: cross_validation`` takes, of 12 penalties on a logarithmic scale from a tenth of the sampling
+    error of a correlation up to that one, the one that makes left-out bins likeliest: five intervals of the
+    recording in turn, under a normal distribution with the mean and the variances of the other bins.
+
+    References
+    ----------
+    Friedman, Hastie & Tibshirani, Biostatistics 9:432 (2008), by way of scikit-learn.
+    """
 
     bin_steps: int = bin_width()
     binarise: bool = binarised()
@@ -49,104 +60,48 @@ class PartialCorrelation(Estimator):
         """As `binarise` says."""
         return self.binarise
 
+    def estimate(self, source, *, memory_mb, device):
+        """Estimate couplings.
 
-@PartialCorrelation.computed_by
-def estimate(
-    source: SpikeSource,
-    *,
-    bin_steps: int,
-    binarise: bool,
-    alpha: float | str,
-    memory_mb: float = DEFAULT_MB,
-    device: str = "auto",
-) -> Couplings:
-    r"""Estimate couplings as partial correlations, ``-P_ij / sqrt(P_ii P_jj)``.
+        Returns
+        -------
+        Couplings
+            Diagnostics: ``condition_number`` of R, ``alpha``. With a penalty also the `Certificate`: the
+            largest violation of ``R - P^-1 + alpha sign(P) = 0``, in units of correlation; if it was chosen,
+            ``alpha_path``, for every penalty its ``held_out_log_likelihood`` (nats per bin and neuron, up to
+            a constant; None where there is no fit).
 
-    P is the inverse of the matrix R of correlations between counts or, with a penalty, its graphical lasso
+        Warns
+        -----
+        NotConvergedWarning
+            If the violation is larger than 1e-7, all couplings are NaN.
+        """
+        given = prepare(source, self.bin_steps, self.binarise, memory_mb=memory_mb, device=device)
+        chosen_by_data, alpha = self.alpha == "cross_validation", self.alpha
+        folds = _sums(given.counts, min(_FOLDS, given.n_bins) if chosen_by_data else 1, given.device)
+        given.all_moments = _moments(folds)
 
-    .. math:: P = \arg\min_P \; \operatorname{tr}(R P) - \log\det P + \alpha \sum_{i \ne j} |P_{ij}|,
-
-    in which many pairs have exactly no coupling. Symmetric and signed.
-
-    Parameters
-    ----------
-    source : SpikeSource
-    bin_steps : int, optional
-        Steps in a bin.
-    binarise : bool, optional
-        Use ``count > 0`` in place of the count.
-    alpha : float or {"cross_validation"}, optional
-        Penalty, in units of correlation: no pair is left at that of the strongest one. ``cross_validation``
-        takes, of 12 penalties on a logarithmic scale from a tenth of the sampling error of a correlation up
-        to that one, the one that makes left-out bins likeliest: five intervals of the recording in turn,
-        under a normal distribution with the mean and the variances of the other bins.
-    memory_mb, device
-        See `circuitbias.estimators.estimate`.
-
-    Returns
-    -------
-    Couplings
-        Diagnostics: ``n_bins``, ``n_counts``, ``condition_number`` of R, ``alpha``. With a penalty also
-        ``passes`` (over the data: 1), ``largest_scaled_gradient`` (the certificate: the largest violation of
-        ``R - P^-1 + alpha sign(P) = 0``, in units of correlation) and ``n_not_converged``; if it was chosen,
-        ``alpha_path``, for every penalty its ``held_out_log_likelihood`` (nats per bin and neuron, up to a
-        constant; None where there is no fit).
-
-    Warns
-    -----
-    ConstantNeuronWarning, CollinearNeuronsWarning
-        Neurons whose couplings are not defined are NaN.
-    NotConvergedWarning
-        If the violation is larger than 1e-7, all couplings are NaN.
-
-    Raises
-    ------
-    ValueError
-        If alpha is negative or unknown, or there are not more bins than neurons.
-
-    References
-    ----------
-    Friedman, Hastie & Tibshirani, Biostatistics 9:432 (2008), by way of scikit-learn.
-    """
-    chosen_by_data = alpha == "cross_validation"
-    if not chosen_by_data and (isinstance(alpha, str) or not alpha >= 0):
-        raise ValueError(f"alpha={alpha} must be 0 or more, or cross_validation")
-    device = torch_device(device)
-    counts = BinnedCounts(source, bin_steps, binarise, memory_mb)
-    folds = _sums(counts, min(_FOLDS, counts.n_bins) if chosen_by_data else 1, device)
-    moments = _moments(folds)
-    usable = usable_neurons(moments)
-
-    covariance = moments.of(usable.kept).covariance
-    sd = np.sqrt(np.diag(covariance))
-    correlation = covariance / np.outer(sd, sd)
-    diagnostics = {
-        "n_bins": counts.n_bins,
-        "n_counts": moments.total,
-        "condition_number": float(np.linalg.cond(correlation)),
-    }
-    if chosen_by_data:
-        alpha, diagnostics["alpha_path"] = _choose(folds, usable.kept, correlation, counts.n_bins)
-    diagnostics["alpha"] = alpha
-    precision = np.linalg.inv(correlation)
-    if alpha > 0:
-        precision, violation = sparse_inverse(correlation, alpha)
-        failed = not violation <= _TOLERANCE
-        if failed:
-            warnings.warn(
-                f"the graphical lasso with alpha={alpha:g} misses its optimum by {violation:.1e}, more than "
-                f"{_TOLERANCE:g}: all couplings are NaN",
-                NotConvergedWarning,
-                stacklevel=4,
-            )
-            precision = np.full_like(correlation, np.nan)
-        diagnostics |= {
-            "passes": 1,
-            "largest_scaled_gradient": None if failed else violation,
-            "n_not_converged": len(correlation) if failed else 0,
-        }
-    scale = np.sqrt(np.diag(precision))
-    return Couplings(usable.pairs(0.0 - precision / np.outer(scale, scale)), diagnostics=diagnostics)
+        covariance = given.moments.covariance
+        sd = np.sqrt(np.diag(covariance))
+        correlation = covariance / np.outer(sd, sd)
+        said = {"condition_number": float(np.linalg.cond(correlation))}
+        if chosen_by_data:
+            alpha, said["alpha_path"] = _choose(folds, given.kept, correlation, given.n_bins)
+        said["alpha"] = alpha
+        precision, certificate = np.linalg.inv(correlation), None
+        if alpha > 0:
+            precision, violation = sparse_inverse(correlation, alpha)
+            failed = not violation <= _TOLERANCE
+            if failed:
+                says = (
+                    f"the graphical lasso with alpha={alpha:g} misses its optimum by {violation:.1e}, more "
+                    f"than {_TOLERANCE:g}: all couplings are NaN"
+                )
+                warn(NotConvergedWarning(says))
+                precision = np.full_like(correlation, np.nan)
+            certificate = Certificate(1, None if failed else violation, failed * len(correlation))
+        scale = np.sqrt(np.diag(precision))
+        return given.result(0.0 - precision / np.outer(scale, scale), said, certificate=certificate)
 
 
 def sparse_inverse(correlation: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:

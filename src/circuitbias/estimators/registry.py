@@ -1,17 +1,15 @@
 """The methods, by the name that a config gives them."""
 
 import inspect
-import warnings
 
 import numpy as np
 
 from circuitbias.catalogue import ESTIMATORS, find, name_of, path_of
-from circuitbias.checks import number
 from circuitbias.component import Estimator
 from circuitbias.config_schema import checked_section
-from circuitbias.estimators.couplings import Couplings, NoCouplingsWarning
+from circuitbias.estimators.couplings import Couplings, NoCouplingsWarning, warn
 from circuitbias.exceptions import UnusableDataError, naming_extra
-from circuitbias.memory import DEFAULT_MB, require_memory
+from circuitbias.memory import DEFAULT_MB, Budget
 from circuitbias.spikes.segments import SpikeSource, checked_source
 
 _BYTES_A_PAIR = 160  # of the matrices of any method: twenty of them
@@ -58,8 +56,8 @@ def estimate(
     Returns
     -------
     Couplings
-        With ``method``, all its ``options``, ``traits`` (see `Estimator`) and ``certificate``
-        (how far the fit is from its optimum, in words) among the diagnostics.
+        With ``method``, all its ``options``, ``traits`` (see `Estimator`) and its ``certificate`` in words
+        among the diagnostics.
 
     Warns
     -----
@@ -78,31 +76,24 @@ def estimate(
     chosen = component(method, options)
     name = name_of("estimators", type(chosen))
     source = checked_source(source)
-    memory_mb = number("memory_mb", memory_mb, above=0)
+    budget = Budget(memory_mb)
     shown = {"weights": weights} if "weights" in inspect.signature(chosen.estimate).parameters else {}
     if not source.trial_steps.sum():
         raise UnusableDataError(getattr(source, "unusable", "") or "the recording has no steps")
     pairs = _BYTES_A_PAIR * source.n_neurons**2
-    require_memory(memory_mb, pairs, f"the pairs of {source.n_neurons} neurons")
+    budget.require(pairs, f"the pairs of {source.n_neurons} neurons")
     couplings = chosen.estimate(source, memory_mb=memory_mb, device=device, **shown)
-    gradient = couplings.diagnostics.get("largest_scaled_gradient", "none")
+    certificate = couplings.certificate
     couplings.diagnostics |= {
         "method": name,
         "options": (options := chosen.options()),
         "traits": chosen.traits(),
-        "certificate": (
-            "closed form"
-            if gradient == "none"
-            else "nothing was fitted"
-            if gradient is None
-            else f"largest scaled gradient {gradient:.1e}"
-        ),
+        "certificate": str(certificate or "closed form"),
     }
     # Fits that did not converge have said so, and what they lacked.
-    failed = isinstance(gradient, float) and gradient > options.get("tolerance", np.inf)
-    failed = failed or couplings.diagnostics.get("n_not_converged")
+    failed = certificate and not certificate.reaches(options.get("tolerance", np.inf))
     if not failed and not np.isfinite(couplings.values).any():
-        warnings.warn(_nothing_found(name, options), NoCouplingsWarning, stacklevel=2)
+        warn(NoCouplingsWarning(_nothing_found(name, options)))
     return couplings
 
 

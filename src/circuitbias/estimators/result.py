@@ -1,10 +1,11 @@
 """From fits to what every regression returns and warns of."""
 
-import warnings
-
 import numpy as np
 
-from circuitbias.estimators.couplings import NotConvergedWarning, SeparableCountsWarning
+from circuitbias.estimators.couplings import NotConvergedWarning, SeparableCountsWarning, warn
+
+AT_BOUND_OF_A_HISTORY = "fire only where the history of some neuron is empty, or only where it is largest"
+"""Why a coefficient of a history has no finite value."""
 
 _MOST_NAMED = 8  # pairs, or neurons, that a message names
 _RIDGE = (
@@ -13,28 +14,29 @@ _RIDGE = (
 )
 
 
-def warn_not_converged(kept, fit, tolerance, max_passes) -> None:
+def warn_not_converged(kept: np.ndarray, fit, tolerance: float, max_passes: int) -> None:
     """Warn, for the caller of an estimator, of fits that did not reach the tolerance.
 
     Parameters
     ----------
     kept : ndarray of int, shape (n_kept,)
-        Names of the targets.
-    fit : object
-        With ``converged`` and ``scaled_gradient``, shape (n_kept,), and ``passes``.
+        Numbers of the targets.
+    fit : Fit
+        Or what has its ``converged``, ``scaled_gradient`` and ``passes``.
     tolerance, max_passes
         What was asked for.
     """
     failed = ~fit.converged.cpu().numpy()
+    if (undefined := getattr(fit, "undefined", None)) is not None:
+        failed &= ~undefined.cpu().numpy()
     if failed.any():
-        warnings.warn(
+        warn(
             NotConvergedWarning(
                 f"fits of neurons {kept[failed].tolist()} did not reach tolerance={tolerance:g} in "
                 f"{fit.passes} passes (max_passes={max_passes}, largest scaled gradient "
                 f"{fit.scaled_gradient.max():.1e}): their couplings are NaN",
                 targets=kept[failed],
-            ),
-            stacklevel=5,
+            )
         )
 
 
@@ -46,7 +48,7 @@ def warn_infinite(infinite: np.ndarray, kept: np.ndarray, reason: str, remedy: s
     infinite : ndarray of bool, shape (n_kept, n_kept)
         Which [pre, post].
     kept : ndarray of int, shape (n_kept,)
-        Names of these neurons.
+        Numbers of these neurons.
     reason : str
         Of the targets: "never fire ...".
     remedy : str, optional
@@ -57,13 +59,12 @@ def warn_infinite(infinite: np.ndarray, kept: np.ndarray, reason: str, remedy: s
         return
     targets = kept[np.unique(pairs[:, 1])].tolist()
     who = f"neurons {targets}" if len(targets) <= _MOST_NAMED else f"{len(targets)} neurons"
-    warnings.warn(
+    warn(
         SeparableCountsWarning(
             f"{len(pairs)} coefficients ({named_pairs(infinite, kept)}) have no finite value and are NaN: "
             f"{who} {reason}. All others are those in this limit. {remedy or _RIDGE}",
             pairs=kept[pairs],
-        ),
-        stacklevel=5,
+        )
     )
 
 

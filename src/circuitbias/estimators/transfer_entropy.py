@@ -1,19 +1,16 @@
 """Transfer entropy: what a neuron's past says of another one's present, beyond that one's own past."""
 
 import math
-import warnings
 
 import numpy as np
 import torch
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
-from circuitbias.device import torch_device
-from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings
+from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, warn
+from circuitbias.estimators.prepare import prepare
 from circuitbias.exceptions import UnusableDataError
-from circuitbias.memory import DEFAULT_MB
 from circuitbias.options import bin_width
 from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.spikes.segments import SpikeSource
 
 
 def joint_counts(counts: BinnedCounts, lag: int, device: torch.device) -> np.ndarray:
@@ -72,30 +69,7 @@ def joint_counts(counts: BinnedCounts, lag: int, device: torch.device) -> np.nda
 
 
 class TransferEntropy(Estimator):
-    """What a neuron's past says of another one's present, beyond that one's own past."""
-
-    bin_steps: int = bin_width()
-    lag: int = option(1, "Lag of the past (bins).", least=1)
-    signed: bool = option(True, "Give it the sign of the partial covariance of past and present.")
-
-    directed = True
-    binary = True
-    cost = Cost(seconds=5)
-    look = Look("correlations", {"transfer_entropy": ("#B8860B", "D")})
-    examples = Examples({}, {"bin_steps": 50, "lag": 2})
-
-
-@TransferEntropy.computed_by
-def estimate(
-    source: SpikeSource,
-    *,
-    bin_steps: int,
-    lag: int,
-    signed: bool,
-    memory_mb: float = DEFAULT_MB,
-    device: str = "auto",
-) -> Couplings:
-    r"""Estimate couplings as transfer entropies of whether neurons fire, in bits.
+    r"""What a neuron's past says of another one's present, beyond that one's own past.
 
     With x the counts in bins made binary,
 
@@ -112,33 +86,8 @@ def estimate(
     that the mean of the estimate is ``2 / (2 T ln 2)`` bits where the truth is 0. That number is reported,
     and not subtracted.
 
-    Parameters
-    ----------
-    source : SpikeSource
-    bin_steps : int, optional
-        Steps in a bin.
-    lag : int, optional
-        From past to present, in bins.
-    signed : bool, optional
-        Give it the sign of ``sum_b p(b) cov(x_i(t - l), x_j(t) | x_j(t - l) = b)``: negative for inhibition.
-    memory_mb, device
-        See `circuitbias.estimators.estimate`.
-
-    Returns
-    -------
-    Couplings
-        Diagnostics: ``n_bins`` and ``n_counts`` (of the bins with a past), ``expected_bias_bits`` (above).
-
-    Warns
-    -----
-    ConstantNeuronWarning
-        Couplings from a neuron are NaN if it fires in no bin, or in every bin, that is a past; those to a
-        neuron, if it does so in those that have a past.
-
-    Raises
-    ------
-    ValueError
-        If the lag is less than 1, or no trial is longer than it.
+    The sign, if asked for, is that of ``sum_b p(b) cov(x_i(t - l), x_j(t) | x_j(t - l) = b)``: negative for
+    inhibition.
 
     References
     ----------
@@ -146,38 +95,64 @@ def estimate(
     (2012), who show that it is a likelihood ratio, with the distribution of Wilks, Ann. Math. Stat. 9:60
     (1938).
     """
-    if lag < 1:
-        raise ValueError(f"lag={lag} must be at least 1")
-    device = torch_device(device)
-    counts = BinnedCounts(source, bin_steps, True, memory_mb)
-    n_bins = int(np.maximum(counts.trial_bins - lag, 0).sum())
-    if n_bins == 0:
-        raise UnusableDataError(
-            f"lag={lag} is as long as every trial (longest: {counts.trial_bins.max()} bins)"
-        )
-    joint = joint_counts(counts, lag, device)
 
-    past, present = joint.sum(axis=(1, 2))[1, :, 0], joint.sum(axis=(0, 1))[1, 0]
-    constant_past, constant_present = (sums % n_bins == 0 for sums in (past, present))
-    if (constant := constant_past | constant_present).any():
-        warnings.warn(
-            f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin that is a "
-            "past, or that has one: couplings from them, or to them, are NaN",
-            ConstantNeuronWarning,
-            stacklevel=4,
+    bin_steps: int = bin_width()
+    lag: int = option(1, "Lag of the past (bins).", least=1)
+    signed: bool = option(True, "Give it the sign of the partial covariance of past and present.")
+
+    directed = True
+    binary = True
+    cost = Cost(seconds=5)
+    look = Look("correlations", {"transfer_entropy": ("#B8860B", "D")})
+    examples = Examples({}, {"bin_steps": 50, "lag": 2})
+
+    def estimate(self, source, *, memory_mb, device):
+        """Estimate couplings.
+
+        Returns
+        -------
+        Couplings
+            Diagnostics: ``n_bins`` and ``n_counts`` (of the bins with a past), ``expected_bias_bits``
+            (above).
+
+        Warns
+        -----
+        ConstantNeuronWarning
+            Couplings from a neuron are NaN if it fires in no bin, or in every bin, that is a past; those to a
+            neuron, if it does so in those that have a past.
+
+        Raises
+        ------
+        UnusableDataError
+            If no trial is longer than the lag.
+        """
+        given = prepare(source, self.bin_steps, True, memory_mb=memory_mb, device=device)
+        trial_bins = given.counts.trial_bins
+        n_bins = int(np.maximum(trial_bins - self.lag, 0).sum())
+        if n_bins == 0:
+            raise UnusableDataError(
+                f"lag={self.lag} is as long as every trial (longest: {trial_bins.max()} bins)"
+            )
+        joint = joint_counts(given.counts, self.lag, given.device)
+
+        past, present = joint.sum(axis=(1, 2))[1, :, 0], joint.sum(axis=(0, 1))[1, 0]
+        constant_past, constant_present = (sums % n_bins == 0 for sums in (past, present))
+        if (constant := constant_past | constant_present).any():
+            warn(
+                ConstantNeuronWarning(
+                    f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin that is a "
+                    "past, or that has one: couplings from them, or to them, are NaN"
+                )
+            )
+        values = _information(joint) / n_bins
+        if self.signed:
+            values *= np.sign(_partial_covariance(joint))
+        values[constant_past] = values[:, constant_present] = np.nan
+        expected_bias = 1 / (n_bins * math.log(2))
+        return Couplings(
+            values,
+            {"n_bins": n_bins, "n_counts": round(present.sum()), "expected_bias_bits": expected_bias},
         )
-    values = _information(joint) / n_bins
-    if signed:
-        values *= np.sign(_partial_covariance(joint))
-    values[constant_past] = values[:, constant_present] = np.nan
-    return Couplings(
-        values,
-        diagnostics={
-            "n_bins": n_bins,
-            "n_counts": round(present.sum()),
-            "expected_bias_bits": 1 / (n_bins * math.log(2)),
-        },
-    )
 
 
 def _information(joint):

@@ -1,12 +1,11 @@
 """Which neurons the data allow to be analysed."""
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import qr
 
-from circuitbias.estimators.couplings import CollinearNeuronsWarning, ConstantNeuronWarning
+from circuitbias.estimators.couplings import CollinearNeuronsWarning, warn, warn_constant
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.spikes.moments import Moments, correlation, dependencies
 
@@ -35,10 +34,10 @@ class UsableNeurons:
         return result
 
     def pairs(self, values: np.ndarray) -> np.ndarray:
-        """Put values of the kept neurons' pairs among those of all, (n, n), with NaN elsewhere."""
-        result = np.full((len(self.undefined),) * 2, np.nan)
-        result[np.ix_(self.kept, self.kept)] = values
-        result[self.undefined, :] = result[:, self.undefined] = np.nan
+        """Put values of the kept ones' pairs, (..., n_kept, n_kept), among those of all, NaN elsewhere."""
+        result = np.full((*values.shape[:-2], *self.undefined.shape * 2), np.nan)
+        result[..., self.kept[:, None], self.kept] = values
+        result[..., self.undefined, :] = result[..., :, self.undefined] = np.nan
         return result
 
 
@@ -60,15 +59,7 @@ def usable_neurons(moments: Moments) -> UsableNeurons:
             f"{moments.n_bins} bins are too few for {n} neurons: more bins than neurons are needed"
         )
     constant, dependent, n_superfluous = dependencies(moments.mean, moments.covariance)
-    if constant.any():
-        warnings.warn(
-            ConstantNeuronWarning(
-                f"neurons {np.flatnonzero(constant).tolist()} have the same count in every bin: "
-                "their couplings are NaN",
-                neurons=np.flatnonzero(constant),
-            ),
-            stacklevel=2,
-        )
+    warn_constant(constant)
     varying = np.flatnonzero(~constant)
     if len(varying) < 2:
         raise UnusableDataError(
@@ -77,13 +68,12 @@ def usable_neurons(moments: Moments) -> UsableNeurons:
 
     kept = varying
     if n_superfluous:
-        warnings.warn(
+        warn(
             CollinearNeuronsWarning(
                 f"counts of neurons {np.flatnonzero(dependent).tolist()} are linearly dependent: "
                 "their couplings are NaN",
                 neurons=np.flatnonzero(dependent),
-            ),
-            stacklevel=2,
+            )
         )
         pivots = qr(correlation(moments.covariance, varying), mode="r", pivoting=True)[1]
         kept = np.sort(varying[pivots[: len(varying) - n_superfluous]])

@@ -11,7 +11,11 @@ from circuitbias.component import Cost, Experiment
 from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.errors.decomposition import fit_scale
 from circuitbias.errors.tables import errors_of, why_no_error
-from circuitbias.estimators import Couplings, correlogram_graph, glm, glm_masked
+from circuitbias.estimators import Couplings
+from circuitbias.estimators.correlogram_graph import CorrelogramGraph
+from circuitbias.estimators.correlogram_shape import two_sided
+from circuitbias.estimators.glm import Glm
+from circuitbias.estimators.glm_masked import mask
 from circuitbias.networks.network import Network
 from circuitbias.options import beginning, which_strengths
 from circuitbias.spikes.correlograms import correlogram
@@ -77,12 +81,12 @@ def run(
     source = first_spikes(source, n_spikes)
     volume = count_spikes(source)
     window_ms = WINDOW_TAUS * synaptic_tau_ms(source)
-    graph = correlogram_graph.estimate(source, bin_steps=BIN_STEPS, window_ms=window_ms, **resources)
-    fitted = glm.estimate(source, **resources)
+    graph = CorrelogramGraph(bin_steps=BIN_STEPS, window_ms=window_ms).estimate(source, **resources)
+    fitted = Glm().estimate(source, **resources)
     estimates = {
         "glm": fitted,
         "correlogram_graph": graph,
-        "glm_masked": glm_masked.mask(fitted, graph),
+        "glm_masked": mask(fitted, graph),
     }
     table = pd.DataFrame(
         [
@@ -119,9 +123,7 @@ def _examples(network, source, longest):
     pre, post = np.searchsorted(neurons, pairs).T
     return {
         "example_pairs": pairs,
-        "examples": np.stack(
-            [correlogram_graph.two_sided(curves, i)[:, j] for i, j in zip(pre, post, strict=True)]
-        ),
+        "examples": np.stack([two_sided(curves, i)[:, j] for i, j in zip(pre, post, strict=True)]),
         "lags_ms": np.arange(-longest, longest + 1) * BIN_STEPS * source.dt_ms,
     }
 

@@ -133,7 +133,7 @@ class Fits:
                 )
 
 
-def lead_by_sample(design, problem, fits, block_rows):
+def lead_by_sample(design, problem, fits):
     """Fit a sample first: it gives a starting point, and tells which preconditioner is good enough."""
     # All bins say how often pairs fire together: rare pairs need not do so in the sample. A neuron that is
     # silent in the sample is left out.
@@ -143,7 +143,7 @@ def lead_by_sample(design, problem, fits, block_rows):
 
     def descend(rows, begin, precondition, tolerance, max_passes):
         rows = rows.float() if fits.single else rows
-        blocks = DenseRows(lambda: iter(rows.split(block_rows)), *rows.shape)
+        blocks = DenseRows(lambda: iter(rows.split(design.block_rows)), *rows.shape)
         return lbfgs(
             problem.objective(blocks, sampled),
             begin,

@@ -1,12 +1,13 @@
 """Poisson regressions on histories through one temporal filter that all pairs share: the plan of the fit."""
 
-from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import torch
 
-from circuitbias.fitting.designs.raised_cosines import BasisDesign, BasisSurvey
+from circuitbias.fitting.designs.raised_cosines import BasisDesign
 from circuitbias.fitting.filter_sample import FilterSample
+from circuitbias.fitting.fit import Fit
 from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.rows import DenseRows
@@ -16,75 +17,56 @@ from circuitbias.fitting.tuning import tuning
 from circuitbias.progress import Descent
 
 
-@dataclass
-class SharedFilterFit:
-    """Couplings of all targets, and the filter that they share.
+class SharedFilter(NamedTuple):
+    """The filter that all pairs share.
 
     Attributes
     ----------
-    coefficients : tensor, shape (n_columns, n_targets)
-        Slopes first, which carry the size; intercepts last.
     weights : tensor, shape (n_basis,)
         Of the basis functions; the filter's largest absolute value is 1 and its sum positive.
-    infinite : tensor of bool, shape (n_targets, n_targets)
-        Slopes without a finite value; the others are those in this limit.
-    converged : tensor of bool, shape (n_targets,)
-        Couplings and filter both.
-    scaled_gradient : tensor, shape (n_targets,)
-    filter_gradient : float
-        The same of the filter.
-    standard_errors : tensor, shape (n_targets, n_targets)
-        Of the slopes; NaN for those that are held.
-    passes, n_alternations : int
+    scaled_gradient : float
+    n_alternations : int
+        Of couplings and filter, on the sample.
     """
 
-    coefficients: torch.Tensor
     weights: torch.Tensor
-    infinite: torch.Tensor
-    converged: torch.Tensor
-    scaled_gradient: torch.Tensor
-    filter_gradient: float
-    standard_errors: torch.Tensor
-    passes: int
+    scaled_gradient: float
     n_alternations: int
 
 
 def fit_shared_filter(
-    design: BasisDesign,
-    survey: BasisSurvey,
-    basis: torch.Tensor,
-    *,
-    ridge: float,
-    tolerance: float,
-    max_passes: int,
-    block_rows: int,
-    errors: str = "model",
-) -> SharedFilterFit:
+    design: BasisDesign, n_sample: int, ridge: float, tolerance: float, max_passes: int, errors: str = "model"
+) -> tuple[Fit, SharedFilter]:
     """Fit couplings and filter together.
 
     Order of calls: alternate between both on a sample; fit the couplings to all rows, given that filter; then
-    descend along both, led by their joint Hessian on the sample, which is made again every few passes.
+    descend along both, preconditioned by their joint Hessian on the sample, which is made again every few
+    passes.
 
     Parameters
     ----------
     design : BasisDesign
-    survey : BasisSurvey
-        Of the same data.
-    basis : tensor, shape (n_lags, n_basis)
+    n_sample : int
+        About how many rows to sample.
     ridge, tolerance, max_passes
-        See `circuitbias.estimators.glm_spatiotemporal.estimate`.
-    block_rows : int
-        Most rows of the sample that are worked on at a time.
+        See `circuitbias.estimators.glm_spatiotemporal.GlmSpatiotemporal`.
     errors : {"model", "sandwich", "jackknife"}, optional
         Kind of standard errors: see `circuitbias.fitting.standard_errors`.
+
+    Returns
+    -------
+    couplings : Fit
+        Converged where the filter has, too; its slopes carry the size.
+    filter : SharedFilter
     """
+    survey, basis = design.survey_basis(n_sample), design.basis
     tuned, n_targets = tuning(), design.n_targets
     pairs = design.free_coefficients()[:-1]
     at_lowest, at_highest = (
         at & pairs & (ridge == 0) for at in (survey.at_lowest[:-1], survey.at_highest[:-1])
     )
     problem = FilterProblem(survey.cross, basis, at_lowest, ~pairs | at_highest, ridge)
-    sample = FilterSample(problem, survey.sample, block_rows)
+    sample = FilterSample(problem, survey.sample, design.block_rows)
     coefficients, weights, n_alternations = sample.alternate()
     rows_at = partial(design.rows, present=problem.present.cpu().numpy())
     given = Objective(
@@ -123,17 +105,16 @@ def fit_shared_filter(
         objective.passes += 1
     standard_errors = torch.where(problem.free, variances, torch.nan).sqrt()
     coefficients[:n_targets] *= size
-    return SharedFilterFit(
-        coefficients,
-        weights / size,
-        at_lowest | at_highest,
-        (scaled_gradient <= tolerance) & (filter_gradient <= tolerance),
+    held = at_lowest | at_highest
+    couplings = Fit(
+        torch.cat([coefficients[:n_targets], coefficients[-1:]]),
+        torch.cat([held, torch.zeros_like(held[:1])]),
         scaled_gradient,
-        filter_gradient,
-        standard_errors[:n_targets],
+        (scaled_gradient <= tolerance) & (filter_gradient <= tolerance),
         objective.passes,
-        n_alternations,
+        standard_errors[:n_targets],
     )
+    return couplings, SharedFilter(weights / size, filter_gradient, n_alternations)
 
 
 def _filter_size(basis, weights):

@@ -1,12 +1,11 @@
 """Logistic regressions of all targets on one design, at one penalty after another."""
 
-from dataclasses import dataclass
-
 import torch
 
 from circuitbias.fitting.designs.counts import STEEPNESS
 from circuitbias.fitting.families import LOGISTIC
-from circuitbias.fitting.lbfgs import Solution, lbfgs
+from circuitbias.fitting.fit import Fit
+from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.limits import limits_at, unidentified
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import target_preconditioner
@@ -15,26 +14,8 @@ from circuitbias.fitting.rows import DenseRows
 from circuitbias.fitting.sample_hessians import match_moments, sample_hessians
 from circuitbias.fitting.standard_errors import grouped_errors
 from circuitbias.fitting.tuning import tuning
+from circuitbias.memory import Budget
 from circuitbias.progress import Descent
-
-
-@dataclass
-class LogisticFit(Solution):
-    """A solution, which of its neurons have none to be found, and the passes it took."""
-
-    separable: torch.Tensor
-    infinite: torch.Tensor
-    passes: int
-
-    @property
-    def fitted(self):
-        """Targets that have a fit."""
-        return self.converged & ~self.separable
-
-    def of(self, targets):
-        """The same of some of the neurons."""
-        parts = {name: part[..., targets] for name, part in vars(self).items() if name != "passes"}
-        return LogisticFit(**parts, passes=self.passes)
 
 
 class LogisticRegressions:
@@ -114,16 +95,16 @@ class LogisticRegressions:
 class LogisticPath:
     """Fits to all bins at one penalty after another, each begun at the one before."""
 
-    def __init__(self, design, block_bins, tolerance, max_passes, memory_mb):
+    def __init__(self, design, tolerance: float, max_passes: int, budget: Budget):
         second_moment, _, bounds, sample = design.survey(tuning().sample_rows(design.n_columns))
         means = second_moment[-1]
         self._spread = torch.cat([(second_moment.diagonal() - means**2)[:-1].sqrt(), means[-1:]])
         cross_moment, free = _cross_moment(design.blocks(), design.n_rows), design.free_coefficients()
-        events = design.sparse(tuning().most_density, memory_mb)
+        events = design.sparse(tuning().most_density, budget)
         of_rows = design.blocks, design.n_rows, cross_moment, means, bounds, free
         self.whole = self.regressions_on(*of_rows, events.rows if events else None)
         self.tolerance, self.max_passes, self.passes = tolerance, max_passes, 0
-        self._second_moment, self._sample, self._block_bins = second_moment, sample, block_bins
+        self._second_moment, self._sample, self._block_rows = second_moment, sample, design.block_rows
         self._floor = self.last = self._known = None
 
     def regressions_on(self, blocks, n_rows, cross_moment, means, bounds, free, rows=None):
@@ -135,7 +116,7 @@ class LogisticPath:
 
         Returns
         -------
-        LogisticFit
+        Fit
         """
         regressions = self.whole
         separable, infinite = regressions.certain, regressions.infinite(l1)
@@ -160,9 +141,8 @@ class LogisticPath:
         solution = regressions.minimise(objective, separable, per_row, begin, hessians_at, *limits)
         self.passes += objective.passes
         infinite = infinite | self._unidentified(objective, solution, start, l1)
-        self.last = LogisticFit(
-            **vars(solution), separable=separable, infinite=infinite, passes=objective.passes
-        )
+        found = solution.coefficients, infinite, solution.scaled_gradient, solution.converged
+        self.last = Fit(*found, objective.passes, undefined=separable)
         return self.last
 
     def _unidentified(self, objective, solution, start, l1):
@@ -180,7 +160,7 @@ class LogisticPath:
         """On a subsample, which a small ridge keeps from what only the sample separates."""
         sample = self._sample
         sampled = Objective(
-            DenseRows(lambda: iter(sample.split(self._block_bins)), *sample.shape),
+            DenseRows(lambda: iter(sample.split(self._block_rows)), *sample.shape),
             _cross_moment([sample], len(sample)),
             free,
             tuning().rough_ridge,
@@ -205,7 +185,7 @@ class LogisticPath:
 
         See `circuitbias.fitting.standard_errors`.
         """
-        free = self.whole.free & ~fit.separable
+        free = self.whole.free & ~fit.undefined
         free[:-1] &= ~fit.infinite[:-1]
         move = match_moments(self._sample.T @ self._sample / len(self._sample), self._second_moment)
         weights, floor = _weights_at(fit.coefficients), 0 * self._floor
@@ -221,7 +201,7 @@ class LogisticPath:
     def last_hessians(self):
         """Those at the last fit, kept for the next one to begin with."""
         if self._known is None:
-            coefficients, free = self.last.coefficients, self.whole.free & ~self.last.separable
+            coefficients, free = self.last.coefficients, self.whole.free & ~self.last.undefined
             self._known = coefficients, free, self.hessians_at(coefficients, free, self._floor)
         return self._known[2]
 

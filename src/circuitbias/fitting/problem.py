@@ -7,6 +7,7 @@ import torch
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.rows import DenseRows, Rows
 from circuitbias.fitting.tuning import tuning
+from circuitbias.memory import Budget
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Problem:
 _OF_TARGETS = ("cross_moment", "free", "infinite", "start", "least_curvatures", "gradient_scale")
 
 
-def summarise(design, ridge: float, with_sample: bool, memory_mb: float) -> Problem:
+def summarise(design, ridge: float, with_sample: bool, budget: Budget) -> Problem:
     """Go over the data once: moments, what is infinite, where to start, and a sample of the rows.
 
     Parameters
@@ -52,15 +53,14 @@ def summarise(design, ridge: float, with_sample: bool, memory_mb: float) -> Prob
     ridge : float
     with_sample : bool
         Whether memory holds a sample for all Hessians.
-    memory_mb : float
-        Bound of the memory, in 1e6 bytes.
+    budget : Budget
 
     Raises
     ------
     ValueError
         If columns of the design are linearly dependent.
     """
-    sparse = design.sparse(tuning().most_density, memory_mb)
+    sparse = design.sparse(tuning().most_density, budget)
     n_sample = tuning().sample_rows(design.n_columns)
     if sparse:
         rows, cross_moment, bounds = sparse

@@ -15,7 +15,7 @@ from numba import njit
 
 from circuitbias.checks import number, whole
 from circuitbias.exceptions import ActivityWarning, UnusableDataError
-from circuitbias.memory import DEFAULT_MB, require_memory
+from circuitbias.memory import DEFAULT_MB, Budget
 from circuitbias.recordings.intervals import common, cut_to
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
@@ -202,8 +202,7 @@ def to_spikes(
     dt_ms = number("dt_ms", dt_ms, above=0)
     refractory_ms = number("refractory_ms", refractory_ms, least=0)
     rare_spikes = whole("rare_spikes", rare_spikes)
-    memory_mb = number("memory_mb", memory_mb, above=0)
-    require_memory(memory_mb, _BYTES_A_SPIKE * recording.n_spikes, f"{recording.n_spikes} spikes")
+    Budget(memory_mb).require(_BYTES_A_SPIKE * recording.n_spikes, f"{recording.n_spikes} spikes")
     dt_s = dt_ms / 1000
     trials, own, cost = _trials(recording, dt_s)
     n_steps = np.floor(np.diff(trials)[:, 0] / dt_s + _SLACK).astype(np.int64)

@@ -1,6 +1,5 @@
 """Spike counts in bins, block by block, so that memory stays bounded however long the recording."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -8,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
-from circuitbias.checks import flag, number, whole
+from circuitbias.checks import flag, whole
 from circuitbias.exceptions import UnusableDataError
-from circuitbias.memory import DEFAULT_MB, MemoryLimitError, for_data, for_matrices
+from circuitbias.memory import DEFAULT_MB, Budget
 from circuitbias.spikes.segments import SpikeSource, checked_source
 
 _CACHED_BINS = 2048  # more rows of a hundred float64 columns do not stay in a core's cache
@@ -67,6 +66,7 @@ class BinnedCounts:
     ----------
     n_neurons, n_bins : int
         Of all trials together.
+    budget : Budget
     block_bins : int
         Most bins in a block.
 
@@ -86,7 +86,7 @@ class BinnedCounts:
         self.source = checked_source(self.source)
         self.bin_steps = whole("bin_steps", self.bin_steps, least=1)
         self.binarise = flag("binarise", self.binarise)
-        self.memory_mb = number("memory_mb", self.memory_mb, above=0)
+        self.budget = Budget(self.memory_mb)
         self.n_neurons = self.source.n_neurons
         self.trial_bins = self.source.trial_steps // self.bin_steps
         self.n_bins = int(self.trial_bins.sum())
@@ -96,16 +96,9 @@ class BinnedCounts:
                 f"(longest: {self.source.trial_steps.max(initial=0)} steps): no bin is complete"
             )
         self.dtype = np.min_scalar_type(self.bin_steps)  # a neuron hardly fires more often than once a step
-        # A pass holds a handful of float64 arrays of the block's size beside the counts.
-        self.block_bins = int(for_matrices(self.memory_mb) / (8 * 8 * self.n_neurons))
-        if self.block_bins < 64:
-            raise MemoryLimitError(
-                f"memory_mb={self.memory_mb:g} is too small for {self.n_neurons} neurons: "
-                f"at least {math.ceil(64 * 2 * 64 * self.n_neurons / 1e6)} are needed"
-            )
-        self.block_bins = min(self.block_bins, _CACHED_BINS)
+        self.block_bins = min(self.budget.block_rows(self.n_neurons), _CACHED_BINS)
         in_memory = self.n_bins * self.n_neurons * self.dtype.itemsize
-        self._kept = [] if in_memory <= for_data(self.memory_mb) else None
+        self._kept = [] if in_memory <= self.budget.kept else None
         self._complete = False
 
     def blocks(self) -> Iterator[CountBlock]:

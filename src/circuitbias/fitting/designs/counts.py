@@ -6,7 +6,7 @@ import torch
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.designs.sparse_counts import SparseCounts, sparse_counts
 from circuitbias.fitting.limits import Limits, response_limits
-from circuitbias.memory import for_data
+from circuitbias.memory import Budget
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import (
     EvenlySpaced,
@@ -58,6 +58,7 @@ class Design:
         self._mean = moments.mean[kept]
         self._same_bin = lags[0] == 0  # the first columns are the targets themselves
         self._some_dropped = len(kept) < counts.n_neurons
+        self.block_rows = counts.block_bins
         self.n_targets = len(kept)
         self.n_columns = len(lags) * len(kept) + 1
         self.n_rows = int(np.maximum(counts.trial_bins - lags[-1], 0).sum())
@@ -101,19 +102,11 @@ class Design:
         )
         return response_limits(at_lowest, at_highest, bounds, torch.full_like(bounds[0], STEEPNESS))
 
-    def sparse(self, most_density: float, memory_mb: float) -> SparseCounts | None:
-        """Keep the counts that are not zero, if these are few enough.
-
-        Parameters
-        ----------
-        most_density : float
-            Largest share of them.
-        memory_mb : float
-            A quarter of it is for them, in 1e6 bytes.
-        """
+    def sparse(self, most_density: float, budget: Budget) -> SparseCounts | None:
+        """Keep the counts that are not zero, if their share is at most this and memory allows it."""
         density = np.minimum(self._mean, 1).mean()
         needed = self.n_rows * (40 + 12 * density * (self.n_columns - 1))
-        if density > most_density or needed > for_data(memory_mb) or self._device.type != "cpu":
+        if density > most_density or needed > budget.kept or self._device.type != "cpu":
             return None
         return sparse_counts(self._counts, self.kept, self._lags)
 

@@ -60,6 +60,7 @@ class HistoryDesign(Design):
 
     def __init__(self, events: Events, kept: np.ndarray, device: torch.device, own_past: bool = True):
         self.events, self.kept, self._device, self._own_past = events, kept, device, own_past
+        self.block_rows = events.block_bins
         self.n_targets, self.n_columns = len(kept), len(kept) + 1
         self.n_rows = int(events.trial_bins.sum())
         self._require_rows()
@@ -86,7 +87,7 @@ class HistoryDesign(Design):
             at_bound[-1] = False  # of the constant
         return at_bounds
 
-    def sparse(self, most_density, memory_mb):
+    def sparse(self, most_density, budget):
         """Histories are hardly ever zero."""
         return None
 

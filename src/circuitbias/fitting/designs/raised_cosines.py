@@ -135,7 +135,7 @@ class BasisDesign(HistoryDesign):
         own_past: bool = True,
     ):
         super().__init__(events, kept, device, own_past)
-        self._basis = basis
+        self._basis, self.basis = basis, torch.from_numpy(basis).to(device)
 
     def rows(self, weights: torch.Tensor, present: np.ndarray):
         """Yield rows of the design at some weights (n_basis,), and a function: the transpose of making them.
