@@ -92,9 +92,10 @@ class NoCouplingsWarning(EstimationWarning):
 def warn(warning: EstimationWarning) -> None:
     """Give a warning in the name of the line that called the package."""
     frame, level = sys._getframe(1), 2
-    while frame.f_back and frame.f_back.f_globals.get("__name__", "").startswith("circuitbias."):
+    # What is counted when it is first asked for is called by functools.
+    while frame and frame.f_globals.get("__name__", "").partition(".")[0] in ("circuitbias", "functools"):
         frame, level = frame.f_back, level + 1
-    warnings.warn(warning, stacklevel=level + 1)
+    warnings.warn(warning, stacklevel=level)
 
 
 def warn_constant(constant: np.ndarray) -> None:
