@@ -2,8 +2,8 @@
 
     python nest_network.py SECONDS FOLDER
 
-NEST's own reader of SONATA takes a build with HDF5, which the wheel is not: its tables are read here. Inputs are
-Poisson with the mean rate of the file's (1.5 s long), so that it can run for longer.
+NEST's own reader of SONATA takes a build with HDF5, which the wheel is not: its tables are read here. Inputs
+are Poisson with the mean rate of the file's (1.5 s long), so that it can run for longer.
 """
 
 import json
