@@ -18,7 +18,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from circuitbias.component import Component, Estimator, Generator, NetworkFamily, Reader
+from circuitbias.component import Component, Drive, Estimator, Generator, NetworkFamily, Reader
 
 ESTIMATORS = {
     "glm": "circuitbias.estimators.glm:Glm",
@@ -77,6 +77,16 @@ GENERATORS = {
 }
 """Models that make spikes."""
 
+DRIVES = {
+    "steady": "circuitbias.dynamics.drives:Steady",
+    "release": "circuitbias.dynamics.drives:Release",
+    "reset": "circuitbias.dynamics.drives:Reset",
+    "clamp": "circuitbias.dynamics.drives:Clamp",
+    "pulses": "circuitbias.dynamics.drives:Pulses",
+    "stimulus": "circuitbias.dynamics.stimulus:Stimulus",
+}
+"""How drives change in time."""
+
 EXPERIMENTS = {
     "data_volume": "circuitbias.experiments.data_volume:DataVolume",
     "partial_observation": "circuitbias.experiments.partial_observation:PartialObservation",
@@ -95,10 +105,22 @@ FIGURES = {
 }
 """Modules of figures beside those of the experiments, and what the report calls them."""
 
-BUILT_IN = {"networks": NETWORKS, "generators": GENERATORS, "estimators": ESTIMATORS, "readers": READERS}
+BUILT_IN = {
+    "networks": NETWORKS,
+    "generators": GENERATORS,
+    "drives": DRIVES,
+    "estimators": ESTIMATORS,
+    "readers": READERS,
+}
 """By kind of component, as a config and entry points (``circuitbias.estimators``) call it."""
 
-_BASES = {"networks": NetworkFamily, "generators": Generator, "estimators": Estimator, "readers": Reader}
+_BASES = {
+    "networks": NetworkFamily,
+    "generators": Generator,
+    "drives": Drive,
+    "estimators": Estimator,
+    "readers": Reader,
+}
 _MET: dict[str, dict[str, type[Component]]] = {kind: {} for kind in _BASES}
 """Guests that have been found."""
 

@@ -2,7 +2,7 @@
 
 from circuitbias.config_schema import problem
 
-KEYS = ("network", "generator", "strengths", "thresholds", "simulation", "seeds")
+KEYS = ("network", "generator", "drive", "strengths", "thresholds", "simulation", "seeds")
 """What a circuit may have of its own; it may also choose among the estimators and experiments."""
 
 TAKEN = ("benchmarks", "experiments", "figures", "logs", "recordings")

@@ -109,7 +109,7 @@ class Generator(Component):
     dt_ms = 0.1
     repeats = False
 
-    def engine(self, network, *, r: float, theta: float):
+    def engine(self, network, *, r: float, theta: float, schedule=None):
         """Its compiled engine on a network, if it has one: see `circuitbias.dynamics.generator.Engine`.
 
         Parameters
@@ -117,6 +117,8 @@ class Generator(Component):
         network : Network
         r, theta : float
             As in `spikes`.
+        schedule : circuitbias.dynamics.schedule.Schedule, optional
+            How the drive changes. One that knows none of it may leave out this parameter.
         """
         return None
 
@@ -140,6 +142,28 @@ class Generator(Component):
             neuron.
         """
         raise NotImplementedError(f"{type(self).__name__} has no method spikes")
+
+
+class Drive(Component):
+    """How the drive of a network changes in time."""
+
+    def schedule(self, n_neurons: int, dt_ms: float):
+        """What holds when, of a network of that size: a `circuitbias.dynamics.schedule.Schedule`.
+
+        Raises
+        ------
+        ValueError
+            If a time is no multiple of the step, or an option does not fit the network.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no method schedule")
+
+    def files(self) -> list[str]:
+        """Files that it is read from."""
+        return []
+
+    def told(self) -> dict:
+        """All that decides about it, as JSON has it."""
+        return self.options()
 
 
 class Experiment(Component):

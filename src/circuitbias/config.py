@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from circuitbias.catalogue import EXPERIMENTS, declared, told
+from circuitbias.catalogue import EXPERIMENTS, declared, find, told
 from circuitbias.circuits import KEYS, TAKEN, circuit_problem, circuits, typical_strengths
 from circuitbias.component import Generator
 from circuitbias.config_schema import (
@@ -26,6 +26,7 @@ __all__ = [
     "ConfigError",
     "circuits",
     "compares_with_paper",
+    "drive_files",
     "label_strength",
     "load_config",
     "network_files",
@@ -218,6 +219,23 @@ def recording_files(recording: dict, path: tuple = ()) -> list[str]:
     return [place]
 
 
+def drive_files(config) -> list[str]:
+    """Files that the drive of a complete config of one circuit is read from.
+
+    Raises
+    ------
+    ConfigError
+        If a file is not there.
+    """
+    options = dict(config["drive"])
+    files = [os.path.expanduser(path) for path in find("drives", options.pop("family")).of(options).files()]
+    for path in files:
+        if not os.path.isfile(path):
+            rule = f"no such file in {os.getcwd()}; must be a file of stimuli"
+            raise ConfigError(circuit_problem(config, ("drive", "path"), rule))
+    return files
+
+
 def compares_with_paper(config) -> bool:
     """Whether a circuit is a ring (pinned or not) with the model of the paper: its numbers apply.
 
@@ -227,7 +245,7 @@ def compares_with_paper(config) -> bool:
         Complete, of one circuit.
     """
     papers = _papers()
-    same = all(config[key] == papers[key] for key in ("generator", "thresholds"))
+    same = all(config[key] == papers[key] for key in ("generator", "drive", "thresholds"))
     return same and config["network"] | {"pinned": False} == papers["network"]
 
 

@@ -65,6 +65,7 @@ def schema() -> dict:
     _take_components(entry, "method", "estimators")
     _take_components(known["properties"]["network"], "family", "networks")
     _take_components(known["properties"]["generator"], "family", "generators")
+    _take_components(known["properties"]["drive"], "family", "drives")
     for name, path in EXPERIMENTS.items():
         experiment = told(path)
         section = experiment.schema() | {"description": experiment.says()}

@@ -95,7 +95,7 @@ def test_rates_follow_the_field():
 
 @pytest.mark.slow
 def test_published_couplings_come_out():
-    """The authors' MPF on 5e4 samples at r = 30 (inference_data_ising_5e4), to the error of 9900 couplings."""
+    """The authors' MPF on 5e4 samples at r = 30 (inference_data_ising_5e4), by 9900 couplings."""
     ring = ring_network()
     spikes = cb.simulate(ring, r=30.0, n_spikes=2_500_000, generator="ising")
     assert BinnedCounts(spikes, 1).n_bins == pytest.approx(5e4, rel=0.01)  # mean activity a half

@@ -11,6 +11,7 @@ from circuitbias import catalogue
 from circuitbias.config import (
     circuits,
     compares_with_paper,
+    drive_files,
     network_files,
     recording_files,
     resolve_thresholds,
@@ -244,12 +245,29 @@ def model_parameters(wildcards):
     generator = circuit_of(wildcards)["generator"]
     if generator["family"] == "threshold":
         generator = {key: value for key, value in generator.items() if key != "family"}
-    return json.dumps({"r": float(wildcards.r), **known, **generator})
+    drive = circuit_of(wildcards)["drive"]
+    drive = {} if drive["family"] == "steady" else {"drive": drive}
+    return json.dumps({"r": float(wildcards.r), **known, **generator, **drive})
 
 
-def generator_code(wildcards):
-    family = circuit_of(wildcards)["generator"]["family"]
-    return step_code("simulate", catalogue.module_of("generators", family))
+def drive_content(wildcards):
+    """What is in the file of a stimulus, whatever its time says."""
+    return " ".join(hashes(drive_files(circuit_of(wildcards))).values())
+
+
+def generator_code(step):
+    """Function that hashes the code of a step and of the generator and drive that it runs."""
+
+    def code(wildcards):
+        circuit = circuit_of(wildcards)
+        kinds = {"generator": "generators", "drive": "drives"}
+        parts = [
+            catalogue.module_of(kind, circuit[key]["family"])
+            for key, kind in kinds.items()
+        ]
+        return step_code(step, *parts)
+
+    return code
 
 
 def found_threshold(wildcards):

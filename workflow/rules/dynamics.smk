@@ -13,7 +13,8 @@ rule threshold:
     params:
         parameters=model_parameters,
         rate=lambda wildcards: circuit_of(wildcards)["thresholds"]["rate_hz"],
-        code=step_code("threshold"),
+        code=generator_code("threshold"),
+        stimulus=drive_content,
     shell:
         "circuitbias threshold --keep-going --network {input.network:q} --parameters {params.parameters:q}"
         " --rate-hz {params.rate} --output {output:q} > {log:q} 2>&1"
@@ -39,7 +40,8 @@ rule simulate:
         inputs=named_arguments,
         recording=recording,
         device=config["device"],
-        code=generator_code,
+        code=generator_code("simulate"),
+        stimulus=drive_content,
     shell:
         "circuitbias simulate --keep-going {params.inputs:q} --parameters {params.parameters:q}"
         " --seed {wildcards.seed} {params.recording:q} --threads {threads} --device {params.device}"

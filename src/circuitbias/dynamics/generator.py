@@ -18,12 +18,15 @@ class Engine(Protocol):
     input_scale : float
         Size of the inputs that thresholds are compared with: where the search for a threshold begins, and how
         wide its steps are. 0 if no threshold makes a difference.
+    cycle_steps : int
+        Length of the cycles in which its drive repeats itself; recordings begin with one. 0: there are none.
     """
 
     n_neurons: int
     dt_ms: float
     most_events: int
     input_scale: float
+    cycle_steps: int
 
     def start(self, seed: int, trial: int) -> np.ndarray:
         """State of a trial before its first step: float64, of one dimension and length for all trials."""

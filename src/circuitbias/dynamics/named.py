@@ -1,11 +1,14 @@
 """A generator as configs and commands give it: by its name, with strength, threshold and options."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
+from circuitbias.catalogue import name_of
 from circuitbias.checks import number
-from circuitbias.component import Generator
+from circuitbias.component import Drive, Generator
 from circuitbias.config_schema import component
+from circuitbias.dynamics.engines.threshold import ThresholdEngine
 from circuitbias.dynamics.generator import Engine
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.networks.network import Network
@@ -30,6 +33,7 @@ class NamedModel:
     generator: Generator | None
     r: float
     theta: float
+    drive: Drive | None = None
 
     @classmethod
     def of(cls, given: Mapping, family: str | Generator = "threshold") -> "NamedModel":
@@ -38,7 +42,8 @@ class NamedModel:
         Parameters
         ----------
         given : mapping
-            ``r``, ``theta`` and options; also ``family``, if it is not given by itself.
+            ``r``, ``theta`` and options; also ``family``, if it is not given by itself, and ``drive``: its
+            family and options.
 
         Raises
         ------
@@ -47,12 +52,17 @@ class NamedModel:
             is missing.
         """
         given = dict(given)
-        family = given.pop("family", family)
+        family, drive = given.pop("family", family), _drive(given.pop("drive", None))
         if family == "threshold":
             parameters = ThresholdParameters.from_dict(given)
-            return cls(family, parameters, None, parameters.r, parameters.theta)
+            return cls(family, parameters, None, parameters.r, parameters.theta, drive)
         r, theta = (number(name, given.pop(name, 0.0)) for name in ("r", "theta"))
-        return cls(family, None, component("generators", family, given), r, theta)
+        generator = component("generators", family, given)
+        if drive and "schedule" not in inspect.signature(generator.engine).parameters:
+            raise ValueError(
+                f"drive = {name_of('drives', type(drive))}: {family} has none that changes in time"
+            )
+        return cls(family, None, generator, r, theta, drive)
 
     @property
     def dt_ms(self) -> float:
@@ -60,16 +70,21 @@ class NamedModel:
         return (self.parameters or self.generator).dt_ms
 
     @property
-    def module(self) -> str:
-        """Module of the generator, beside that which simulates the threshold model."""
-        return type(self.generator).__module__ if self.generator else __name__
+    def modules(self) -> tuple[str, ...]:
+        """Modules of the generator and the drive, beside those that simulate the threshold model."""
+        return tuple(type(part).__module__ for part in (self.generator, self.drive) if part)
 
-    def told(self) -> dict:
-        """All parameters, as JSON has them."""
+    def told(self, n_neurons: int) -> dict:
+        """All parameters, as JSON has them; of a drive also the length of its cycle on so many neurons."""
+        drive = {}
+        if self.drive:
+            cycle_steps = self.drive.schedule(n_neurons, self.dt_ms).cycle_steps
+            family = name_of("drives", type(self.drive))
+            drive = {"drive": {"family": family, "cycle_steps": cycle_steps} | self.drive.told()}
         if self.parameters:
-            return self.parameters.to_dict()
+            return self.parameters.to_dict() | drive
         known = {"family": self.family, "r": self.r, "theta": self.theta, "dt_ms": self.dt_ms}
-        return known | self.generator.options()
+        return known | self.generator.options() | drive
 
     def at(self, theta: float) -> "NamedModel":
         """The same with another threshold."""
@@ -83,7 +98,11 @@ class NamedModel:
 
     def engine(self, network: Network) -> ThresholdParameters | Engine | None:
         """What `circuitbias.dynamics.simulate.simulate` takes; None if the generator has no engine."""
-        return self.parameters or self.generator.engine(network, r=self.r, theta=self.theta)
+        schedule = self.drive and self.drive.schedule(network.n_neurons, self.dt_ms)
+        if self.parameters:
+            return ThresholdEngine(network, self.parameters, schedule) if schedule else self.parameters
+        under = {"schedule": schedule} if schedule else {}
+        return self.generator.engine(network, r=self.r, theta=self.theta, **under)
 
     def searched(self, network: Network) -> ThresholdParameters | Callable[[float], Engine]:
         """What `circuitbias.dynamics.threshold_search.threshold_for_rate` takes.
@@ -97,4 +116,15 @@ class NamedModel:
             raise ValueError(
                 f"thresholds are found for generators with a compiled engine, not for {self.family}"
             )
-        return self.parameters or (lambda theta: self.at(theta).engine(network))
+        if self.parameters and not self.drive:
+            return self.parameters
+        return lambda theta: self.at(theta).engine(network)
+
+
+def _drive(given: Mapping | Drive | None) -> Drive | None:
+    """A drive as it is given; None if it is steady."""
+    if given is None or isinstance(given, Drive):
+        return given
+    options = dict(given)
+    family = options.pop("family", "steady")
+    return None if family == "steady" else component("drives", family, options)

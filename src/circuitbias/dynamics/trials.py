@@ -78,17 +78,25 @@ class Trial:
         return steps, neurons
 
     def burn_in(self, burn_in, chunk_steps) -> Segment | None:
-        """Run up to the start of recording; the segment of the first spike's step, if it starts there."""
+        """Run up to the start of recording, with a cycle of the drive if that has any.
+
+        Returns the segment of the first spike's step, if recording starts there.
+        """
+        cycle = max(1, self.engine.cycle_steps)
         if burn_in != FIRST_SPIKE:
-            while self._step < burn_in:
-                self._advance(min(chunk_steps, burn_in - self._step))
-            self._start = self._step
-            return None
+            return self._run_up_to(-(-burn_in // cycle) * cycle, chunk_steps)
         steps = ()
         while not len(steps):
             steps, neurons = self._advance(chunk_steps, stop_after=1)
+        if (self._step - 1) % cycle:
+            return self._run_up_to(-(-self._step // cycle) * cycle, chunk_steps)
         self._start = self._step - 1
         return self._record(self._start, steps, neurons)
+
+    def _run_up_to(self, start, chunk_steps) -> None:
+        while self._step < start:
+            self._advance(min(chunk_steps, start - self._step))
+        self._start = self._step
 
     def next_segment(self, chunk_steps) -> Segment:
         """Run and record one more chunk."""

@@ -40,6 +40,8 @@ def run(arguments):
             raise UnusableDataError(spikes.unusable)
         if family := made["model"].get("family"):
             raise UnusableDataError(f"the floor is known of the threshold model only, not of {family}")
+        if drive := made["model"].get("drive"):
+            raise UnusableDataError(f"the floor is known of a steady drive only, not of {drive['family']}")
         part = first_spikes(spikes, arguments.most_spikes)
         parameters = ThresholdParameters.from_dict(made["model"])
         found = floor(network, parameters, part, memory_mb=arguments.memory_mb)

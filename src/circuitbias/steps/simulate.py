@@ -65,7 +65,7 @@ def run(arguments):
     model = NamedModel.of(given)
     recording = {name: getattr(arguments, name) for name in ("seed", "n_spikes", "trials", "burn_in")}
     options = recording | {"max_silent_steps": arguments.max_silent_steps}
-    metadata = describe(network=network.provenance, model=model.told(), **recording)
+    metadata = describe(network=network.provenance, model=model.told(network.n_neurons), **recording)
     kind = network.n_neurons, model.dt_ms
     if unusable:
         report_line(f"no spikes are recorded: {unusable}", always=True)
@@ -76,7 +76,7 @@ def run(arguments):
     if engine is None:  # no state of it could be kept
         segments = record(model.generator, network, r=model.r, theta=model.theta, **options)
     elif simulation_device(arguments.device, network.n_neurons, arguments.trials, engine) == "cpu":
-        checkpoint = Checkpoint(folder_of(arguments.output), fingerprint(network, metadata, model.module))
+        checkpoint = Checkpoint(folder_of(arguments.output), fingerprint(network, metadata, *model.modules))
         segments = checkpoint.run(Simulation(network, engine, **options, threads=arguments.threads))
     else:  # without checkpoints: the device is ahead of what has been recorded
         segments = simulate(network, engine, **options, device="cuda")

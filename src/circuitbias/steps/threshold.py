@@ -40,7 +40,7 @@ def run(arguments):
             raise
         report_line(f"no threshold: {refusal}", always=True)
         found = {"theta": None, "unusable": str(refusal)}
-    of_model = model.told() | {"theta": found["theta"]}
+    of_model = model.told(network.n_neurons) | {"theta": found["theta"]}
     told = describe(network=network.provenance, model=of_model, rate_hz=arguments.rate_hz)
     with atomic_path(arguments.output) as aside:
         aside.write_text(json.dumps(found | {"provenance": told}, indent=1), encoding="utf-8")

@@ -96,7 +96,7 @@ class MetropolisEngine:
         Time that a sweep stands for.
     """
 
-    input_scale = 1.0
+    input_scale, cycle_steps = 1.0, 0
 
     def __init__(self, weights, *, r, field, dt_ms):
         self.rows, self.field, self.dt_ms = SynapticRows.of(weights, 2 * r), field, dt_ms

@@ -51,19 +51,19 @@ def _count(u, rate):
 
 
 @njit(inline="always")
-def _bound_relu(bounds, h, relief, base, gain, decay_ahead):
+def _bound_relu(bounds, h, relief, base, listens, gain, decay_ahead):
     """Largest words with which neurons may fire while h decays and takes back at most ``relief``."""
     for i in range(h.shape[0]):
-        highest = max(h[i], h[i] * decay_ahead) + relief[i] + base[i]
+        highest = listens * (max(h[i], h[i] * decay_ahead) + relief[i]) + base[i]
         highest += 1e-12 * (abs(h[i]) + abs(base[i]))
         bounds[i] = uint32(min(max(highest, 0.0) * (gain * 2.0**32 * (1.0 + 1e-9)) + 1.0, _ALL_WORDS))
 
 
 @njit(inline="always")
-def _bound_exp(bounds, h, relief, base, gain, decay_ahead, powers, as_floats):
+def _bound_exp(bounds, h, relief, base, listens, gain, decay_ahead, powers, as_floats):
     """The same for an exponential rate: 2**n (1 + f) is never below 2**(n + f), and its bits are n and f."""
     for i in range(h.shape[0]):
-        highest = max(h[i], h[i] * decay_ahead) + relief[i] + base[i]
+        highest = listens * (max(h[i], h[i] * decay_ahead) + relief[i]) + base[i]
         power = min(max(highest * (gain * _LOG2_E) + 1e-3, -31.0), 0.0)
         powers[i] = np.int32((np.float32(power) + np.float32(127.0)) * np.float32(2.0**23))
     for i in range(h.shape[0]):
@@ -78,6 +78,7 @@ def advance(
     excites,
     decay,
     base,
+    listens,
     gain,
     link,
     window,
@@ -102,6 +103,8 @@ def advance(
         Factor of h in a step.
     base : ndarray of float64, shape (n,)
         ``b_i - theta``.
+    listens : float
+        1, or 0 where the whole input is held: then x is ``base``.
     gain : float
         See above.
     link : int
@@ -154,9 +157,9 @@ def advance(
                     take_relief(relief, row_weights, j, gone)
                     place += 1
             if link == RELU:
-                _bound_relu(bounds, h, relief, base, gain, decay_ahead)
+                _bound_relu(bounds, h, relief, base, listens, gain, decay_ahead)
             else:
-                _bound_exp(bounds, h, relief, base, gain, decay_ahead, powers, as_floats)
+                _bound_exp(bounds, h, relief, base, listens, gain, decay_ahead, powers, as_floats)
             bounded = _STEPS_PER_BOUND
         bounded -= 1
 
@@ -172,7 +175,7 @@ def advance(
                 now = h[i]
                 for _ in range(due):
                     now *= decay
-                now += base[i]
+                now = listens * now + base[i]
                 rate = gain * max(now, 0.0) if link == RELU else math.exp(gain * now)
                 if not rate <= MOST_RATE:
                     return RUNAWAY, n_events
@@ -220,3 +223,58 @@ def _spike(kept, n_kept, event_steps, event_neurons, place):
     if place < n_kept:
         return np.int64(kept[1 + 2 * place]), np.int64(kept[2 + 2 * place])
     return event_steps[place - n_kept], np.int64(event_neurons[place - n_kept])
+
+
+@njit(nogil=True, cache=True)
+def advance_pieces(
+    state,
+    row_weights,
+    excites,
+    decay,
+    base,
+    listens,
+    gain,
+    link,
+    window,
+    seed,
+    trial,
+    first_step,
+    ends,
+    which,
+    resets,
+    stop_after,
+    event_steps,
+    event_neurons,
+):
+    """Run `advance` over pieces (`circuitbias.dynamics.schedule.Pieces`), with a row of ``base`` for each."""
+    step, n_events = first_step, 0
+    for piece in range(ends.shape[0]):
+        if resets[piece]:
+            state[:] = 0.0
+        row = which[piece]
+        done, found = advance(
+            state,
+            row_weights,
+            excites,
+            decay,
+            base[row],
+            listens[row],
+            gain,
+            link,
+            window,
+            seed,
+            trial,
+            step,
+            ends[piece] - step,
+            stop_after - n_events,
+            event_steps[n_events:],
+            event_neurons[n_events:],
+        )
+        if done == RUNAWAY:
+            return RUNAWAY, n_events
+        step += done
+        n_events += found
+        room = event_steps.shape[0] - n_events
+        if step < ends[piece] or n_events >= stop_after or room < MOST_COUNT * base.shape[1]:
+            break
+    return step - first_step, n_events

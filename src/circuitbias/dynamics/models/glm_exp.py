@@ -21,7 +21,7 @@ class GlmExp(Generator):
     dt_ms: float = option(0.1, "Time step (ms).", above=0)
     repeats = True
 
-    def engine(self, network, *, r, theta):
+    def engine(self, network, *, r, theta, schedule=None):
         """Its kernel, of `circuitbias.dynamics.engines.poisson`."""
         known = {
             "b": self.b,
@@ -30,7 +30,9 @@ class GlmExp(Generator):
             "dt_ms": self.dt_ms,
             "window": self.window,
         }
-        return CountEngine(network, r=r, theta=theta, decay=math.exp(-self.dt_ms / self.tau_ms), **known)
+        return CountEngine(
+            network, r=r, theta=theta, decay=math.exp(-self.dt_ms / self.tau_ms), **known, schedule=schedule
+        )
 
     def reference(self, network, *, r, theta, uniforms):
         r"""Simulate step by step; see `circuitbias.dynamics.models.histories.counts_of_histories`.

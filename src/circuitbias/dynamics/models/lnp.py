@@ -16,11 +16,11 @@ class Lnp(Generator):
     dt_ms: float = option(0.1, "Time step (ms), shorter than `generator.tau_ms`.", above=0)
     repeats = True
 
-    def engine(self, network, *, r, theta):
+    def engine(self, network, *, r, theta, schedule=None):
         """Its kernel, of `circuitbias.dynamics.engines.poisson`."""
         decay = 1 - self.dt_ms / self.tau_ms
         known = {"b": self.b, "link": "relu", "gain": self.gain, "dt_ms": self.dt_ms, "decay": decay}
-        return CountEngine(network, r=r, theta=theta, **known)
+        return CountEngine(network, r=r, theta=theta, **known, schedule=schedule)
 
     def reference(self, network, *, r, theta, uniforms, activation):
         r"""Simulate step by step, as the equations say it.

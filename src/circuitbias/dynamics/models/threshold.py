@@ -14,6 +14,6 @@ class Threshold(Generator):
     tau_ms: float = option(10.0, "Decay time of the synaptic variable (ms).", above=0)
     dt_ms: float = option(0.1, "Time step (ms), shorter than `generator.tau_ms`.", above=0)
 
-    def engine(self, network, *, r, theta):
+    def engine(self, network, *, r, theta, schedule=None):
         """Its kernel, of `circuitbias.dynamics.engines.cpu`."""
-        return ThresholdEngine(network, ThresholdParameters(r, theta, **self.options()))
+        return ThresholdEngine(network, ThresholdParameters(r, theta, **self.options()), schedule)
