@@ -101,11 +101,12 @@ def simulate(
         named = named.at(threshold_for_rate(network, named.searched(network), rate_hz).theta)
     recording = {"seed": seed, "n_spikes": n_spikes, "trials": trials}
     engine = named.engine(network)
+    cycle_steps = getattr(engine, "cycle_steps", 0)
     if engine is None:
         segments = record(named.generator, network, r=r, theta=named.theta, **recording)
     else:
         segments = segments_of(network, engine, **recording, device=device)
-    return SpikeRecord(network.n_neurons, named.dt_ms, list(segments), named.repeats)
+    return SpikeRecord(network.n_neurons, named.dt_ms, list(segments), named.repeats, cycle_steps)
 
 
 def infer(

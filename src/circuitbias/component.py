@@ -208,6 +208,9 @@ class Estimator(Component):
         Whether excitation is told from inhibition.
     binary : bool
         Whether it sees only if a neuron fires in a bin, not how often.
+    across_bins : bool
+        Whether it looks across bins, or at single steps: such a method cannot be given bins of one phase of a
+        drive.
     cost : Cost
     look : Look
 
@@ -217,6 +220,7 @@ class Estimator(Component):
     directed = False
     signed = True
     binary = False
+    across_bins = True
     cost = Cost()
     look = Look()
 

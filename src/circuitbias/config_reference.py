@@ -15,8 +15,8 @@ def config_reference() -> str:
 def _rows(sub, prefix="", note="") -> Iterator[tuple[str, str, str, str]]:
     """Walk a schema: a row for every key that takes a value, sections before their parts."""
     for key, part in sub.get("properties", {}).items():
-        if "const" in part:
-            continue  # the key that chose this branch has its own row
+        if "const" in part or part.keys() == {"description"}:
+            continue  # the key that chose this branch has its own row, and so have keys of all branches
         if "$comment" in part:  # it has its rows elsewhere
             yield f"`{prefix}{key}`", "", part["$comment"], part["description"]
             continue

@@ -95,7 +95,9 @@ def _branch(key: str, kind: str, name: str) -> dict:
     """What a section takes if one of its keys names this component."""
     options = declared(kind, name).schema()
     del options["type"]
-    return options | {"properties": {key: {"const": name}} | options["properties"]}
+    said = {"description": "As of all methods."}
+    shared = {"phase_ms": said, "phase_offsets": said} if kind == "estimators" else {}
+    return options | {"properties": {key: {"const": name}} | options["properties"] | shared}
 
 
 def for_editors() -> dict:

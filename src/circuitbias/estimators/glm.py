@@ -57,6 +57,11 @@ class Glm(Estimator):
         return set(self.lags) != {0}
 
     @property
+    def across_bins(self):
+        """Lags do."""
+        return self.directed
+
+    @property
     def binary(self):
         """As `binarise` says."""
         return self.binarise

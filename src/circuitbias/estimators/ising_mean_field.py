@@ -69,6 +69,7 @@ class Tap(Estimator):
     as_published: bool = slip_of_the_paper()
 
     binary = True
+    across_bins = False
     cost = Cost(seconds=5)
     look = Look("inverse Ising", {"tap": ("#4D4D4D", "<")}, ("TAP",))
     examples = Examples({}, {"as_published": True, "bin_steps": 80})
@@ -100,6 +101,7 @@ class IndependentPair(Estimator):
     bin_steps: int = bin_width()
 
     binary = True
+    across_bins = False
     cost = Cost(seconds=5)
     look = Look("inverse Ising", {"independent_pair": ("#117733", "d")})
 
@@ -135,6 +137,7 @@ class SessakMonasson(Estimator):
     as_published: bool = slip_of_the_paper()
 
     binary = True
+    across_bins = False
     cost = Cost(seconds=5)
     look = Look("inverse Ising", {"sessak_monasson": ("#882255", ">")}, ("Sessak", "Monasson"))
     examples = Examples({}, {"as_published": True})
@@ -172,6 +175,7 @@ class Bethe(Estimator):
     bin_steps: int = bin_width()
 
     binary = True
+    across_bins = False
     cost = Cost(seconds=7)
     look = Look("inverse Ising", {"bethe": ("#6699CC", "H")}, ("Bethe",))
     examples = Examples({"bin_steps": 80})

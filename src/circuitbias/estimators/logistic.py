@@ -62,6 +62,7 @@ class Logistic(Estimator):
     max_passes: int = most_passes()
     errors: ErrorKind = kind_of_errors()
 
+    across_bins = False
     cost = Cost(seconds=5)
     look = Look("regressions", {"logistic": ("#AA4499", "h")})
     examples = Examples(

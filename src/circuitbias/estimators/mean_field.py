@@ -23,6 +23,7 @@ class MeanField(Estimator):
     bin_steps: int = bin_width()
     binarise: bool = binarised()
 
+    across_bins = False
     cost = Cost(seconds=5)
     look = Look("inverse Ising", {"mean_field": ("#D55E00", "s"), "mean_field_binarised": ("#E69F00", "D")})
     examples = Examples({}, {"binarise": True, "bin_steps": 80})

@@ -47,6 +47,7 @@ class Mpf(Estimator):
     errors: Literal["sandwich", "jackknife"] = kind_of_errors("jackknife")
 
     binary = True
+    across_bins = False
     cost = Cost(seconds=14)
     look = Look("inverse Ising", {"mpf": ("#6A3D9A", "p")}, ("MPF",))
     examples = Examples({}, {"all_flip": True, "bin_steps": 80})

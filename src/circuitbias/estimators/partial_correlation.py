@@ -49,6 +49,7 @@ class PartialCorrelation(Estimator):
         least=0,
     )
 
+    across_bins = False
     cost = Cost(seconds=8)
     look = Look("correlations", {"partial_correlation": ("#BB5566", "s")})
     examples = Examples(

@@ -8,6 +8,7 @@ from circuitbias.catalogue import ESTIMATORS, find, name_of, path_of
 from circuitbias.component import Estimator
 from circuitbias.config_schema import checked_section
 from circuitbias.estimators.couplings import Couplings, NoCouplingsWarning, warn
+from circuitbias.estimators.phases import in_phase, split_phases, without_phases
 from circuitbias.exceptions import UnusableDataError, naming_extra
 from circuitbias.memory import DEFAULT_MB, Budget
 from circuitbias.spikes.segments import SpikeSource, checked_source
@@ -49,9 +50,9 @@ def estimate(
     weights : ndarray, shape (n, n), optional
         True weights [pre, post]. No method sees them but an oracle: one whose options ask for it.
     **options
-        Of the method. Checked as those of a config are: a whole
-        number may be a float without a fraction (``100.0``) or NumPy's; texts and truth values are no
-        numbers.
+        Of the method, and ``phase_ms`` or ``phase_offsets``, as in a config. Checked as those of a config
+        are: a whole number may be a float without a fraction (``100.0``) or NumPy's; texts and truth values
+        are no numbers.
 
     Returns
     -------
@@ -73,6 +74,7 @@ def estimate(
     UnusableDataError
         If the data do not; see `circuitbias.estimators.attempt`.
     """
+    options, phases = split_phases(options)
     chosen = component(method, options)
     name = name_of("estimators", type(chosen))
     source = checked_source(source)
@@ -80,13 +82,17 @@ def estimate(
     shown = {"weights": weights} if "weights" in inspect.signature(chosen.estimate).parameters else {}
     if not source.trial_steps.sum():
         raise UnusableDataError(getattr(source, "unusable", "") or "the recording has no steps")
+    n_neurons = source.n_neurons
+    source = in_phase(source, phases, chosen, name) if phases else source
     pairs = _BYTES_A_PAIR * source.n_neurons**2
     budget.require(pairs, f"the pairs of {source.n_neurons} neurons")
-    couplings = chosen.estimate(source, memory_mb=memory_mb, device=device, **shown)
+    couplings = without_phases(
+        lambda: chosen.estimate(source, memory_mb=memory_mb, device=device, **shown), source, n_neurons
+    )
     certificate = couplings.certificate
     couplings.diagnostics |= {
         "method": name,
-        "options": (options := chosen.options()),
+        "options": (options := chosen.options()) | phases,
         "traits": chosen.traits(),
         "certificate": str(certificate or "closed form"),
     }

@@ -165,6 +165,8 @@ class SpikeRecord:
         Contiguous in time within each trial; the order of the trials does not matter.
     repeats : bool, optional
         Whether a neuron may fire more than once in a step.
+    cycle_steps : int, optional
+        Length of the cycles of the drive, with one of which every trial begins; 0: there are none.
 
     Raises
     ------
@@ -176,6 +178,7 @@ class SpikeRecord:
     dt_ms: float
     pieces: list[Segment] = field(default_factory=list)
     repeats: bool = False
+    cycle_steps: int = 0
 
     def __post_init__(self):
         self.n_neurons = whole("n_neurons", self.n_neurons, least=1)

@@ -195,6 +195,14 @@ class SpikeFile:
             self._check_index()
         self.trial_steps = total_steps(zip(self._index[:, 0], self._index[:, 2], strict=True))
 
+    @property
+    def cycle_steps(self) -> int:
+        """Length of the cycles of the drive, with one of which every trial begins; 0: there are none."""
+        found = self.metadata
+        for key in ("parameters", "model", "drive", "cycle_steps"):
+            found = found.get(key) if isinstance(found, dict) else None
+        return found if isinstance(found, int) and found > 0 else 0
+
     # The kernels that count spikes look at no bounds: what leads out of them must not get through.
 
     def _check_kinds(self, index: h5py.Dataset, neuron: h5py.Dataset, gap: h5py.Dataset) -> None:

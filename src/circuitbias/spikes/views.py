@@ -46,6 +46,16 @@ class StepWindow:
         self._trials = np.flatnonzero(self._end > self._begin)
 
     @property
+    def trials(self) -> np.ndarray:
+        """Numbers that its trials have in the recording, shape (n_trials,)."""
+        return self._trials
+
+    @property
+    def begins(self) -> np.ndarray:
+        """First step of each of them in the recording, shape (n_trials,)."""
+        return self._begin[self._trials]
+
+    @property
     def trial_steps(self) -> np.ndarray:
         """Steps of each trial inside the window, shape (n_trials,)."""
         return (self._end - self._begin)[self._trials]
