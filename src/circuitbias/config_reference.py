@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from circuitbias.config_schema import allowed, schema, types
+from circuitbias.options import of_phases
 
 
 def config_reference() -> str:
@@ -15,8 +16,8 @@ def config_reference() -> str:
 def _rows(sub, prefix="", note="") -> Iterator[tuple[str, str, str, str]]:
     """Walk a schema: a row for every key that takes a value, sections before their parts."""
     for key, part in sub.get("properties", {}).items():
-        if "const" in part or part.keys() == {"description"}:
-            continue  # the key that chose this branch has its own row, and so have keys of all branches
+        if "const" in part or (note and key in of_phases()):
+            continue  # it has a row of its own, above the branches
         if "$comment" in part:  # it has its rows elsewhere
             yield f"`{prefix}{key}`", "", part["$comment"], part["description"]
             continue

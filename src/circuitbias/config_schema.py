@@ -24,6 +24,7 @@ from circuitbias.catalogue import (
     told,
 )
 from circuitbias.component import Component
+from circuitbias.options import of_phases
 from circuitbias.validation import (
     MOST_VALUES,
     ConfigError,
@@ -62,6 +63,7 @@ def schema() -> dict:
     path = Path(__file__).with_name("config_schema.yaml")
     known = yaml.safe_load(path.read_text(encoding="utf-8"))
     entry = known["properties"]["estimators"]["additionalProperties"]
+    entry["properties"] |= of_phases()
     _take_components(entry, "method", "estimators")
     _take_components(known["properties"]["network"], "family", "networks")
     _take_components(known["properties"]["generator"], "family", "generators")
@@ -95,8 +97,7 @@ def _branch(key: str, kind: str, name: str) -> dict:
     """What a section takes if one of its keys names this component."""
     options = declared(kind, name).schema()
     del options["type"]
-    said = {"description": "As of all methods."}
-    shared = {"phase_ms": said, "phase_offsets": said} if kind == "estimators" else {}
+    shared = of_phases() if kind == "estimators" else {}
     return options | {"properties": {key: {"const": name}} | options["properties"] | shared}
 
 

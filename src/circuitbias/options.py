@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from circuitbias.component import option
+from circuitbias.component import Component, option
 
 STRONGEST = 0.002289
 """Strongest inhibition of the paper's ring, at distance 9: the bound of its random weights."""
@@ -106,3 +106,28 @@ def fractions():
         least=0,
         most=8,
     )
+
+
+class Phases(Component):
+    """What every entry of estimators may say of the phases of a drive."""
+
+    phase_ms: tuple[float, ...] = option(
+        (),
+        "Use only the bins of one phase of the drive: from where to where in its cycle (ms), a bin or more. "
+        "For methods that look at each bin by itself.",
+        least=0,
+        fewest=2,
+        longest=2,
+        different=True,
+    )
+    phase_offsets: bool = option(
+        False,
+        "Give every neuron an offset of its own in each bin of the drive's cycle, instead of one. For the "
+        "same methods; a cycle must be a whole number of bins.",
+    )
+
+
+def of_phases() -> dict:
+    """JSON schemas of these two, which have no default: most estimates know of no phases."""
+    parts = Phases.schema()["properties"]
+    return {name: {key: part[key] for key in part if key != "default"} for name, part in parts.items()}

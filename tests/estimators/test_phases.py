@@ -141,8 +141,12 @@ def test_what_cannot_be_is_refused(pulsed):
         with pytest.raises(ValueError, match=f"left out: {method} with these options looks across bins"):
             cb.infer(pulsed, method, phase_ms=[0, 10], **options)
     for window in ([10, 10], [-1, 10], [0], "all", [0, "10"]):
-        with pytest.raises(ValueError, match=r"phase_ms = .*two numbers of milliseconds"):
+        with pytest.raises(ConfigError, match=r"options of glm: phase_ms.* = .*must be"):
             cb.infer(pulsed, "glm", bin_steps=10, phase_ms=window)
+    with pytest.raises(ValueError, match="two times in rising order"):
+        cb.infer(pulsed, "glm", bin_steps=10, phase_ms=[20, 10])
+    with pytest.raises(ValueError, match="left out beside phase_ms"):
+        cb.infer(pulsed, "glm", bin_steps=10, phase_ms=[10, 20], phase_offsets=True)
     with pytest.raises(ValueError, match="as long as a bin of 10 ms, or as several"):
         cb.infer(pulsed, "glm", bin_steps=10, phase_ms=[0, 15])
     with pytest.raises(ValueError, match="a whole number of bins"):

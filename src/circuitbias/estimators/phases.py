@@ -5,31 +5,37 @@ from collections.abc import Callable
 
 import numpy as np
 
-from circuitbias.checks import flag, number, require
+from circuitbias.checks import require
 from circuitbias.component import Estimator
 from circuitbias.estimators.couplings import Couplings, EstimationWarning
+from circuitbias.options import of_phases
 from circuitbias.spikes.phases import PhasesAsNeurons, PhaseWindow
 from circuitbias.spikes.segments import SpikeSource
+from circuitbias.validation import checked
 
 
-def split_phases(options: dict) -> tuple[dict, dict]:
-    """Options of a method, and what an entry of a config says of phases: ``phase_ms`` and ``phase_offsets``.
+def split_phases(options: dict, what: str) -> tuple[dict, dict]:
+    """Options of a method, and what an entry of a config says of phases: ``phase_ms`` or ``phase_offsets``.
+
+    Parameters
+    ----------
+    options : dict
+    what : str
+        The words before the problems.
 
     Raises
     ------
-    ValueError
+    ConfigError
         If a value is not allowed.
     """
-    of_method, said = dict(options), {}
-    if (window := of_method.pop("phase_ms", None)) is not None:
-        first, last = window if np.ndim(window) == 1 and len(window) == 2 else (np.nan, np.nan)
-        fits = isinstance(first, int | float) and isinstance(last, int | float) and 0 <= first < last
-        require(fits, "phase_ms", window, "two numbers of milliseconds, 0 <= first < last")
-        said["phase_ms"] = [number("phase_ms", first), number("phase_ms", last)]
-    if flag("phase_offsets", of_method.pop("phase_offsets", False)):
-        require(not said, "phase_offsets", True, "left out beside phase_ms: that is one phase")
-        said["phase_offsets"] = True
-    return of_method, said
+    known = of_phases()
+    said = {name: options[name] for name in known if name in options}
+    if not said:
+        return options, {}
+    said = checked({"type": "object", "additionalProperties": False, "properties": known}, said, what)
+    if not said.get("phase_offsets", True):
+        del said["phase_offsets"]
+    return {name: value for name, value in options.items() if name not in known}, said
 
 
 def in_phase(source: SpikeSource, said: dict, method: Estimator, name: str) -> SpikeSource:
@@ -48,8 +54,10 @@ def in_phase(source: SpikeSource, said: dict, method: Estimator, name: str) -> S
         f"left out: {name} with these options looks across bins, or at single steps",
     )
     if "phase_offsets" in said:
+        require("phase_ms" not in said, "phase_offsets", True, "left out beside phase_ms: that is one phase")
         return PhasesAsNeurons(source, bin_steps)
     first, last = (round(time / source.dt_ms) for time in said["phase_ms"])
+    require(first < last, "phase_ms", said["phase_ms"], "two times in rising order")
     off = np.abs(np.array([first, last]) * source.dt_ms - said["phase_ms"]).max()
     fits = off < 1e-6 and (last - first) % bin_steps == 0
     bin_ms = bin_steps * source.dt_ms

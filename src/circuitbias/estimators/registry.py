@@ -74,7 +74,7 @@ def estimate(
     UnusableDataError
         If the data do not; see `circuitbias.estimators.attempt`.
     """
-    options, phases = split_phases(options)
+    options, phases = split_phases(options, f"options of {method}")
     chosen = component(method, options)
     name = name_of("estimators", type(chosen))
     source = checked_source(source)
