@@ -17,7 +17,7 @@ export UV_COMPILE_BYTECODE := 1
 # What a recipe calls by its bare name is the environment's own. (Snakemake's rules see to that themselves.)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run methods paper pinned reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu report clean
+.PHONY: run methods paper pinned reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu report docs tutorial clean
 
 run: $(VENV)/.ok         ## the main job: the paper's central figure at its full scale, from the network to the picture
 	$(BIN)/snakemake --cores $(CORES)
@@ -95,6 +95,14 @@ bench-gpu: $(VENV)/.ok-gpu  ## timings on a CUDA device, beside the CPU's
 
 report: $(VENV)/.ok      ## one self-contained HTML page of the finished run of CONFIG: results/report.html
 	$(BIN)/snakemake --configfile $(CONFIG) --report results/report.html
+
+docs: $(VENV)/.ok        ## the documentation as a site: results/docs/index.html
+	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[test,docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+tutorial: $(VENV)/.ok    ## docs/tutorial.ipynb, run anew
+	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[test,docs]'
+	OMP_NUM_THREADS=1 $(BIN)/python docs/run_tutorial.py
 
 $(VENV)/.ok: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -243,8 +243,8 @@ class Estimator(Component):
             Bound of the memory for counts and blocks, in 1e6 bytes.
         device : {"auto", "cpu", "cuda"}
             Where the linear algebra runs.
-        weights : ndarray, shape (n, n)
-            True weights [pre, post]: for a method that names this parameter, an oracle.
+        **_
+            A method that names ``weights``, too, is an oracle: it gets the true ones, (n, n), [pre, post].
 
         Returns
         -------

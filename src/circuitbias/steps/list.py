@@ -22,7 +22,7 @@ def run(arguments):
     found = [(kind, name) for kind in BUILT_IN for name in [*BUILT_IN[kind], *guests(kind)]]
     if arguments.component:
         found = [(find_any(name)[0], name) for name in arguments.component]
-    facts = [_facts(kind, name) for kind, name in found]
+    facts = [facts_of(kind, name) for kind, name in found]
     if arguments.json:
         print(json.dumps(facts, indent=1))
     elif arguments.component:
@@ -36,7 +36,8 @@ def run(arguments):
                     print(f"  {fact['name']:{width}}  {fact['says']}")
 
 
-def _facts(kind, name) -> dict:
+def facts_of(kind, name) -> dict:
+    """Options, traits and the rest of what a component says of itself, as plain data."""
     component = declared(kind, name)
     parts = component.schema()["properties"]
     defaults = {option: part["default"] for option, part in parts.items() if "default" in part}
