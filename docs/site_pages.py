@@ -27,6 +27,7 @@ COPIED = {
     "results/README.md": "reference/results.md",
     "CHANGELOG.md": "reference/changelog.md",
 }
+PLACES = COPIED | {"docs/tutorial.md": "tutorial.md"}  # made from the notebook
 
 
 def on_config(config):
@@ -68,7 +69,7 @@ def _moved(link, source, place):
     lies = (source.parent / path).resolve()
     if not lies.is_relative_to(ROOT):
         return link[0]
-    uri = COPIED.get(lies.relative_to(ROOT).as_posix())
+    uri = PLACES.get(lies.relative_to(ROOT).as_posix())
     if uri is None and not (lies.is_relative_to(DOCS) and lies.is_file()):
         return text
     uri = uri or lies.relative_to(DOCS).as_posix()
