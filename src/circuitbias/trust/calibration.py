@@ -15,6 +15,7 @@ LEAST_WEIGHT = 0.05
 PROMISES = (0.05, 0.1, 0.2)
 """False discovery rates for which lists are made."""
 
+_FOLDS = 5  # of the twins: each is scored by what those of the others have taught
 _LEAST_LISTED = 1e-3  # probabilities are kept off 0: no twin can tell less than one in a thousand
 
 
@@ -30,12 +31,15 @@ class Case:
         Whether the pair is connected with that sign.
     group : str
         Name of its simulator.
+    calibrates : bool
+        Whether probabilities are read off it; others are learned from alone.
     """
 
     features: np.ndarray
     signs: np.ndarray
     real: np.ndarray
     group: str
+    calibrates: bool = True
 
 
 def real_pairs(weights: np.ndarray, signs: np.ndarray) -> np.ndarray:
@@ -62,14 +66,22 @@ class Judge:
     _model: object
     _maps: dict
 
-    def phantom(self, features: np.ndarray, signs: np.ndarray) -> np.ndarray:
-        """Probability that each coupling is a phantom: the largest over simulators, NaN without a coupling.
+    def phantom(self, features: np.ndarray, signs: np.ndarray) -> tuple[np.ndarray, str]:
+        """Probability that each coupling is a phantom, NaN without a coupling: that of the worse simulator.
 
         Returns
         -------
-        ndarray, shape (n_pairs,)
+        phantom : ndarray, shape (n_pairs,)
+        group : str
+            The simulator by whose calibration the fewest couplings are listed.
         """
-        return np.max(list(self.phantoms(features, signs).values()), axis=0)
+        found = self.phantoms(features, signs)
+        lengths = {
+            group: sum(int(chosen.sum()) for chosen in lists(values, signs).values())
+            for group, values in found.items()
+        }
+        worse = min(lengths, key=lambda group: (lengths[group], -np.nansum(found[group])))
+        return found[worse], worse
 
     def phantoms(self, features: np.ndarray, signs: np.ndarray) -> dict[str, np.ndarray]:
         """The same by each simulator's calibration."""
@@ -93,20 +105,27 @@ def learn(cases: list[Case], *, seed: int = 0) -> Judge:
     """
     if len(cases) < 2:
         raise ValueError(f"{len(cases)} twins: at least 2 are needed, one to learn from and one to calibrate")
-    scores = [
-        _scores(_fitted([c for c in cases if c is not left_out], seed), left_out.features)
-        for left_out in cases
+    folds = np.arange(len(cases)) % min(len(cases), _FOLDS)
+    models = [
+        _fitted([c for c, own in zip(cases, folds, strict=True) if own != fold], seed)
+        for fold in range(folds.max() + 1)
     ]
+    scores = [_scores(models[fold], case.features) for case, fold in zip(cases, folds, strict=True)]
     groups = sorted({case.group for case in cases})
-    maps, held_out = {}, []
-    for group in groups:
-        maps[group] = _map([(s, c) for s, c in zip(scores, cases, strict=True) if c.group == group])
-    for score, case in zip(scores, cases, strict=True):
-        # Calibrated on the others, too; of a lone twin of its simulator on all others.
-        others = [(s, c) for s, c in zip(scores, cases, strict=True) if c is not case]
-        own = [one for one in others if one[1].group == case.group] or others
-        held_out.append(np.where(case.signs != 0, _phantom(_map(own), score), np.nan))
+    scored = list(zip(scores, cases, strict=True))
+    maps = {group: _map(_calibrating(scored, group)) for group in groups}
+    held_out = []
+    for score, case in scored:
+        # Calibrated on the others, too.
+        own = _map(_calibrating([one for one in scored if one[1] is not case], case.group))
+        held_out.append(np.where(case.signs != 0, _phantom(own, score), np.nan))
     return Judge(groups, held_out, _fitted(cases, seed), maps)
+
+
+def _calibrating(scored, group):
+    """Twins to read probabilities off: of that simulator, if there are any."""
+    own = [one for one in scored if one[1].group == group]
+    return [one for one in own if one[1].calibrates] or own or scored
 
 
 def listed(phantom: np.ndarray, promise: float) -> np.ndarray:

@@ -84,16 +84,18 @@ class ExpectedErrors:
     at_best: float
 
 
-def expect(errors: list[TwinError], n_units: int) -> ExpectedErrors:
+def expect(errors: list[TwinError], all_errors: list[TwinError], n_units: int) -> ExpectedErrors:
     """Sum up the errors on twins.
 
     Parameters
     ----------
     errors : list of TwinError
-        At least one.
+        At least one: those that are expected.
+    all_errors : list of TwinError
+        Those that give the range.
     n_units : int
     """
-    totals = [one.total for one in errors]
+    totals = [one.total for one in all_errors]
     power = ErrorPower(*np.mean([one.power for one in errors], axis=0).tolist())
     n = max(n_units, 3)
 

@@ -59,6 +59,7 @@ def summary(report: TrustReport, source: dict) -> dict:
         "recording": source,
         "refused": report.refused,
         "judged_estimator": report.first,
+        "worse_simulator": report.worse,
         "simulators": sorted({twin.plan.simulator for twin in report.twins}),
         "filter_ms": report.tau_ms,
         "n_units": len(report.units),

@@ -20,8 +20,8 @@ from circuitbias.trust.twins import Plan, Twin, make_twin
 from circuitbias.trust.wiring import Posterior, posterior
 
 SIMULATORS = ("exponential", "threshold")
-VARIANTS = ("plain", "plain", "common", "hidden")
-"""Of the twins of each simulator, in this order."""
+PLAIN_PAIRS, MOST_PLAIN = 12_000, 8
+"""Twins of each simulator without hidden units or common drive: for so many pairs in all, 2 to 8."""
 
 _TAUS_MS = (3.0, 10.0, 30.0)
 _WIDTH = 0.1  # of the response bins of histories, in time constants
@@ -60,6 +60,8 @@ class TrustReport:
     delivered : dict of str to dict of float to float
         By twin: share of false ones in the lists of a judge that had not seen it.
     judge : Judge or None
+    worse : str
+        The simulator whose calibration is the promise: the one by which fewer couplings can be believed.
     refused : str
         Why there is no promise; empty if there is one.
     """
@@ -78,6 +80,7 @@ class TrustReport:
     lists: dict
     delivered: dict = field(default_factory=dict)
     judge: Judge | None = None
+    worse: str = ""
     refused: str = ""
     notes: list = field(default_factory=list)
 
@@ -88,7 +91,7 @@ def trust(
     *,
     estimators: dict[str, dict] | None = None,
     simulators: tuple[str, ...] = SIMULATORS,
-    variants: tuple[str, ...] = VARIANTS,
+    variants: tuple[str, ...] | None = None,
     seed: int = 0,
     memory_mb: float = 1500.0,
 ) -> TrustReport:
@@ -105,7 +108,8 @@ def trust(
     simulators : tuple of str, optional
         Links of the twins (`circuitbias.trust.links`), at least two for a promise.
     variants : tuple of str, optional
-        Of the twins of each (`circuitbias.trust.twins.Plan`).
+        Of the twins of each (`circuitbias.trust.twins.Plan`); default: 2 to 8 plain ones, and one each with
+        common drive and with hidden units.
     seed : int, optional
         The same seed gives the same report.
     memory_mb : float, optional
@@ -123,8 +127,11 @@ def trust(
         If an argument is not allowed.
     """
     seed = whole("seed", seed, most=2**31)
-    require(len(variants) >= 1, "variants", variants, "at least one")
     n = source.n_neurons
+    if variants is None:
+        n_plain = int(np.clip(np.ceil(PLAIN_PAIRS / max(n * (n - 1), 1)), 2, MOST_PLAIN))
+        variants = ("plain",) * n_plain + ("common", "hidden")
+    require("plain" in variants, "variants", variants, "plain at least once")
     units = [str(k) for k in range(n)] if units is None else list(units)
     if n < 3:
         raise UnusableDataError(f"there are {n} units: trust needs at least 3")
@@ -158,23 +165,28 @@ def trust(
         for k, variant in enumerate(variants)
         for simulator in simulators
     ]
-    found_on = []
+    found_on, strengths = [], dict.fromkeys(simulators, 1.0)
     for number, plan in enumerate(plans):
         report_line(f"twin {number + 1} of {len(plans)}: {plan.words}")
         weights = prior.draw(np.random.default_rng(plan.seed))
         if not weights.any():
             continue
-        twin = make_twin(plan, weights, own_past, source, found, tau_ms, memory_mb)
+        strength = strengths[plan.simulator]
+        twin = make_twin(plan, weights, own_past, source, found, tau_ms, memory_mb, strength)
         report.twins.append(twin)
         if not twin.refused:
+            strengths[plan.simulator] = twin.strength
             on_twin = _estimates(twin.spikes, methods, memory_mb)
             for name, couplings in on_twin.items():
                 report.twin_errors[name].append(twin_error(weights, couplings))
             found_on.append((twin, on_twin))
         twin.spikes = None
     report.refused = _refusal(report, simulators)
-    errors = {name: one for name, one in report.twin_errors.items() if one}
-    report.expected = {name: expect(one, n) for name, one in errors.items()}
+    good = [twin.plan.variant == "plain" for twin in report.twins if not twin.refused]
+    for name, one in report.twin_errors.items():
+        if one:
+            plain = [e for e, is_plain in zip(one, good, strict=True) if is_plain]
+            report.expected[name] = expect(plain or one, one, n)
     ranking = sorted(report.expected, key=lambda name: -report.expected[name].average_precision)
     report.first = ranking[0] if ranking else "glm_history"
     if not report.refused:
@@ -211,7 +223,7 @@ def _estimates(source, methods, memory_mb) -> dict[str, Couplings]:
 
 def _refusal(report, simulators) -> str:
     """Why there is no promise."""
-    good = {twin.plan.simulator for twin in report.twins if not twin.refused}
+    good = {t.plan.simulator for t in report.twins if t.plan.variant == "plain" and not t.refused}
     plain = [twin for twin in report.twins if twin.plan.variant == "plain"]
     why = "; ".join(dict.fromkeys(f"{t.plan.simulator}: {t.refused}" for t in plain if t.refused))
     if not report.twins:
@@ -230,7 +242,8 @@ def _judge(report, found_on, seed):
     cases = []
     for twin, estimates in found_on:
         features, signs, _ = evidence(estimates, report.first, twin.traits)
-        cases.append(Case(features, signs, real_pairs(twin.weights, signs), twin.plan.simulator))
+        real, plan = real_pairs(twin.weights, signs), twin.plan
+        cases.append(Case(features, signs, real, plan.simulator, plan.variant == "plain"))
     report.judge = judge = learn(cases, seed=seed)
     for (twin, _), case, phantom in zip(found_on, cases, judge.held_out, strict=True):
         chosen = lists(phantom, case.signs)
@@ -240,7 +253,7 @@ def _judge(report, found_on, seed):
         }
     features, signs, _ = evidence(report.estimates, report.first, report.traits)
     off = ~np.eye(n, dtype=bool)
-    phantom = judge.phantom(features, signs)
+    phantom, report.worse = judge.phantom(features, signs)
     report.phantom[off] = phantom
     for promise, chosen in lists(phantom, signs).items():
         report.lists[promise] = np.zeros((n, n), dtype=bool)

@@ -14,10 +14,10 @@ TOLERANCE = 0.15
 """Relative difference of the correlation of a twin above which it is no twin."""
 
 _TUNING_ROUNDS = 24  # pieces in which constants are tuned to the rates
-_TUNING_SPIKES = 400_000
+_TUNING_SPIKES = 200_000
 _STRENGTHS = (0.3, 2.0)  # by which couplings may be scaled for the correlation
-_MATCHING_ROUNDS = 5
-_CLOSE = 0.05  # relative difference of the correlation at which matching ends
+_MATCHING_ROUNDS = 7
+_CLOSE = 0.07  # relative difference of the correlation at which matching ends
 _RATES_OFF = 0.25  # relative difference of rates, mean over spikes, of a frozen network
 _DRIVERS, _DRIVER_HZ = 5, 100.0
 
@@ -79,6 +79,7 @@ def make_twin(
     wanted: Traits,
     tau_ms: float,
     memory_mb: float,
+    strength: float = 1.0,
 ) -> Twin:
     """Match a twin to a recording.
 
@@ -97,6 +98,8 @@ def make_twin(
     tau_ms : float
         Of the sums of past spikes.
     memory_mb : float
+    strength : float, optional
+        Factor on the couplings that is tried first.
 
     Returns
     -------
@@ -118,8 +121,8 @@ def make_twin(
     total_steps = int(source.trial_steps.sum())
     per_step = chances.sum()
     short = int(np.clip(_TUNING_SPIKES / per_step, 1, total_steps))
-    strength, tried = 1.0, []
-    constants = eta - _mean_input(inputs, chances, decay)
+    tried = []
+    constants = eta - strength * _mean_input(inputs, chances, decay)
     for k in range(_MATCHING_ROUNDS):
         weights, seed = strength * inputs, plan.seed + 1000 * k
         tuned = _tuned(shape, weights, constants, chances, eta, gain, decay, short, seed)
@@ -133,7 +136,7 @@ def make_twin(
             twin.spikes, twin.traits, twin.strength, nearest = spikes, found, float(strength), distance
         if abs(distance) <= max(_CLOSE * wanted.correlation, wanted.correlation_se):
             break
-        constants = eta - _mean_input(inputs, chances, decay) if frozen else tuned
+        constants = eta - strength * _mean_input(inputs, chances, decay) if frozen else tuned
         tried.append((strength, distance + wanted.correlation))
         strength = _next_strength(tried, wanted.correlation)
     twin.refused = _refusal(twin, wanted)
@@ -225,8 +228,11 @@ def _next_strength(tried, wanted):
         share = np.log(wanted / low[1]) / np.log(high[1] / low[1])
         return float(low[0] * (high[0] / low[0]) ** np.clip(share, 0.1, 0.9))
     strength, found = tried[-1]
-    ratio = np.clip(wanted / found, 0.25, 2.0) if found > 0 else 2.0
-    return float(np.clip(strength * ratio**0.7, *_STRENGTHS))
+    if not np.isfinite(found):
+        return float(np.clip(0.85 * strength, *_STRENGTHS))
+    # Near an instability correlations rise steeply: small steps.
+    ratio = np.clip(wanted / found, 0.5, 1.5) if found > 0 else 1.5
+    return float(np.clip(strength * ratio**0.5, *_STRENGTHS))
 
 
 def _refusal(twin: Twin, wanted: Traits) -> str:

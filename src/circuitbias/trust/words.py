@@ -10,6 +10,11 @@ _CLOSE_FIT, _BAD_FIT = 0.05, 0.15  # distances between distributions of rescaled
 _EXPLAINED = 1.3  # residual correlations over chance up to which they count as explained
 _DRIFT_Z, _DRIFT_SHARE, _DRIFT_SIZE = 3.0, 0.1, 0.1
 _WORTH = 0.1  # fall of the error for which more data are worth while
+_VARIANTS = {
+    "plain": "On twins that had no part in the calibration",
+    "common": "If part of the correlations comes from common drive, as in some twins",
+    "hidden": "If as many units again were not recorded, as in some twins",
+}
 _LEAST_CYCLES = 100  # of the slowest mode: with fewer, correlations are those of the moment
 
 
@@ -49,20 +54,19 @@ def believe(report: TrustReport) -> list[str]:
             f"At a promised false discovery rate of {promise:.0%}: {excites} that excite and {inhibits} that "
             "inhibit."
         )
-    worst = {p: max((d[p] for d in report.delivered.values() if np.isfinite(d[p])), default=np.nan)
-             for p in PROMISES}  # fmt: skip
-    mean = {p: np.nanmean([*(d[p] for d in report.delivered.values()), np.nan]) for p in PROMISES
-            if any(np.isfinite(d[p]) for d in report.delivered.values())}  # fmt: skip
-    if mean:
-        lines.append(
-            "On twins that had no part in the calibration, lists made in this way hold "
-            + ", ".join(
-                f"{mean[p]:.0%} (worst {worst[p]:.0%}) phantoms where {p:.0%} are promised" for p in mean
-            )
-            + "."
-        )
+    for variant, what in _VARIANTS.items():
+        kept = [
+            report.delivered[twin.plan.words]
+            for twin in report.twins
+            if twin.plan.variant == variant and twin.plan.words in report.delivered
+        ]
+        found = {p: [one[p] for one in kept if np.isfinite(one[p])] for p in PROMISES}
+        if all(found.values()):
+            told = ", ".join(f"{np.mean(v):.0%} (worst {max(v):.0%})" for v in found.values())
+            promised = ", ".join(f"{p:.0%}" for p in PROMISES)
+            lines.append(f"{what}, lists made in this way hold {told} phantoms for promises of {promised}.")
     lines.append(
-        "The promise is that of the worse simulator, for each pair. It supposes that the recording is like "
+        f"The promise is that of the worse simulator, {report.worse}. It supposes that the recording is like "
         "its twins: read the two next sections before you rely on it."
     )
     return lines
