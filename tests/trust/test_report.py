@@ -82,7 +82,7 @@ def test_what_cannot_be_looked_at_is_refused_in_words(recorded):
     with pytest.raises(ValueError, match="link = 'poisson'"):
         trust(recorded[1], simulators=("poisson", "threshold"))
     with pytest.raises(ValueError, match="variant = 'dark'"):
-        trust(recorded[1], variants=("dark",))
+        trust(recorded[1], variants=("plain", "dark"))
 
 
 def test_plans_are_named():

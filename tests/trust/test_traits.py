@@ -33,6 +33,7 @@ def test_correlation_of_units_that_share_spikes():
     assert found.rank == pytest.approx(8 / (1 + 7 / 16), rel=0.06)
     assert found.rates_hz == pytest.approx(80 * np.ones(8), rel=0.04)
     assert found.slowest_ms == 0
+    assert found.slow == pytest.approx(0.25, abs=0.04)
 
 
 def test_independent_units_do_not_correlate():
@@ -50,6 +51,7 @@ def test_drift_and_slow_modes_are_seen():
     trains += [np.flatnonzero(rng.random(STEPS) < 0.004 * (0.5 + phase)) for _ in range(4)]
     found = traits(spikes_of(trains))
     assert found.drift[0] == pytest.approx(1.0, abs=0.1) and found.drift_z[0] > 10
+    assert found.slow > 3 * found.correlation
     assert 250 < found.slowest_ms < 500  # the correlation of such phases is a triangle of 500 ms
 
 

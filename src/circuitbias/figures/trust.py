@@ -83,7 +83,8 @@ def _twins(axes, report, numbers):
         numbers.add("twins", twin.plan.words, k, twin.traits.correlation)
     for name, color in zip(names, _COLORS, strict=False):
         axes.plot([], [], "o", color=color, label=name)
-    axes.legend(loc="lower right", fontsize=6.5)
+    if names:
+        axes.legend(loc="lower right", fontsize=6.5)
     axes.set(title=style.lettered("c", "twins"), ylabel="correlation of pairs", xlabel="twin", ylim=(0, None))
     numbers.add("twins", "recording", 0, wanted, wanted - error, wanted + error)
 
@@ -133,7 +134,7 @@ def _spectrum(axes, report, numbers):
 
 def _volume(axes, report, numbers):
     """Total error with more data."""
-    looks = style.estimator_styles(report.expected)
+    looks = style.estimator_styles(report.expected) if report.expected else {}
     for name, one in report.expected.items():
         times = np.array([*one.with_more, 1.0])
         values = np.array([*one.with_more.values(), one.total])
@@ -149,4 +150,5 @@ def _volume(axes, report, numbers):
         ylabel="total error",
         ylim=(0, 1),
     )
-    axes.legend(loc="upper right")
+    if report.expected:
+        axes.legend(loc="upper right")

@@ -26,6 +26,8 @@ PLAIN_PAIRS, MOST_PLAIN = 12_000, 8
 _TAUS_MS = (3.0, 10.0, 30.0)
 _WIDTH = 0.1  # of the response bins of histories, in time constants
 _FEWEST_SPIKES = 1000
+_LARGEST = 2.0  # couplings of the history GLM are held to about this size: a spike changes a rate seven times
+_FEWEST_EVENTS = 3.0  # spikes of the median unit for each coefficient of its fit
 
 
 class RefusedError(UnusableDataError):
@@ -160,6 +162,14 @@ def trust(
         units, tau_ms, found, checks, estimates, "", [], {name: [] for name in methods}, {}, prior,
         np.full((n, n), np.nan), {},
     )  # fmt: skip
+    events = np.median(found.rates_hz) * seconds / n
+    if events < _FEWEST_EVENTS:
+        report.first = "glm_history"
+        report.refused = (
+            f"the median unit has {events:.1f} spikes for each of the {n} coefficients of its fit, and "
+            f"at least {_FEWEST_EVENTS:g} are needed: record for longer, or choose fewer units"
+        )
+        return report
     plans = [
         Plan(simulator, variant, seed + 10_000 * (1 + k) + 100_000 * simulators.index(simulator))
         for k, variant in enumerate(variants)
@@ -208,7 +218,10 @@ def _history(source, memory_mb):
 
 
 def _history_options(source, tau_ms):
-    return {"bin_steps": max(round(_WIDTH * tau_ms / source.dt_ms), 1), "filter_ms": tau_ms}
+    bin_steps = max(round(_WIDTH * tau_ms / source.dt_ms), 1)
+    n_bins = max(int((source.trial_steps // bin_steps).sum()), 1)
+    # As of a normal prior: next to nothing where there are data, finite couplings where there are few.
+    return {"bin_steps": bin_steps, "filter_ms": tau_ms, "ridge": 1 / (n_bins * _LARGEST**2)}
 
 
 def _estimates(source, methods, memory_mb) -> dict[str, Couplings]:

@@ -9,6 +9,7 @@ from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeSource
 
 BIN_MS = 10.0
+_SLOW_BINS = 20  # of 10 ms
 _BLOCKS = 8
 _SLOWEST_S = 10.0  # longest lag of autocorrelations
 _DRIFT_PIECES = 20
@@ -24,6 +25,8 @@ class Traits:
     correlation, correlation_se : float
         Root mean square correlation of pairs, without what chance gives, and its standard error. Products of
         blocks of time, so that noise does not add to it; 0 if these come out negative.
+    slow, slow_se : float
+        The same of counts in 200 ms.
     rank : float
         Effective number of independent units: the participation ratio n / (1 + (n - 1) correlation^2).
     slowest_ms : float
@@ -44,6 +47,8 @@ class Traits:
     rates_hz: np.ndarray
     correlation: float
     correlation_se: float
+    slow: float
+    slow_se: float
     rank: float
     slowest_ms: float
     spectrum: np.ndarray
@@ -70,7 +75,7 @@ def traits(source: SpikeSource, *, memory_mb: float = DEFAULT_MB) -> Traits:
     bin_steps = max(round(BIN_MS / source.dt_ms), 1)
     counts = BinnedCounts(source, bin_steps, memory_mb=memory_mb)
     n, total = counts.n_neurons, counts.n_bins
-    moments = np.zeros((_BLOCKS, n + 1, n + 1))
+    moments, slow = np.zeros((2, _BLOCKS, n + 1, n + 1))
     pieces = np.zeros((_DRIFT_PIECES, n))
     lagged = np.zeros((n, n))
     done, last = 0, None
@@ -78,6 +83,9 @@ def traits(source: SpikeSource, *, memory_mb: float = DEFAULT_MB) -> Traits:
         x = np.hstack([block.counts, np.ones((len(block.counts), 1))]).astype(np.float64)
         for rows, part in _parts(x, done, total, _BLOCKS):
             moments[part] += rows.T @ rows
+            rows = rows[: len(rows) // _SLOW_BINS * _SLOW_BINS].reshape(-1, _SLOW_BINS, n + 1).sum(axis=1)
+            rows[:, -1] = 1.0
+            slow[part] += rows.T @ rows
         for rows, part in _parts(x, done, total, _DRIFT_PIECES):
             pieces[part] += rows[:, :-1].sum(axis=0)
         x = x[:, :-1]
@@ -87,19 +95,15 @@ def traits(source: SpikeSource, *, memory_mb: float = DEFAULT_MB) -> Traits:
         lagged += before.T @ (x[1:] if last is None else x)
         last, done = x[-1:], done + len(x)
     all_ = moments.sum(axis=0)
-    mean = all_[-1, :-1] / total
-    sd = np.sqrt(np.maximum(np.diag(all_)[:-1] / total - mean**2, 0.0))
-    sd = np.where(sd > 0, sd, np.inf)
-    correlations = [_correlation(m, sd) for m in moments if m[-1, -1] > 1]
-    correlation, error = _shared(np.array(correlations))
+    mean, sd = _mean_and_sd(all_)
     synchrony = (all_[:-1, :-1] / total - np.outer(mean, mean)) / np.outer(sd, sd)
     values, vectors = np.linalg.eigh(synchrony)
     drift, drift_z = _drift(pieces)
     return Traits(
         mean / (bin_steps * source.dt_ms / 1000),
-        correlation,
-        error,
-        n / (1 + (n - 1) * correlation**2),
+        *(found := _shared(moments)),
+        *_shared(slow),
+        n / (1 + (n - 1) * found[0] ** 2),
         _slowest(counts, vectors[:, -3:] / sd[:, None], mean),
         values[::-1][:10],
         drift,
@@ -119,18 +123,26 @@ def _parts(rows, first, total, n_parts):
             yield rows[begin:end], part
 
 
+def _mean_and_sd(moment):
+    mean = moment[-1, :-1] / max(moment[-1, -1], 1.0)
+    sd = np.sqrt(np.maximum(np.diag(moment)[:-1] / max(moment[-1, -1], 1.0) - mean**2, 0.0))
+    return mean, np.where(sd > 0, sd, np.inf)
+
+
 def _correlation(moment, sd):
     mean = moment[-1, :-1] / moment[-1, -1]
     return (moment[:-1, :-1] / moment[-1, -1] - np.outer(mean, mean)) / np.outer(sd, sd)
 
 
-def _shared(correlations):
+def _shared(moments):
     """Root of the mean product of different blocks' correlations, and its standard error (jackknife)."""
+    _, sd = _mean_and_sd(moments.sum(axis=0))
+    correlations = np.array([_correlation(m, sd) for m in moments if m[-1, -1] > 1])
+    if len(correlations) < 3:
+        return 0.0, np.inf
     upper = np.triu_indices(correlations.shape[1], 1)
     c = correlations[:, upper[0], upper[1]]
     k = len(c)
-    if k < 3 or not c.size:
-        return 0.0, np.inf
     products = c @ c.T / c.shape[1]
 
     def square(kept):

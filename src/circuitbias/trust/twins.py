@@ -17,6 +17,7 @@ _TUNING_ROUNDS = 24  # pieces in which constants are tuned to the rates
 _TUNING_SPIKES = 200_000
 _STRENGTHS = (0.3, 2.0)  # by which couplings may be scaled for the correlation
 _MATCHING_ROUNDS = 7
+_SLOW_OFF = 0.5  # share of the recording's slow correlations that a twin may lack
 _CLOSE = 0.07  # relative difference of the correlation at which matching ends
 _RATES_OFF = 0.25  # relative difference of rates, mean over spikes, of a frozen network
 _DRIVERS, _DRIVER_HZ = 5, 100.0
@@ -248,5 +249,11 @@ def _refusal(twin: Twin, wanted: Traits) -> str:
         return (
             f"its correlations are {found.correlation:.3f}, those of the recording {wanted.correlation:.3f}: "
             f"off by {abs(difference) / max(wanted.correlation, 1e-9):.0%}"
+        )
+    lacks = wanted.slow - found.slow
+    if lacks > max(_SLOW_OFF * wanted.slow, 3 * np.hypot(found.slow_se, wanted.slow_se)):
+        return (
+            f"the recording's slow correlations (200 ms) are {wanted.slow:.3f}, its own {found.slow:.3f}: "
+            "units vary together for reasons that are not in their couplings, such as common drive or drift"
         )
     return ""

@@ -1,0 +1,196 @@
+"""Calibration of the trust report: networks with a known wiring, and what each promise delivered.
+
+    .venv/bin/python benchmarks/trust.py docs/data/trust_calibration.csv     # 20 minutes of one core
+    .venv/bin/python benchmarks/trust.py --print docs/data/trust_calibration.csv
+
+Six architectures, five seeds, two lengths: none of these recordings was looked at while anything was chosen.
+What was looked at: seeds below 100 (ring, random sparse, excitation and inhibition, small world) and the two
+recordings of Aplysia. Then the same with a generator that none of the twins has, with half of the neurons
+hidden, and with strong coupling. A table names the code that made it (`code`), and a test compares.
+"""
+
+import argparse
+import hashlib
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import norm
+
+import circuitbias as cb
+from circuitbias.errors.decomposition import total_error
+from circuitbias.provenance import _meaning
+from circuitbias.spikes.views import ObservedNeurons
+from circuitbias.trust.calibration import PROMISES, calibration_error, real_pairs
+from circuitbias.trust.report import trust
+
+SOURCE = Path(cb.__file__).parent / "trust"
+CODE = ("calibration", "evidence", "expected", "links", "report", "simulator", "traits", "twins", "wiring")
+"""Modules that a promise is made by; words, pages and checks are not among them."""
+
+RATE_HZ, LENGTHS = 30.0, (200_000, 800_000)
+UNEQUAL = 0.04  # standard deviation of the drives: rates from 5 to 80 Hz
+SEEDS = range(101, 106)
+FAMILIES = {
+    "ring": ({"n_neurons": 50}, 0.02),
+    "random_sparse": ({"n_neurons": 50}, 0.04),
+    "random_symmetric": ({"n_neurons": 50}, 0.01),
+    "small_world": ({"n_neurons": 50, "n_neighbours": 6}, 0.03),
+    "excitation_inhibition": ({"n_neurons": 50}, 0.03),
+    "sheet": ({"n_rows": 7, "n_columns": 7}, 0.02),
+}
+VARIANTS = ("plain",) * 3 + ("common",)
+
+
+def code_hash() -> str:
+    """Hash of what the modules behind a promise, and this script, do."""
+    digest = hashlib.sha256()
+    for path in [*(SOURCE / f"{name}.py" for name in CODE), Path(__file__)]:
+        digest.update(path.name.encode() + _meaning(path))
+    return digest.hexdigest()[:12]
+
+
+def network(family: str, seed: int, factor: int = 1):
+    """A network of a family with unequal drives; larger by a factor."""
+    options, r = FAMILIES[family]
+    options = dict(options)
+    for name in ("n_neurons", "n_rows"):
+        if name in options:
+            options[name] *= factor
+    if family not in ("ring", "sheet"):
+        options["seed"] = seed
+    made = cb.network(family, **options)
+    rng = np.random.default_rng(seed)
+    return replace(made, drive_scale=1 + UNEQUAL * rng.normal(size=made.n_neurons)), r
+
+
+def naive(weights, couplings, promise):
+    """Share of false ones, and found ones, of what Benjamini and Hochberg's procedure takes by z alone."""
+    off = ~np.eye(len(weights), dtype=bool)
+    values, errors = couplings.values[off], couplings.standard_errors[off]
+    p = np.nan_to_num(2 * norm.sf(np.abs(values / errors)), nan=1.0)
+    order = np.argsort(p)
+    passed = p[order] <= promise * np.arange(1, len(p) + 1) / len(p)
+    chosen = order[: int(passed.nonzero()[0].max(initial=-1) + 1)]
+    real = real_pairs(weights, np.sign(np.nan_to_num(values)))
+    return false_share(real, chosen), real[chosen].sum() / max(real.sum(), 1)
+
+
+def false_share(real, chosen):
+    """Share of false ones among those chosen; NaN of none."""
+    return float(1 - real[chosen].mean()) if len(real[chosen]) else np.nan
+
+
+def row(case, family, seed, n_spikes, weights, spikes) -> dict:
+    """Trust one recording, and compare with the truth."""
+    started = time.process_time()
+    report = trust(spikes, variants=VARIANTS, seed=seed)
+    found = {
+        "case": case,
+        "family": family,
+        "seed": seed,
+        "spikes": n_spikes,
+        "correlation": report.traits.correlation,
+        "seconds": time.process_time() - started,
+        "refused": report.refused,
+        "estimator": report.first,
+        "worse": report.worse,
+    }
+    off = ~np.eye(len(weights), dtype=bool)
+    for name, couplings in report.estimates.items():
+        found[f"{name}_total"] = total_error(weights, couplings.values)
+        if name in report.expected:
+            one = report.expected[name]
+            found |= {
+                f"{name}_expected": one.total,
+                f"{name}_lowest": one.lowest,
+                f"{name}_highest": one.highest,
+            }
+        for promise in PROMISES:
+            false, recall = naive(weights, couplings, promise)
+            found |= {f"{name}_naive_{promise:g}": false, f"{name}_naive_recall_{promise:g}": recall}
+    if report.refused:
+        return found
+    signs = np.sign(np.nan_to_num(report.estimates[report.first].values))[off]
+    real = real_pairs(weights, signs)
+    phantom = report.phantom[off]
+    found |= {"ece": calibration_error(phantom, real), "phantoms": float(1 - real.mean())}
+    for promise, chosen in report.lists.items():
+        chosen = chosen[off]
+        found |= {
+            f"listed_{promise:g}": int(chosen.sum()),
+            f"false_{promise:g}": false_share(real, chosen),
+            f"recall_{promise:g}": real[chosen].sum() / max(real.sum(), 1),
+        }
+        for name, sign in (("excite", 1), ("inhibit", -1)):
+            of_sign = chosen & (signs == sign)
+            found |= {f"{name}_{promise:g}": int(of_sign.sum())}
+            found |= {f"{name}_false_{promise:g}": false_share(real, of_sign)}
+    return found
+
+
+def recordings():
+    """Yield case, family, seed, spikes, weights and source of each recording."""
+    for n_spikes in LENGTHS:
+        for seed in SEEDS:
+            for family in FAMILIES:
+                made, r = network(family, seed)
+                spikes = cb.simulate(made, r=r, rate_hz=RATE_HZ, n_spikes=n_spikes, seed=seed)
+                yield "calibration", family, seed, n_spikes, made.dense_weights(), spikes
+    for family in ("ring", "random_sparse", "sheet"):
+        for seed in SEEDS[:2]:
+            made, r = network(family, seed, factor=2)
+            spikes = cb.simulate(made, r=r / 2**0.5, rate_hz=RATE_HZ, n_spikes=2 * LENGTHS[0], seed=seed)
+            seen = np.sort(np.random.default_rng(seed).permutation(made.n_neurons)[: made.n_neurons // 2])
+            weights = made.dense_weights()[np.ix_(seen, seen)]
+            yield "half hidden", family, seed, LENGTHS[0], weights, ObservedNeurons(spikes, seen)
+
+
+def main():
+    """Make the table, or print that of a file."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--print", action="store_true", help="print the tables of the file")
+    parser.add_argument("output")
+    arguments = parser.parse_args()
+    if not arguments.print:
+        rows = []
+        for recording in recordings():
+            rows.append(row(*recording))
+            table = pd.DataFrame(rows).assign(code=code_hash())
+            table.to_csv(arguments.output, index=False, float_format="%.5g")
+            shown = ("family", "seed", "spikes", "seconds", "refused", "ece", "false_0.1")
+            print({name: rows[-1].get(name) for name in shown}, flush=True)
+    print_tables(pd.read_csv(arguments.output))
+
+
+def print_tables(table):
+    """Print what docs/trust.md holds."""
+    for case, part in table.groupby("case", sort=False):
+        good = part[part.refused.isna()]
+        print(f"\n{case}: {len(part)} recordings, {len(part) - len(good)} refused\n")
+        names = ["network", "spikes", "refused", "ECE", "5 %", "10 %", "20 %", "found at 10 %"]
+        print("| " + " | ".join([*names, "naive 10 %: glm", "naive 10 %: history"]) + " |")
+        print("|" + "---|" * 10)
+        for (family, spikes), some in part.groupby(["family", "spikes"], sort=False):
+            kept = some[some.refused.isna()]
+            told = [f"{kept[f'false_{p:g}'].mean():.1%} ± {kept[f'false_{p:g}'].std():.1%}" for p in PROMISES]
+            naive_ = [f"{some[f'{name}_naive_0.1'].mean():.0%}" for name in ("glm", "glm_history")]
+            cells = [
+                family,
+                f"{spikes:.0e}",
+                f"{len(some) - len(kept)} of {len(some)}",
+                f"{kept.ece.mean():.3f}",
+            ]
+            print("| " + " | ".join([*cells, *told, f"{kept['recall_0.1'].mean():.0%}", *naive_]) + " |")
+        for name in ("glm", "glm_history"):
+            known = good.dropna(subset=[f"{name}_expected"])
+            if len(known) > 2:
+                rest = np.square(known[f"{name}_expected"] - known[f"{name}_total"]).sum()
+                all_ = np.square(known[f"{name}_total"] - known[f"{name}_total"].mean()).sum()
+                print(f"\n{name}: r^2 of predicted and true total error {1 - rest / all_:.3f}")
+
+
+if __name__ == "__main__":
+    main()
