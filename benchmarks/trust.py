@@ -24,7 +24,9 @@ from circuitbias.errors.decomposition import total_error
 from circuitbias.provenance import _meaning
 from circuitbias.spikes.views import ObservedNeurons
 from circuitbias.trust.calibration import PROMISES, calibration_error, real_pairs
+from circuitbias.trust.links import link
 from circuitbias.trust.report import trust
+from circuitbias.trust.simulator import Simulator, record
 
 SOURCE = Path(cb.__file__).parent / "trust"
 CODE = ("calibration", "evidence", "expected", "links", "report", "simulator", "traits", "twins", "wiring")
@@ -131,6 +133,21 @@ def row(case, family, seed, n_spikes, weights, spikes) -> dict:
     return found
 
 
+def rectified(made, r, n_spikes, seed):
+    """Spikes of linear-nonlinear Poisson neurons, which none of the twins is."""
+    shape, dt_s, decay = link("rectified"), 1e-4, 0.99
+    rates = RATE_HZ * made.drive_scale ** (1 / UNEQUAL / 2)  # a standard deviation of a half or so
+    eta, gain = shape.operating_point(rates * dt_s)
+    weights = (
+        2 * r * made.dense_weights() / 3e-4 / gain
+    )  # the threshold model's slope at this rate is about 2
+    constants = eta - rates * dt_s @ weights / (1 - decay)
+    simulator = Simulator(shape, weights, constants, decay, seed)
+    simulator.run(5000, 10 * n_spikes)
+    n_steps = int(n_spikes / (rates.sum() * dt_s))
+    return record(simulator.run(n_steps, 10 * n_spikes), made.n_neurons, np.array([n_steps]), 0.1)
+
+
 def recordings():
     """Yield case, family, seed, spikes, weights and source of each recording."""
     for n_spikes in LENGTHS:
@@ -140,6 +157,10 @@ def recordings():
                 spikes = cb.simulate(made, r=r, rate_hz=RATE_HZ, n_spikes=n_spikes, seed=seed)
                 yield "calibration", family, seed, n_spikes, made.dense_weights(), spikes
     for family in ("ring", "random_sparse", "sheet"):
+        for seed in SEEDS[:2]:
+            made, r = network(family, seed)
+            spikes = rectified(made, r, LENGTHS[0], seed)
+            yield "another generator", family, seed, LENGTHS[0], made.dense_weights(), spikes
         for seed in SEEDS[:2]:
             made, r = network(family, seed, factor=2)
             spikes = cb.simulate(made, r=r / 2**0.5, rate_hz=RATE_HZ, n_spikes=2 * LENGTHS[0], seed=seed)

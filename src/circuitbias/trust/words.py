@@ -117,9 +117,9 @@ def fit(report: TrustReport) -> list[str]:
     else:
         lines.append(f"Drift: {moved.mean():.0%} of the units change their rate steadily: not much.")
     lines.append(
-        f"The correlation of pairs is {traits.correlation:.3f} +- {traits.correlation_se:.3f} (root mean square, "
-        f"counts in 10 ms; {traits.slow:.3f} +- {traits.slow_se:.3f} in 200 ms): the {len(report.units)} units "
-        f"move in {traits.rank:.0f} dimensions or so."
+        f"The correlation of pairs is {traits.correlation:.3f} +- {traits.correlation_se:.3f} (root mean "
+        f"square, counts in 10 ms; {traits.slow:.3f} +- {traits.slow_se:.3f} in 200 ms): the "
+        f"{len(report.units)} units move in {traits.rank:.0f} dimensions or so."
     )
     seconds = traits.n_bins / 100
     if traits.slowest_ms > 0:
