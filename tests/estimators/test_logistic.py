@@ -403,3 +403,20 @@ def test_separable_neurons_are_told_of_if_no_penalty_is_chosen(record_of):
         )
     assert chosen.diagnostics["l1_path"][1] == {"l1": 1e4, "error": None}  # nothing is left
     assert_only_pairs_are_nan(chosen, [(1, 3), (3, 1)])
+
+
+def test_mostly_empty_bins_take_few_passes(record_of):
+    """Rare pairs are hardly in a sample: its Hessians alone took most of 200 passes at low rates."""
+    rng = np.random.default_rng(7)
+    rates = rng.gamma(1.5, 0.01, size=20)
+    counts = rng.poisson(rates * rng.choice([0.5, 8], size=(60_000, 1), p=[0.95, 0.05]))
+    with pytest.warns(SeparableCountsWarning, match="20 coefficients"):
+        fit = estimate("logistic", record_of(counts), bin_steps=10)
+    assert fit.certificate.reaches(1e-8)
+    assert fit.certificate.passes < 40
+    for j in (0, 7):
+        model = LogisticRegression(C=np.inf, solver="newton-cholesky", tol=1e-10, max_iter=1000)
+        model.fit(np.delete(counts, j, axis=1), counts[:, j] > 0)
+        known = np.isfinite(np.delete(fit.values[:, j], j))
+        np.testing.assert_allclose(np.delete(fit.values[:, j], j)[known], model.coef_[0][known], atol=1e-4)
+        assert known.sum() > 15

@@ -5,7 +5,7 @@ import numpy as np
 from circuitbias.component import Cost, Estimator, Examples, Look
 from circuitbias.estimators.prepare import prepare
 from circuitbias.options import bin_width, binarised
-from circuitbias.spikes.moments import inverse_covariance
+from circuitbias.spikes.moments import correlation, inverse_covariance
 
 
 class MeanField(Estimator):
@@ -48,6 +48,5 @@ class MeanField(Estimator):
         """
         given = prepare(source, self.bin_steps, self.binarise, memory_mb=memory_mb, device=device)
         covariance = given.moments.covariance
-        sd = np.sqrt(np.diag(covariance))
-        condition = float(np.linalg.cond(covariance / np.outer(sd, sd)))
+        condition = float(np.linalg.cond(correlation(covariance)))
         return given.result(-inverse_covariance(covariance), {"condition_number": condition})

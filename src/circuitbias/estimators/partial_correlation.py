@@ -13,7 +13,7 @@ from circuitbias.estimators.couplings import Certificate, NotConvergedWarning, w
 from circuitbias.estimators.cross_validation import split_by_fold
 from circuitbias.estimators.prepare import prepare
 from circuitbias.options import bin_width, binarised
-from circuitbias.spikes.moments import Moments
+from circuitbias.spikes.moments import Moments, correlation
 
 _FOLDS = 5
 _N_ALPHAS = 12
@@ -82,16 +82,14 @@ class PartialCorrelation(Estimator):
         folds = _sums(given.counts, min(_FOLDS, given.n_bins) if chosen_by_data else 1, given.device)
         given.all_moments = _moments(folds)
 
-        covariance = given.moments.covariance
-        sd = np.sqrt(np.diag(covariance))
-        correlation = covariance / np.outer(sd, sd)
-        said = {"condition_number": float(np.linalg.cond(correlation))}
+        correlations = correlation(given.moments.covariance)
+        said = {"condition_number": float(np.linalg.cond(correlations))}
         if chosen_by_data:
-            alpha, said["alpha_path"] = _choose(folds, given.kept, correlation, given.n_bins)
+            alpha, said["alpha_path"] = _choose(folds, given.kept, correlations, given.n_bins)
         said["alpha"] = alpha
-        precision, certificate = np.linalg.inv(correlation), None
+        precision, certificate = np.linalg.inv(correlations), None
         if alpha > 0:
-            precision, violation = sparse_inverse(correlation, alpha)
+            precision, violation = sparse_inverse(correlations, alpha)
             failed = not violation <= _TOLERANCE
             if failed:
                 says = (
@@ -99,13 +97,13 @@ class PartialCorrelation(Estimator):
                     f"than {_TOLERANCE:g}: all couplings are NaN"
                 )
                 warn(NotConvergedWarning(says))
-                precision = np.full_like(correlation, np.nan)
-            certificate = Certificate(1, None if failed else violation, failed * len(correlation))
+                precision = np.full_like(correlations, np.nan)
+            certificate = Certificate(1, None if failed else violation, failed * len(correlations))
         scale = np.sqrt(np.diag(precision))
         return given.result(0.0 - precision / np.outer(scale, scale), said, certificate=certificate)
 
 
-def sparse_inverse(correlation: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:
+def sparse_inverse(correlations: np.ndarray, alpha: float) -> tuple[np.ndarray, float]:
     """Graphical lasso of a matrix of correlations (n, n), and how far it is from the optimum.
 
     Returns
@@ -118,13 +116,13 @@ def sparse_inverse(correlation: np.ndarray, alpha: float) -> tuple[np.ndarray, f
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the violation says it better
             _, precision = graphical_lasso(
-                correlation, alpha, tol=_DUAL_GAP, enet_tol=_INNER_TOLERANCE, max_iter=_MOST_SWEEPS
+                correlations, alpha, tol=_DUAL_GAP, enet_tol=_INNER_TOLERANCE, max_iter=_MOST_SWEEPS
             )
-        gradient = correlation - np.linalg.inv(precision)
+        gradient = correlations - np.linalg.inv(precision)
         positive = np.linalg.eigvalsh(precision)[0] > 0
     except (FloatingPointError, np.linalg.LinAlgError):
-        return np.full_like(correlation, np.nan), np.inf
-    penalties = alpha * ~np.eye(len(correlation), dtype=bool)
+        return np.full_like(correlations, np.nan), np.inf
+    penalties = alpha * ~np.eye(len(correlations), dtype=bool)
     least = np.where(
         precision == 0,
         np.maximum(np.abs(gradient) - penalties, 0),
@@ -154,9 +152,9 @@ def _moments(folds):
     return Moments.from_second(n_bins, mean, products / n_bins)
 
 
-def _choose(folds, kept, correlation, n_bins):
+def _choose(folds, kept, correlations, n_bins):
     """The penalty that makes left-out bins likeliest, and the likelihoods of all."""
-    largest = np.abs(correlation - np.eye(len(kept))).max()
+    largest = np.abs(correlations - np.eye(len(kept))).max()
     least = min(_LEAST_ALPHA / np.sqrt(n_bins), 0.1 * largest)
     alphas = np.geomspace(largest, least, _N_ALPHAS)
     scores = np.zeros(_N_ALPHAS)
@@ -170,7 +168,7 @@ def _choose(folds, kept, correlation, n_bins):
         off = held_out.mean - training.mean
         spread = (held_out.covariance + np.outer(off, off)) / np.outer(sd, sd)
         for index, alpha in enumerate(alphas):
-            precision, violation = sparse_inverse(training.covariance / np.outer(sd, sd), alpha)
+            precision, violation = sparse_inverse(correlation(training.covariance), alpha)
             score = (np.linalg.slogdet(precision)[1] - (spread * precision).sum()) / 2
             scores[index] += score * held_out.n_bins if violation <= _TOLERANCE else np.nan
     scores /= n_bins * len(kept)

@@ -75,6 +75,6 @@ def usable_neurons(moments: Moments) -> UsableNeurons:
                 neurons=np.flatnonzero(dependent),
             )
         )
-        pivots = qr(correlation(moments.covariance, varying), mode="r", pivoting=True)[1]
+        pivots = qr(correlation(moments.of(varying).covariance), mode="r", pivoting=True)[1]
         kept = np.sort(varying[pivots[: len(varying) - n_superfluous]])
     return UsableNeurons(kept, constant | dependent)

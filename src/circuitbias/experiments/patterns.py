@@ -10,7 +10,7 @@ from circuitbias.options import beginning, which_strengths
 from circuitbias.spikes.activity import bump_period, firing_rates_hz, pattern_strength
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.bumps import bump_diffusivity, co_tuned_correlation, mean_of_known
-from circuitbias.spikes.moments import count_moments
+from circuitbias.spikes.moments import correlation, count_moments
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import StepWindow, count_spikes, first_spikes
 
@@ -116,9 +116,8 @@ def run(
 
 def _correlations(counts, device):
     """Correlations of counts, shape (n, n); NaN on the diagonal and at neurons that never fire."""
-    covariance = count_moments(counts, torch_device(device)).covariance
-    sd = np.sqrt(np.diag(covariance))
+    moments = count_moments(counts, torch_device(device))
     with np.errstate(invalid="ignore", divide="ignore"):
-        correlations = covariance / np.outer(sd, sd)
+        correlations = correlation(moments.covariance)
     np.fill_diagonal(correlations, np.nan)
     return correlations

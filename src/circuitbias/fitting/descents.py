@@ -97,26 +97,6 @@ class Fits:
         inverse_diagonal = target_preconditioner(hessians, part.free)[1]
         self.note(targets, solution, objective.passes, inverse_diagonal)
 
-    def newton_on_sample(self, targets):
-        """Begin with some targets on the sample, whose fits end close to those to all rows."""
-        part, tuned = self.problem.of(targets), self.tuning
-        if part.sample is part.rows:
-            return
-        solution = newton(
-            part.objective(part.sample),
-            part.start,
-            part.least_curvatures,
-            part.gradient_scale,
-            tuned.rough_tolerance,
-            tuned.rough_passes,
-            tuned.passes_per_hessian,
-        )
-        # What was not in the sample may make its fit worse than none.
-        objective = part.objective()
-        values = [objective.evaluate(begin)[0] for begin in (solution.coefficients, part.start)]
-        self.passes += objective.passes
-        self.coefficients[:, targets] = torch.where(values[0] < values[1], solution.coefficients, part.start)
-
     def find_unidentified(self, n_hessians):
         """Find coefficients that were still on their way to infinity when their gradients got small."""
         problem, tuned = self.problem, self.tuning

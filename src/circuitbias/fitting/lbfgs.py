@@ -28,6 +28,10 @@ class Objective(Protocol):
         """
 
 
+def no_report(passes: int, worst: float, left: int) -> None:
+    """Say nothing of the passes, the largest gradient and the fits that are left."""
+
+
 @dataclass
 class Solution:
     """Result of `lbfgs`.
@@ -52,7 +56,7 @@ def lbfgs(
     gradient_scale: torch.Tensor,
     tolerance: float,
     max_passes: int,
-    report: Callable[[int, float, int], None] = lambda passes, worst, left: None,
+    report: Callable[[int, float, int], None] = no_report,
     begin_in_single: bool = False,
 ) -> Solution:
     """Minimise all objectives together by preconditioned limited-memory BFGS.

@@ -5,12 +5,13 @@ import torch
 from circuitbias.fitting.designs.counts import STEEPNESS
 from circuitbias.fitting.families import LOGISTIC
 from circuitbias.fitting.fit import Fit
-from circuitbias.fitting.lbfgs import lbfgs
+from circuitbias.fitting.lbfgs import Solution, lbfgs, no_report
 from circuitbias.fitting.limits import limits_at, unidentified
+from circuitbias.fitting.newton import newton
 from circuitbias.fitting.objective import Objective
-from circuitbias.fitting.preconditioners import target_preconditioner
+from circuitbias.fitting.preconditioners import newton_steps, target_preconditioner
 from circuitbias.fitting.proximal_newton import minimise_with_penalty
-from circuitbias.fitting.rows import DenseRows
+from circuitbias.fitting.rows import DenseRows, SparseRows
 from circuitbias.fitting.sample_hessians import match_moments, sample_hessians
 from circuitbias.fitting.standard_errors import grouped_errors
 from circuitbias.fitting.tuning import tuning
@@ -80,16 +81,37 @@ class LogisticRegressions:
         weights = _weights_at(coefficients)
         return tuning().least_share * sum((rows**2).T @ weights(rows) for rows in self.blocks()) / self.n_rows
 
-    def minimise(self, objective, separable, l1_per_row, begin, hessians_at, *limits):
-        """Minimise the objectives of these rows, or of some of them."""
+    def minimise(
+        self, objective, separable, l1_per_row, begin, hessians_at, tolerance, max_passes, report=no_report
+    ):
+        """Minimise the objectives of these rows, or of some of them.
+
+        Without a penalty, fits that the Hessians of a sample do not bring to the tolerance in time get those
+        of all rows; where rows are kept as events, all fits get these at once.
+        """
         # The gradient's natural size: the standard deviations of covariate and response.
         scale = self._spread[:, None] * self.variances(separable).sqrt()
         free = objective.free
         if l1_per_row > 0:
+            limits = tolerance, max_passes, report
             return minimise_with_penalty(objective, begin, hessians_at, free, l1_per_row, scale, *limits)
-        precondition, _ = target_preconditioner(hessians_at(begin), free)
-        single = tuning().worth_single_precision(self.n_rows, *scale.shape)
-        return lbfgs(objective, begin, precondition, scale, *limits, begin_in_single=single)
+        solution = Solution(begin.clone(), torch.full_like(begin[0], torch.inf), ~free.any(0))
+        if not isinstance(objective.rows, SparseRows):
+            precondition = newton_steps(hessians_at(begin), free)
+            single = tuning().worth_single_precision(self.n_rows, *scale.shape)
+            allowed = min(max_passes, tuning().patience)
+            solution = lbfgs(objective, begin, precondition, scale, tolerance, allowed, report, single)
+        left = (~solution.converged).nonzero()[:, 0]
+        if len(left) and objective.passes < max_passes - 3:
+            part, allowed = objective.of(left), max_passes - objective.passes
+            at, of_part = solution.coefficients[:, left], scale[:, left]
+            better = newton(
+                part, at, 0 * at, of_part, tolerance, allowed, tuning().passes_per_hessian, report
+            )
+            objective.passes += part.passes
+            for whole, some in zip(vars(solution).values(), vars(better).values(), strict=True):
+                whole[..., left] = some
+        return solution
 
 
 class LogisticPath:
@@ -125,8 +147,11 @@ class LogisticPath:
         start = regressions.start(separable, infinite)
         # Where coefficients newly go to their limits, the last fit is no beginning.
         last = self.last if self.last and torch.equal(self.last.infinite, infinite) else None
-        rough = last or self._rough_fit(separable, objective.free, per_row, start)
-        begin = torch.where(rough.converged & ~separable, rough.coefficients, start)
+        rough, begin = last, start
+        if not last and (l1 > 0 or not isinstance(objective.rows, SparseRows)):
+            rough = self._rough_fit(separable, objective.free, per_row, start)
+        if rough:
+            begin = torch.where(rough.converged & ~separable, rough.coefficients, start)
         if self._floor is None:
             self._floor = regressions.floor(begin)
 

@@ -2,7 +2,7 @@
 
 import torch
 
-from circuitbias.fitting.lbfgs import Solution, lbfgs
+from circuitbias.fitting.lbfgs import Solution, lbfgs, no_report
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import newton_steps
 from circuitbias.fitting.tuning import tuning
@@ -16,7 +16,7 @@ def newton(
     tolerance: float,
     max_passes: int,
     passes_per_hessian: int,
-    report=lambda passes, worst, left: None,
+    report=no_report,
 ) -> Solution:
     """Minimise all objectives with Hessians of all rows, made again for those that are not at the end yet.
 

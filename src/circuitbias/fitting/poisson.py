@@ -15,7 +15,7 @@ from circuitbias.fitting.descents import (
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.fit import Fit
 from circuitbias.fitting.problem import summarise
-from circuitbias.fitting.rows import SparseRows
+from circuitbias.fitting.rows import DenseRows
 from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import Budget, regression_bytes
 
@@ -120,9 +120,7 @@ def fit(
             lead_by_moments(design, fits, targets)
         for targets in fits.left(batches.hessians):
             lead_by_own_hessians(design, fits, targets)
-    elif isinstance(problem.rows, SparseRows):
-        fits.newton_on_sample(torch.arange(design.n_targets))
-    else:
+    elif isinstance(problem.rows, DenseRows):
         lead_by_sample(design, problem, fits)
     for targets in fits.left(batches.hessians):
         fits.newton(targets)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import torch
 
-from circuitbias.fitting.lbfgs import Solution
+from circuitbias.fitting.lbfgs import Solution, no_report
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.tuning import tuning
 
@@ -23,7 +23,7 @@ def minimise_with_penalty(
     gradient_scale: torch.Tensor,
     tolerance: float,
     max_passes: int,
-    report=lambda passes, worst, left: None,
+    report=no_report,
 ) -> Solution:
     """Minimise ``F_j + penalty |beta_j|_1`` for every target; the last coefficient is not penalised.
 

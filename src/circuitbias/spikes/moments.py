@@ -34,7 +34,7 @@ class Moments:
     @classmethod
     def from_second(cls, n_bins: int, mean: np.ndarray, second: np.ndarray) -> "Moments":
         """Moments of counts with this mean, (n,), and these mean products, (n, n)."""
-        return cls(n_bins, mean, second - np.outer(mean, mean))
+        return cls(n_bins, mean, second - mean[:, None] * mean)
 
     def of(self, neurons: np.ndarray) -> "Moments":
         """Moments of some of the neurons."""
@@ -121,7 +121,7 @@ def dependencies(mean, covariance):
     """
     constant = np.diag(covariance) <= 1e-12 * np.maximum(mean**2, 1e-300)
     varying = np.flatnonzero(~constant)
-    eigenvalues, vectors = np.linalg.eigh(correlation(covariance, varying))
+    eigenvalues, vectors = np.linalg.eigh(correlation(covariance[np.ix_(varying, varying)]))
     null = vectors[:, eigenvalues < _NULL_EIGENVALUE]
     dependent = np.zeros_like(constant)
     dependent[varying] = (np.abs(null) > 1e-6).any(axis=1)
@@ -150,10 +150,10 @@ def state_counts(moments: Moments) -> np.ndarray:
 def inverse_covariance(covariance: np.ndarray) -> np.ndarray:
     """Inverse of a covariance matrix (n, n) by way of the correlations, which are better conditioned."""
     sd = np.sqrt(np.diag(covariance))
-    return np.linalg.inv(covariance / np.outer(sd, sd)) / np.outer(sd, sd)
+    return np.linalg.inv(correlation(covariance)) / np.outer(sd, sd)
 
 
-def correlation(covariance: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Correlation matrix of the chosen ones of some counts with this covariance matrix (n, n)."""
-    sd = np.sqrt(np.diag(covariance)[chosen])
-    return covariance[np.ix_(chosen, chosen)] / np.outer(sd, sd)
+def correlation(covariance: np.ndarray) -> np.ndarray:
+    """Correlation matrix of counts, none of them constant, with this covariance matrix (n, n)."""
+    sd = np.sqrt(np.diag(covariance))
+    return covariance / np.outer(sd, sd)
