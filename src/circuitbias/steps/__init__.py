@@ -3,7 +3,9 @@
 A module here has a docstring that says what it does, ``add_arguments(parser)`` and ``run(arguments)``.
 """
 
+import ast
 import json
+from pathlib import Path
 
 from circuitbias.checks import MOST_WHOLE, whole
 
@@ -14,7 +16,9 @@ STEPS = (
     "activity",
     "estimate",
     "infer",
+    "pair",
     "trust",
+    "score",
     "errors",
     "floor",
     "experiment",
@@ -24,11 +28,22 @@ STEPS = (
     "figure",
     "reproduction",
     "check",
+    "doctor",
     "outcome",
     "list",
     "check-component",
     "schema",
 )
+
+
+def steps_in_words() -> str:
+    """A line for each step: its name and what it does, the first sentence of its module, which is not run."""
+    lines = []
+    for name in STEPS:
+        module = Path(__file__).with_name(f"{name.replace('-', '_')}.py")
+        said = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+        lines.append(f"  {name:<16} {said.splitlines()[0] if said else ''}")
+    return "\n".join(lines)
 
 
 def whole_number(text: str) -> int:

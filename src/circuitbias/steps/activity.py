@@ -22,6 +22,11 @@ _MOST_WINDOWS = 10
 _SNAPSHOT_MS = 500.0
 
 
+EXAMPLES = """
+circuitbias activity --network ring.npz --spikes spikes.h5 --output activity.npz
+"""
+
+
 def add_arguments(parser):
     """Declare the arguments of the step."""
     parser.add_argument("--network", required=True, help="network file")

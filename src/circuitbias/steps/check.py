@@ -4,6 +4,7 @@ With --delete, what a step made, was read and found damaged is removed, if it li
 file that the system cannot read is named and left alone, and so is everybody else's.
 """
 
+import json
 import os
 import shutil
 from contextlib import suppress
@@ -17,10 +18,16 @@ from circuitbias.spikes.storage import SpikeFile
 from circuitbias.steps.threshold import read_threshold
 from circuitbias.tables import read_table
 
+EXAMPLES = """
+circuitbias check .
+circuitbias check . --json
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""
     parser.add_argument("folder", help="folder of results, e.g. results/ring")
+    parser.add_argument("--json", action="store_true", help="print what was found for programs")
     parser.add_argument("--delete", action="store_true", help="remove what is damaged or left over")
 
 
@@ -32,32 +39,43 @@ def run(arguments):
     folders, files = _contents(folder)
     results = [path for path in files if path.suffix in _READERS]
     damaged, foreign, unread = {}, [], []
+    say = (lambda *_: None) if arguments.json else print
     for path in results:
         try:
             before = os.stat(path)
             _READERS[path.suffix](path)
         except DamagedFileError as error:
-            print(error)
+            say(error)
             if error.remake:
                 damaged[path] = before
             else:
                 foreign.append(path)
         except (OSError, MemoryError) as error:
-            print(f"{path}: cannot be read ({error}): an error of the system, which says nothing of the file")
+            say(f"{path}: cannot be read ({error}): an error of the system, which says nothing of the file")
             unread.append(path)
     superfluous = _left_over(folders, {*damaged, *unread})
     for path in superfluous:
-        print(f"{path}: left over by a run that was killed")
+        say(f"{path}: left over by a run that was killed")
     removed = [path for path in damaged if arguments.delete and _may_be_removed(path, damaged[path])]
     if arguments.delete:
         for path in removed + superfluous:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-            print(f"{path}: removed")
+            say(f"{path}: removed")
         if removed:
-            print("to make them again: snakemake --cores all", *removed)
+            say("to make them again: snakemake --cores all", *removed)
     counts = f"{len(results)} files read, {len(damaged)} of them damaged; {len(superfluous)} left over"
     counts += f"; {len(foreign)} not made by a run" if foreign else ""
-    print(counts + (f"; {len(unread)} could not be read" if unread else ""))
+    if arguments.json:
+        lists = {
+            "damaged": damaged,
+            "left_over": superfluous,
+            "foreign": foreign,
+            "unread": unread,
+            "removed": removed,
+        }
+        told = {"read": len(results)} | {name: sorted(map(str, paths)) for name, paths in lists.items()}
+        print(json.dumps(told, indent=1))
+    say(counts + (f"; {len(unread)} could not be read" if unread else ""))
     if unread:
         raise OSError(f"{len(unread)} files could not be read; when the system can read them, check again")
     if left := len(damaged) - len(removed):

@@ -5,6 +5,11 @@ from circuitbias.estimators.couplings import Couplings
 from circuitbias.files import atomic_path
 from circuitbias.networks.network import Network
 
+EXAMPLES = """
+circuitbias errors --network ring.npz --couplings couplings.npz lagged.npz \\
+  --output errors.csv --profiles profiles.csv
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""

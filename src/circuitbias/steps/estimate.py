@@ -11,6 +11,12 @@ from circuitbias.provenance import describe
 from circuitbias.spikes.storage import SpikeFile
 from circuitbias.steps import add_keep_going, json_object
 
+EXAMPLES = """
+circuitbias estimate --network ring.npz --spikes spikes.h5 --method glm --output couplings.npz
+circuitbias estimate --spikes spikes.h5 --method glm --name lagged \\
+  --options '{"bin_steps": 50, "lags": [1]}' --output lagged.npz
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""

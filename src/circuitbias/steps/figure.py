@@ -17,6 +17,11 @@ from circuitbias.outcome import trait_notes
 from circuitbias.places import drawing_into_files
 from circuitbias.tables import read_table, split_usable
 
+EXAMPLES = """
+circuitbias figure methods --network ring.npz --table errors.csv --output methods
+circuitbias figure profiles --network ring.npz --table profiles.csv --examples 0.01 --output profiles
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""

@@ -15,6 +15,10 @@ from circuitbias.spikes.storage import SpikeFile
 from circuitbias.spikes.views import count_spikes, first_spikes
 from circuitbias.steps import add_keep_going, whole_number
 
+EXAMPLES = """
+circuitbias floor --network ring.npz --spikes spikes.h5 --output floor.csv
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""

@@ -27,6 +27,12 @@ from circuitbias.steps import add_keep_going, json_object
 _POSITIONS = (("x", "y"), ("x_um", "y_um"), ("pos_x", "pos_y"), ("position_x", "position_y"), ("ML", "AP"))
 
 
+EXAMPLES = """
+circuitbias infer spikes.csv --bin-ms 10 --output answer
+circuitbias infer spikes.csv --units 2 5 7 --window-s 0 300 --method mean_field --json --output part
+"""
+
+
 def add_arguments(parser):
     """Declare the arguments of the step."""
     add_recording_arguments(parser)
@@ -36,6 +42,7 @@ def add_arguments(parser):
     parser.add_argument("--memory-mb", type=float, default=1500.0)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add_keep_going(parser)
+    parser.add_argument("--json", action="store_true", help="print summary.json in place of summary.txt")
     parser.add_argument(
         "--output", required=True, help="folder for couplings.csv, .npz, .graphml, units.csv, summary, figure"
     )
@@ -91,10 +98,10 @@ def run(arguments):
     except UnusableDataError as error:
         if not arguments.keep_going:
             raise
-        _write_why(Path(arguments.output), arguments.method, str(error))
+        _write_why(Path(arguments.output), arguments.method, str(error), arguments.json)
 
 
-def _write_why(folder: Path, method: str, why: str) -> None:
+def _write_why(folder: Path, method: str, why: str, as_json: bool) -> None:
     """Leave a folder that says why there are no couplings, in place of those of an earlier try."""
     with drawing_into_files():
         from circuitbias.figures import shared, style
@@ -110,9 +117,10 @@ def _write_why(folder: Path, method: str, why: str) -> None:
     text = f"No couplings by {method}: {why}\n"
     with atomic_path(folder / "summary.txt") as aside:
         aside.write_text(text, encoding="utf-8")
+    told = json.dumps({"method": method, "unusable": why}, indent=1)
     with atomic_path(folder / "summary.json") as aside:
-        aside.write_text(json.dumps({"method": method, "unusable": why}, indent=1) + "\n", encoding="utf-8")
-    print(text, end="")
+        aside.write_text(told + "\n", encoding="utf-8")
+    print(told if as_json else text.rstrip("\n"))
 
 
 def _infer(arguments) -> None:
@@ -155,7 +163,7 @@ def _infer(arguments) -> None:
     told = {"recording": source, "report": couplings.diagnostics["recording"]} | dataclasses.asdict(summary)
     with atomic_path(folder / "summary.json") as aside:
         aside.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    print(text, end="")
+    print(json.dumps(told, indent=1) if arguments.json else text.rstrip("\n"))
 
 
 def check_folder(folder) -> None:

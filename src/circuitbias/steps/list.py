@@ -5,6 +5,11 @@ import json
 from circuitbias.catalogue import BUILT_IN, declared, find_any, guests, path_of
 from circuitbias.config_schema import allowed
 
+EXAMPLES = """
+circuitbias list
+circuitbias list glm text --json
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""

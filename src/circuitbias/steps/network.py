@@ -3,6 +3,11 @@
 from circuitbias.networks import build_network
 from circuitbias.steps import json_object
 
+EXAMPLES = """
+circuitbias network --options '{"family": "ring", "n_neurons": 20, "sigma1": 1.4, "sigma2": 1.41}' \\
+  --output ring.npz
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""

@@ -5,6 +5,10 @@ import json
 from circuitbias.config_schema import for_editors
 from circuitbias.files import atomic_path
 
+EXAMPLES = """
+circuitbias schema --output circuitbias.schema.json
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""

@@ -21,6 +21,11 @@ from circuitbias.spikes.storage import SpikeFile, write_spikes
 from circuitbias.steps import add_keep_going, json_object, whole_number
 from circuitbias.steps.threshold import read_threshold
 
+EXAMPLES = """
+circuitbias simulate --network ring.npz --threshold theta.json --parameters '{"r": 0.01}' \\
+  --seed 1 --n-spikes 2e4 --output spikes.h5
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""

@@ -12,6 +12,10 @@ from circuitbias.provenance import describe
 from circuitbias.reading import opened
 from circuitbias.steps import add_keep_going, json_object, whole_number
 
+EXAMPLES = """
+circuitbias threshold --network ring.npz --parameters '{"r": 0.01}' --rate-hz 30 --output theta.json
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""
