@@ -17,7 +17,7 @@ export UV_COMPILE_BYTECODE := 1
 # What a recipe calls by its bare name is the environment's own. (Snakemake's rules see to that themselves.)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run methods paper pinned reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu report docs tutorial clean
+.PHONY: run methods paper pinned matched-mismatched reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu report docs tutorial clean
 
 run: $(VENV)/.ok         ## the main job: the paper's central figure at its full scale, from the network to the picture
 	$(BIN)/snakemake --cores $(CORES)
@@ -30,6 +30,9 @@ paper: $(VENV)/.ok       ## the same at the paper's full scale, 1e8 spikes
 
 pinned: $(VENV)/.ok      ## the ring with one neuron silenced
 	$(BIN)/snakemake --cores $(CORES) --configfile config/pinned.yaml
+
+matched-mismatched: $(VENV)/.ok  ## five generators, each inferred by methods of which some are its own model
+	$(BIN)/snakemake --cores $(CORES) --configfile config/matched_mismatched.yaml
 
 reproduction: $(VENV)/.ok  ## docs/reproduction.md, from the comparisons in docs/data/
 	$(BIN)/circuitbias reproduction --comparisons docs/data/comparison_*.csv --texts docs/reproduction.yaml \

@@ -102,8 +102,12 @@ FIGURES = {
     "methods": "3  Errors of every method",
     "profiles": "4  Mean coupling profiles",
     "circuits": "Circuits side by side",
+    "matched_mismatched": "Matched and mismatched generators",
 }
 """Modules of figures beside those of the experiments, and what the report calls them."""
+
+OF_CIRCUITS = ("circuits", "matched_mismatched")
+"""Those of them that show several circuits: the second if these have different generators."""
 
 BUILT_IN = {
     "networks": NETWORKS,

@@ -55,6 +55,8 @@ STARTED = time.time()
 EXPERIMENTS = list(config["experiments"])
 FIGURES = ["figure1", "figure2", "methods", "profiles", *EXPERIMENTS]
 FIGURES = FIGURES * bool(CIRCUITS) + ["circuits"] * SEVERAL
+GENERATORS = {one["generator"]["family"] for one in CIRCUITS.values()}
+FIGURES += ["matched_mismatched"] * (len(GENERATORS) > 1)
 RECORDINGS = config.get("recordings", {})
 WITH_FLOOR = ("figure2", "data_volume")
 WITH_EXAMPLES = ("figure1", "figure2", "profiles")
@@ -162,7 +164,7 @@ def figures_of(circuit):
     return [
         name
         for name in FIGURES
-        if name != "circuits"
+        if name not in catalogue.OF_CIRCUITS
         and (name not in EXPERIMENTS or name in circuit["experiments"])
     ]
 
@@ -172,7 +174,7 @@ def figure_files(name):
     folders = [
         folder for folder, circuit in CIRCUITS.items() if name in figures_of(circuit)
     ]
-    folders = [RUN] if name == "circuits" else folders
+    folders = [RUN] if name in catalogue.OF_CIRCUITS else folders
     formats = ("svg", "pdf", "png", "csv")
     return expand(f"{FIGURE}.{{format}}", results=folders, figure=name, format=formats)
 
@@ -335,7 +337,7 @@ def experiment_code(step):
 def figure_inputs(wildcards):
     """What a figure is drawn from, by the arguments of its step."""
     name, folder = wildcards.figure, wildcards.results
-    if name == "circuits":
+    if name in catalogue.OF_CIRCUITS:
         return {"table": f"{folder}/errors.csv"}
     inputs = {"network": expand(NETWORK, **wildcards)}
     if name == "figure1":

@@ -71,8 +71,9 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
     DataFrame
         A row a run: `run_of`, `errors_of`, the scores of `detection_scores`, ``n_counts`` (sum of the
         binned values that the method saw: fewer than spikes if binarised), ``n_all_pairs`` (those that there
-        are), ``directed``, ``signed``, ``binary`` (the traits of the method), ``note`` (what
-        the estimate warned of, or why it has no error; empty if nothing).
+        are), ``generator`` and ``drive`` (what made the spikes; JSON text, empty of a steady drive),
+        ``directed``, ``signed``, ``binary`` (the traits of the method), ``note`` (what the estimate warned
+        of, or why it has no error; empty if nothing).
     """
     runs = list(runs)
     for run in runs:
@@ -86,11 +87,22 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
                 "n_counts": sum_of_counts(run, run_of(run)["n_spikes"]),
                 "n_all_pairs": network.n_neurons * (network.n_neurons - 1),
                 **{trait: run.diagnostics.get("traits", {}).get(trait) for trait in TRAITS},
+                **_made_by(run),
                 "note": run.diagnostics.get("note") or why_no_error(network, run),
             }
             for run in runs
         ]
     )
+
+
+def _made_by(couplings: Couplings) -> dict:
+    """Generator of the spikes behind couplings, and its drive if that changes in time."""
+    model = couplings.provenance["parameters"]["spikes"]["parameters"]["model"]
+    drive = model.get("drive")
+    return {
+        "generator": model.get("family", "threshold"),
+        "drive": json.dumps(drive, sort_keys=True) if drive else "",
+    }
 
 
 def errors_of(network: Network, couplings: Couplings) -> dict:

@@ -61,6 +61,22 @@ def errors(network: str = "ring") -> pd.DataFrame:
     return table[table.network == network].drop(columns="network").reset_index(drop=True)
 
 
+def errors_of_generators() -> pd.DataFrame:
+    """Return the published errors on the ring for every generator, matched or not.
+
+    Returns
+    -------
+    DataFrame
+        Columns generator, method, r, n_spikes, total, bias, variance; of the threshold model those of
+        `errors`.
+    """
+    threshold = errors()[["method", "r", "n_spikes", "total", "bias", "variance"]].assign(
+        generator="threshold"
+    )
+    others = _table("errors_generators")
+    return pd.concat([others, threshold[others.columns]], ignore_index=True)
+
+
 def pattern_strength() -> pd.DataFrame:
     """Return the pattern strength of the ring: columns r, n_spikes (1e6 or 1e7), pattern_strength.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from circuitbias import published
-from circuitbias.catalogue import meet
+from circuitbias.catalogue import OF_CIRCUITS, meet
 from circuitbias.comparison import published_network
 from circuitbias.errors.tables import run_of
 from circuitbias.estimators.couplings import Couplings
@@ -28,7 +28,7 @@ def add_arguments(parser):
     figures = parser.add_subparsers(dest="figure", required=True, metavar="NAME", help=", ".join(FIGURES))
     commands = {name: figures.add_parser(name) for name in FIGURES}
     for name, command in commands.items():
-        if name != "circuits":  # they have one each
+        if name not in OF_CIRCUITS:  # these have one each
             command.add_argument("--network", required=True, help="network file")
         command.add_argument(
             "--output", required=True, help="path without suffix: .svg, .pdf, .png and .csv are written"
@@ -43,9 +43,9 @@ def add_arguments(parser):
     add("--profiles", required=True, help="mean profiles of each run (.csv)")
     add("--couplings", required=True, nargs="+", help="files of couplings; those of the examples are drawn")
     add("--comparison", help="comparison with the published errors (.csv)")
-    commands["circuits"].add_argument(
-        "--table", required=True, help="errors of each run, with a column circuit (.csv)"
-    )
+    for name in OF_CIRCUITS:
+        what = "errors of each run, with a column circuit (.csv)"
+        commands[name].add_argument("--table", required=True, help=what)
     for name in ("figure2", "data_volume"):
         commands[name].add_argument("--floor", help="least errors of each recording (.csv)")
     for name, command in commands.items():
@@ -180,7 +180,8 @@ def _read_circuits(module, arguments) -> tuple[dict, list[str]]:
     return {"table": usable}, lines
 
 
-_READERS = {"figure1": _read_figure1, "figure2": _read_figure2, "circuits": _read_circuits}
+_READERS = {"figure1": _read_figure1, "figure2": _read_figure2}
+_READERS |= dict.fromkeys(OF_CIRCUITS, _read_circuits)
 """What reads the inputs of a figure that takes more than tables."""
 
 
