@@ -11,6 +11,7 @@ from circuitbias.published import errors_of_generators
 
 _ROWS = {"total": "total error", "bias": "bias error"}
 _OWN = {("ising", "mpf"): "its own model", ("glm_exp", "glm"): "nearly its own"}
+_NAMES = {"lnp": "LNP", "glm_exp": "GLM-exp", "glm_relu": "GLM-relu", "ising": "Ising"}
 _MOST = 6  # columns that can be read
 _PANEL_MM, _REST_MM = 45, 34
 
@@ -59,8 +60,9 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
 
 def _title(name, rows) -> str:
     """Name of a circuit, and whether a method is its model."""
-    own = {_OWN.get(pair, "") for pair in zip(rows.generator, rows.method, strict=True)}
-    return f"{style.pretty(name)}\n{next(filter(None, sorted(own, reverse=True)), 'mismatched')}"
+    own = sorted(_OWN.get(pair, "") for pair in zip(rows.generator, rows.method, strict=True))
+    known = _NAMES.get(name, name) if (rows.generator == name).all() else name
+    return f"{style.pretty(known)}\n{own[-1] or 'mismatched'}"
 
 
 def _curves(axes, numbers, letter, rows, quantity, looks, published):
