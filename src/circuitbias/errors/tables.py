@@ -71,9 +71,9 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
     DataFrame
         A row a run: `run_of`, `errors_of`, the scores of `detection_scores`, ``n_counts`` (sum of the
         binned values that the method saw: fewer than spikes if binarised), ``n_all_pairs`` (those that there
-        are), ``generator`` and ``drive`` (what made the spikes; JSON text, empty of a steady drive),
-        ``directed``, ``signed``, ``binary`` (the traits of the method), ``note`` (what the estimate warned
-        of, or why it has no error; empty if nothing).
+        are), ``recorded_s``, ``generator`` and ``drive`` (what made the spikes; JSON text, empty of a steady
+        drive), ``directed``, ``signed``, ``binary`` (the traits of the method), ``note`` (what the estimate
+        warned of, or why it has no error; empty if nothing).
     """
     runs = list(runs)
     for run in runs:
@@ -96,10 +96,12 @@ def error_table(network: Network, runs: Iterable[Couplings]) -> pd.DataFrame:
 
 
 def _made_by(couplings: Couplings) -> dict:
-    """Generator of the spikes behind couplings, and its drive if that changes in time."""
-    model = couplings.provenance["parameters"]["spikes"]["parameters"]["model"]
+    """Recorded time behind couplings, the generator, and its drive if that changes in time."""
+    parameters = couplings.provenance["parameters"]
+    model = parameters["spikes"]["parameters"]["model"]
     drive = model.get("drive")
     return {
+        "recorded_s": parameters.get("recorded_s", math.nan),
         "generator": model.get("family", "threshold"),
         "drive": json.dumps(drive, sort_keys=True) if drive else "",
     }

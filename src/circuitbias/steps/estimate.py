@@ -62,6 +62,7 @@ def run(arguments):
         method=arguments.method,
         options=couplings.diagnostics["options"],
         n_spikes=spikes.n_spikes,
+        recorded_s=float(spikes.trial_steps.sum() * spikes.dt_ms / 1000),
         spikes=spikes.metadata,
     )
     couplings.save(arguments.output)
