@@ -74,6 +74,7 @@ GENERATORS = {
     "glm_relu": "circuitbias.dynamics.models.glm_relu:GlmRelu",
     "glm_exp": "circuitbias.dynamics.models.glm_exp:GlmExp",
     "ising": "circuitbias.dynamics.models.ising:Ising",
+    "adaptive_lif": "circuitbias.dynamics.models.adaptive_lif:AdaptiveLif",
 }
 """Models that make spikes."""
 
@@ -103,11 +104,12 @@ FIGURES = {
     "profiles": "4  Mean coupling profiles",
     "circuits": "Circuits side by side",
     "matched_mismatched": "Matched and mismatched generators",
+    "remedies": "Remedies",
 }
 """Modules of figures beside those of the experiments, and what the report calls them."""
 
-OF_CIRCUITS = ("circuits", "matched_mismatched")
-"""Those of them that show several circuits: the second if these have different generators."""
+OF_CIRCUITS = ("circuits", "matched_mismatched", "remedies")
+"""Those of several circuits: the second if these have several generators, the third if several drives."""
 
 BUILT_IN = {
     "networks": NETWORKS,
