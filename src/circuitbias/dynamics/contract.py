@@ -67,7 +67,7 @@ def _chain() -> Network:
 
 @cache
 def _engine(kind, options: str):
-    """Engine of a generator on the chain, at a threshold where a neuron fires in 2 % of the steps."""
+    """Engine of a generator on the chain, at a threshold where a neuron fires in 0.5 % of the steps."""
     generator = kind(**json.loads(options))
 
     def at(theta):
@@ -75,7 +75,7 @@ def _engine(kind, options: str):
 
     if at(1.3e-3) is None:
         return None
-    return at(threshold_for_rate(_chain(), at, 20 / generator.dt_ms, precision=0.1).theta)
+    return at(threshold_for_rate(_chain(), at, 5 / generator.dt_ms, precision=0.1).theta)
 
 
 def _spikes(generator, seed: int = 1, chunk_steps: int = 256):

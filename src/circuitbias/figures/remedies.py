@@ -90,9 +90,8 @@ def costs(table: pd.DataFrame) -> pd.DataFrame:
 def in_words(table: pd.DataFrame) -> str:
     """Return the numbers as a table of Markdown, a row for each circuit and estimator, means over seeds."""
     table = costs(table)
-    lines = [
-        "| circuit | drive | estimator | rate (Hz) | bias | variance | total | minutes for .1 | spikes for .1 |"
-    ]
+    heads = ("circuit", "drive", "estimator", "rate (Hz)", "bias", "variance", "total", "minutes", "spikes")
+    lines = [f"| {' | '.join(heads)} |"]
     lines.append("|---" * 9 + "|")
     columns = ["rate_hz", "bias", "variance", "total", "minutes", "spikes"]
     for (circuit, estimator), rows in table.groupby(["circuit", "estimator"], sort=False):
