@@ -18,7 +18,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from circuitbias.component import Component, Drive, Estimator, Generator, NetworkFamily, Reader
+from circuitbias.component import Component, Drive, Estimator, Generator, NetworkFamily, Picture, Reader
 
 ESTIMATORS = {
     "glm": "circuitbias.estimators.glm:Glm",
@@ -98,18 +98,20 @@ EXPERIMENTS = {
 """Experiments: what a config may ask for beside the errors at every strength. There are no guests."""
 
 FIGURES = {
-    "figure1": "1  Structure and dynamics",
-    "figure2": "2  Quality of the inference",
-    "methods": "3  Errors of every method",
-    "profiles": "4  Mean coupling profiles",
-    "circuits": "Circuits side by side",
-    "matched_mismatched": "Matched and mismatched generators",
-    "remedies": "Remedies",
+    "figure1": "circuitbias.figures.figure1:Figure1",
+    "figure2": "circuitbias.figures.figure2:Figure2",
+    "methods": "circuitbias.figures.methods:Methods",
+    "profiles": "circuitbias.figures.profiles:Profiles",
+    "circuits": "circuitbias.figures.circuits:Circuits",
+    "matched_mismatched": "circuitbias.figures.matched_mismatched:MatchedMismatched",
+    "remedies": "circuitbias.figures.remedies:Remedies",
+    "data_volume": "circuitbias.figures.data_volume:DataVolume",
+    "partial_observation": "circuitbias.figures.partial_observation:PartialObservation",
+    "bin_width": "circuitbias.figures.bin_width:BinWidth",
+    "patterns": "circuitbias.figures.patterns:Patterns",
+    "synchrony": "circuitbias.figures.synchrony:Synchrony",
 }
-"""Modules of figures beside those of the experiments, and what the report calls them."""
-
-OF_CIRCUITS = ("circuits", "matched_mismatched", "remedies")
-"""Those of several circuits: the second if these have several generators, the third if several drives."""
+"""Figures of a run; one of an experiment has its name."""
 
 BUILT_IN = {
     "networks": NETWORKS,
@@ -293,6 +295,6 @@ def meet(methods) -> None:
                 find("estimators", method)
 
 
-def figure_titles() -> dict[str, str]:
-    """What the report calls every figure, by the name of its module."""
-    return FIGURES | {name: told(path).title for name, path in EXPERIMENTS.items()}
+def pictures() -> dict[str, type[Picture]]:
+    """What every figure says of itself, by name."""
+    return {name: told(path) for name, path in FIGURES.items()}

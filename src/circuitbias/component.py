@@ -14,6 +14,7 @@ A component is a class: its annotated fields are its options, its docstring's fi
 ``Lagged(lag=2)`` is checked as a config is, in the same words.
 """
 
+import inspect
 from typing import NamedTuple
 
 from circuitbias.model import Component, Examples, option
@@ -27,6 +28,7 @@ __all__ = [
     "Generator",
     "Look",
     "NetworkFamily",
+    "Picture",
     "option",
 ]
 
@@ -171,8 +173,6 @@ class Experiment(Component):
 
     Attributes
     ----------
-    title : str
-        What the report calls its figure.
     cost : Cost or None
         Of one that has methods of its own; others take the time of their estimates.
     n_recordings : float
@@ -185,7 +185,6 @@ class Experiment(Component):
         Option that its estimators must have, if any.
     """
 
-    title = ""
     cost = None
     n_recordings = 1.0
     summarised = False
@@ -195,6 +194,40 @@ class Experiment(Component):
     def work(self, entries: list[dict], seconds) -> float:
         """Seconds for 1e7 spikes of 100 neurons, from those of one estimate by an entry of a config."""
         return self.n_recordings * sum(map(seconds, entries))
+
+
+class Picture(Component):
+    """A figure of a run; its docstring is the caption in the report.
+
+    Its module has a function ``draw``, from tables and arrays to a matplotlib figure and the numbers in it.
+
+    Attributes
+    ----------
+    title : str
+        What the report calls it.
+    inputs : tuple of str
+        What it is drawn from, as arguments of its step: ``network``, ``activity`` and ``couplings`` (files of
+        all runs), ``errors``, ``profiles``, ``table``, its ``summary`` and ``arrays``, the ``comparison``
+        with the paper, ``floor``.
+    table : str
+        Which table ``table`` is: its place in the folder of a circuit, without suffix.
+    in_full : bool
+        Whether it shows some strengths in full (``figures.example_strengths`` of a config).
+    together : {"", "circuits", "generator", "drive"}
+        What circuits of a run it shows side by side: several, with several generators, or with several
+        drives. Other figures are of one circuit.
+    """
+
+    title = ""
+    inputs = ("network", "table")
+    table = ""
+    in_full = False
+    together = ""
+
+    @classmethod
+    def caption(cls) -> str:
+        """Caption in reStructuredText, whose summary is the first sentence."""
+        return inspect.getdoc(cls).replace("\n\n", " ", 1)
 
 
 class Estimator(Component):

@@ -18,7 +18,7 @@ from circuitbias.config import (
     strength_label,
 )
 from circuitbias.estimators.registry import module_of
-from circuitbias.experiments import SUMMARISED, WITH_ARRAYS
+from circuitbias.experiments import SUMMARISED
 from circuitbias.job_sizes import job_memory_mb, job_minutes
 from circuitbias.made_from import FOLDER_VARIABLE, age, hashes, stale_results
 from circuitbias.provenance import code_hash
@@ -53,15 +53,26 @@ shell.prefix(
 
 STARTED = time.time()
 EXPERIMENTS = list(config["experiments"])
-FIGURES = ["figure1", "figure2", "methods", "profiles", *EXPERIMENTS]
-FIGURES = FIGURES * bool(CIRCUITS) + ["circuits"] * SEVERAL
-GENERATORS = {one["generator"]["family"] for one in CIRCUITS.values()}
-FIGURES += ["matched_mismatched"] * (len(GENERATORS) > 1)
-DRIVES = {one["drive"]["family"] for one in CIRCUITS.values()}
-FIGURES += ["remedies"] * (len(DRIVES) > 1)
+
+
+def is_drawn(name, picture):
+    """Whether a run has what a figure shows."""
+    if picture.together in ("generator", "drive"):
+        families = {one[picture.together]["family"] for one in CIRCUITS.values()}
+        return len(families) > 1
+    if picture.together:
+        return SEVERAL
+    of_experiment = name in catalogue.EXPERIMENTS
+    return bool(CIRCUITS) and (not of_experiment or name in EXPERIMENTS)
+
+
+PICTURES = {
+    name: picture
+    for name, picture in catalogue.pictures().items()
+    if is_drawn(name, picture)
+}
+FIGURES = list(PICTURES)
 RECORDINGS = config.get("recordings", {})
-WITH_FLOOR = ("figure2", "data_volume")
-WITH_EXAMPLES = ("figure1", "figure2", "profiles")
 THETA = {
     folder: {
         strength_label(r): theta for r, theta in resolve_thresholds(circuit).items()
@@ -166,7 +177,7 @@ def figures_of(circuit):
     return [
         name
         for name in FIGURES
-        if name not in catalogue.OF_CIRCUITS
+        if not PICTURES[name].together
         and (name not in EXPERIMENTS or name in circuit["experiments"])
     ]
 
@@ -176,7 +187,7 @@ def figure_files(name):
     folders = [
         folder for folder, circuit in CIRCUITS.items() if name in figures_of(circuit)
     ]
-    folders = [RUN] if name in catalogue.OF_CIRCUITS else folders
+    folders = [RUN] if PICTURES[name].together else folders
     formats = ("svg", "pdf", "png", "csv")
     return expand(f"{FIGURE}.{{format}}", results=folders, figure=name, format=formats)
 
@@ -338,29 +349,20 @@ def experiment_code(step):
 
 def figure_inputs(wildcards):
     """What a figure is drawn from, by the arguments of its step."""
-    name, folder = wildcards.figure, wildcards.results
-    if name in catalogue.OF_CIRCUITS:
-        return {"table": f"{folder}/errors.csv"}
-    inputs = {"network": expand(NETWORK, **wildcards)}
-    if name == "figure1":
-        return inputs | {"activity": every_run(ACTIVITY)(wildcards)}
-    if name == "profiles":
-        return inputs | {"table": f"{folder}/profiles.csv"}
-    inputs["comparison"] = comparison(wildcards)
-    if name in WITH_FLOOR:
-        inputs["floor"] = f"{folder}/floor.csv"
-    if name == "figure2":
-        inputs |= {"errors": f"{folder}/errors.csv"}
-        inputs |= {"profiles": f"{folder}/profiles.csv"}
-        return inputs | {"couplings": every_estimate(wildcards)}
-    if name == "methods":
-        return inputs | {"table": f"{folder}/errors.csv"}
-    inputs["table"] = f"{folder}/experiments/{name}.csv"
-    if name in SUMMARISED:
-        inputs["summary"] = f"{folder}/experiments/{name}_summary.csv"
-    if name in WITH_ARRAYS:
-        inputs["arrays"] = experiment_runs(name, ".npz")(wildcards)
-    return inputs
+    picture, folder = PICTURES[wildcards.figure], wildcards.results
+    places = {
+        "network": lambda: expand(NETWORK, **wildcards),
+        "activity": lambda: every_run(ACTIVITY)(wildcards),
+        "couplings": lambda: every_estimate(wildcards),
+        "comparison": lambda: comparison(wildcards),
+        "table": lambda: f"{folder}/{picture.table}.csv",
+        "summary": lambda: f"{folder}/{picture.table}_summary.csv",
+        "arrays": lambda: experiment_runs(wildcards.figure, ".npz")(wildcards),
+    }
+    return {
+        name: places[name]() if name in places else f"{folder}/{name}.csv"
+        for name in picture.inputs
+    }
 
 
 def named_arguments(wildcards, input):
@@ -376,7 +378,7 @@ def named_arguments(wildcards, input):
 
 def examples(wildcards):
     """The strengths that a figure shows in full, as words of the command line."""
-    if wildcards.figure not in WITH_EXAMPLES:
+    if not PICTURES[wildcards.figure].in_full:
         return []
     shown = circuit_of(wildcards)["figures"]["example_strengths"]
     return ["--examples", *map(strength_label, shown)]
@@ -392,7 +394,7 @@ NAME_IN_REPORT = name_in_report if SEVERAL else None
 
 def figure_labels(wildcards):
     """What the report calls a figure."""
-    return {"figure": catalogue.figure_titles()[wildcards.figure]}
+    return {"figure": PICTURES[wildcards.figure].title}
 
 
 def minutes(step):

@@ -26,7 +26,6 @@ class BinWidth(Experiment):
     )
     n_spikes: int | None = beginning()
 
-    title = "Error against bin width"
     sweeps_over = "bin_steps"
 
     def work(self, entries, seconds):

@@ -59,7 +59,6 @@ class DataVolume(Experiment):
         0.577, "Total error for which the demand of data is sought.", above=0, below=1
     )
 
-    title = "Error against data volume"
     summarised = True
 
     @property

@@ -87,7 +87,6 @@ class PartialObservation(Experiment):
     decades: float = fractions()
     n_spikes: int | None = beginning()
 
-    title = "Error with some neurons unseen"
     summarised = True
     n_recordings = 100  # hundreds of subsets, most of them small
 

@@ -24,7 +24,6 @@ class Patterns(Experiment):
     bin_steps: int = option(100, "Width of the bins of the correlations (steps).", least=1, most=100_000)
     n_spikes: int | None = beginning()
 
-    title = "Patterns of activity"
     cost = Cost(seconds=7)
 
 

@@ -36,7 +36,6 @@ class Synchrony(Experiment):
     strengths: tuple[float, ...] | None = which_strengths()
     n_spikes: int | None = beginning()
 
-    title = "What correlograms tell"
     cost = Cost(seconds=17)
     with_arrays = True
 

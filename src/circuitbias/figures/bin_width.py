@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from circuitbias.component import Picture
 from circuitbias.experiments.sweep import mean_without_noise
 from circuitbias.figures import shared, style
 
@@ -14,10 +15,24 @@ _TITLES = {"total": "total error", "bias": "bias error", "variance": "variance e
 _ROW_MM, _LEGEND_MM = 50, 12
 
 
+class BinWidth(Picture):
+    """Error against the width of the bins in which spikes are counted.
+
+    A row of panels for each strength: total, bias and variance error, mean over seeds, with bars for the
+    range. Too narrow, and the effect of a spike falls outside its bin; too wide, and it is lost among others.
+    Open markers are the published errors; dashed lines what these become with our number of spikes, and their
+    bands ± 2 standard errors. Dotted: without sampling noise (the bias that stays with infinite data, and the
+    spread on the scale that noise does not shrink). Crosses: errors over fewer pairs than there are.
+    """
+
+    title = "Error against bin width"
+    table = "experiments/bin_width"
+    inputs = ("network", "comparison", "table")
+
+
 @style.styled
 def draw(
     table: pd.DataFrame,
-    summary: pd.DataFrame | None = None,
     comparison: pd.DataFrame | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure.
@@ -28,8 +43,6 @@ def draw(
         As from `circuitbias.experiments.bin_width.run`, with columns r and seed. Its ``bin_ms`` is in the
         model's own time step. A row of panels a strength; of more than three the lowest, a middle and the
         highest one.
-    summary : None
-        Not used.
     comparison : DataFrame, optional
         Published numbers beside ours: rows with a condition such as "bins of 100 steps".
 

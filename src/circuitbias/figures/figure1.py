@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from circuitbias.component import Picture
 from circuitbias.errors.decomposition import offset_profile
 from circuitbias.figures import style
 
@@ -24,6 +25,22 @@ class Activity(NamedTuple):
     """Their neurons."""
     rates_hz: np.ndarray
     """Rate of each neuron over the whole recording, shape (n,); NaN if there is none."""
+
+
+class Figure1(Picture):
+    """Structure and dynamics.
+
+    **a**, **b**: the true weights, as the profile around the ring (for other networks: the distribution of
+    the non-zero weights) and as a matrix. **c**: how regular the pattern of activity is, from 0 (none) to 1,
+    against weight strength; mean and range over windows with the number of spikes given; open circles are the
+    published values. Networks without a ring show the mean rate and the range over neurons instead. **d**:
+    half a second of spikes at the example strengths, with the rate of each neuron in that time beside it:
+    even at weak strengths, gathered in bumps once the pattern has formed.
+    """
+
+    title = "1  Structure and dynamics"
+    inputs = ("network", "activity")
+    in_full = True
 
 
 @style.styled

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
+from circuitbias.component import Picture
 from circuitbias.errors.decomposition import fit_scale
 from circuitbias.figures import notes, shared, style
 
@@ -15,6 +16,32 @@ _SHADE = style.tint(style.TRUTH, 0.25)
 _MOST_ESTIMATORS = 6  # more curves in a panel cannot be told apart: `methods` shows them all
 _PRINCIPAL = ("glm", "mean_field", "mean_field_binarised", "cross_correlation")
 _MOST_POINTS = 5000  # of a scatter plot; more only hide each other
+
+
+class Figure2(Picture):
+    """Quality of the inference against weight strength.
+
+    **a**: the true weights and those inferred at the example strengths, on one scale of colours; grey was not
+    estimated. **b**: the mean coupling at each offset around the ring, over the true profile (grey). With
+    strong weights, spurious couplings appear between neurons that are not connected but active together or in
+    turn, about 25 and 37 neurons apart. (For other networks: inferred against true weight, pair by pair.)
+    **c**–**e**: total, bias and variance error, mean over seeds, with bars for the range. Open markers are
+    the published errors; dashed lines what these become with our number of spikes, and their bands ± 2
+    standard errors: there our lines should lie. Bias and variance are those of this volume of data, as
+    published: little data shrink an estimate, which counts as bias and goes with more data. Two black lines
+    are floors, below which no unbiased estimate can come (Cramér-Rao, at the true weights): dash-dotted, of
+    any directed network; dotted, if the weights are known to be symmetric. Methods without direction, such as
+    the GLM on counts of the same bin, gain that knowledge on a ring and may lie between the two. Dotted in
+    colour, with bars of one standard error, are the bias that stays with infinite data and the spread of one
+    estimate without shrinkage; where only a bar is drawn, no bias is found above it. |minus| marks couplings
+    with excitation and inhibition the wrong way round, which errors do not show. Of more than six estimators,
+    only the principal ones are drawn; *methods* shows all. Crosses: errors over less than 90 % of the pairs,
+    not to be compared with those of all.
+    """
+
+    title = "2  Quality of the inference"
+    inputs = ("network", "comparison", "floor", "errors", "profiles", "couplings")
+    in_full = True
 
 
 @style.styled

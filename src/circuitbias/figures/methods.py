@@ -8,6 +8,7 @@ from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
 
 from circuitbias.catalogue import looks
+from circuitbias.component import Picture
 from circuitbias.figures import notes, shared, style
 
 _ROWS = {"total": "total error", "bias": "bias error", "variance": "variance error"}
@@ -15,10 +16,28 @@ _OLDER = "total_l1"
 _PANEL_MM, _LEGEND_MM = 43, 50
 
 
+class Methods(Picture):
+    """Errors of every method against weight strength: regressions, inverse Ising methods, correlations.
+
+    **a**–**c**: total error, **d**–**f**: bias, **g**–**i**: variance, mean over seeds, with bars for the
+    range. Open markers are the published errors; dashed lines what these become with our number of spikes,
+    and their bands ± 2 standard errors: there our lines should lie. **j**: the total error with the older
+    scale, which brings the mean profile closest to that of the weights, for the methods whose published files
+    used it; it can exceed 1. Dotted, with bars of one standard error: the bias that stays with infinite data,
+    and the spread of one estimate, both without what sampling noise makes of them; the solid curves hold
+    shrinkage, which goes with more data. |minus| marks couplings with excitation and inhibition the wrong way
+    round. (Where bias and variance could not be told apart, the total error alone is shown.) Crosses: errors
+    over less than 90 % of the pairs, not to be compared with those of all.
+    """
+
+    title = "3  Errors of every method"
+    table = "errors"
+    inputs = ("network", "comparison", "table")
+
+
 @style.styled
 def draw(
     table: pd.DataFrame,
-    summary: pd.DataFrame | None = None,
     comparison: pd.DataFrame | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure.
@@ -27,8 +46,6 @@ def draw(
     ----------
     table : DataFrame
         As from `circuitbias.errors.tables.error_table`. Quantities that are NaN throughout get no row.
-    summary : None
-        Not used.
     comparison : DataFrame, optional
         As from `circuitbias.comparison.errors.compare_errors`. Methods with rows of quantity "total_l1" are
         drawn once more with the older scale, in a panel of their own.

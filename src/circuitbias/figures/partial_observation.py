@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from circuitbias.component import Picture
 from circuitbias.figures import shared, style
 
 MOST_ESTIMATORS = 4
@@ -17,11 +18,26 @@ _TITLES = {"total": "total error", "bias": "bias error", "variance": "variance e
 _ROW_MM, _IN_A_ROW = 50, 5
 
 
+class PartialObservation(Picture):
+    """What an estimate becomes if some neurons are not observed.
+
+    A row of panels an estimator (the first four). Total, bias and variance error of the observed pairs
+    against the number of observed neurons, mean over random subsets; the band is the standard deviation over
+    subsets of the total error. Dashed: all subsets merged, each pair the mean over the subsets that hold it.
+    Fewer than 20 pairs have no error; crosses: some subsets have fewer pairs than there are. Last column: one
+    random half of the neurons is observed while the volume of data grows; dotted is the bias without sampling
+    noise, which is left when the variance has gone; so are bias and variance in the other columns.
+    """
+
+    title = "Error with some neurons unseen"
+    table = "experiments/partial_observation"
+    inputs = ("network", "table", "summary")
+
+
 @style.styled
 def draw(
     table: pd.DataFrame,
     summary: pd.DataFrame,
-    comparison: pd.DataFrame | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure.
 
@@ -29,8 +45,6 @@ def draw(
     ----------
     table, summary : DataFrame
         As from `circuitbias.experiments.partial_observation.run`, with columns r and seed, and ``summarise``.
-    comparison : DataFrame, optional
-        Not used: the paper's numbers are not to be had.
 
     Returns
     -------

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from circuitbias.component import Picture
 from circuitbias.figures import shared, style
 
 PATTERNED = 0.5
@@ -16,10 +17,26 @@ _LINE = {"color": _COLOR, "marker": "o", "markersize": 3.6, "markeredgewidth": 0
 _FAINT = _LINE | {"color": style.tint(_COLOR, 0.35), "linestyle": "--", "linewidth": 0.9}
 
 
+class Patterns(Picture):
+    """What recurrence does to the activity.
+
+    **a**: regularity of the pattern in the correlations of spike counts, from 0 (none) to 1. It depends on
+    the width of the bins and the number of spikes, so that it is not the published one, which Figure 1 shows.
+    **b**: noise correlation of co-tuned neurons, one spacing of the bumps apart. **c**: diffusivity of the
+    bumps; pale and dashed where there is no pattern yet to speak of. **d**: firing rate, mean and range over
+    neurons with drive. Mean over seeds; bars in **b** and **c** are ± 2 standard errors, from the scatter
+    over five parts of a recording, in **a** the range over seeds. Open circles: published (in **b** of the
+    pinned ring; in **c**, where the unit is not said, times one factor that brings them to ours).
+    """
+
+    title = "Patterns of activity"
+    table = "experiments/patterns"
+    inputs = ("network", "comparison", "table")
+
+
 @style.styled
 def draw(
     table: pd.DataFrame,
-    summary: pd.DataFrame | None = None,
     comparison: pd.DataFrame | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure.
@@ -28,8 +45,6 @@ def draw(
     ----------
     table : DataFrame
         As from `circuitbias.experiments.patterns.run`, with columns r and seed.
-    summary : None
-        Not used.
     comparison : DataFrame, optional
         Published numbers beside ours: quantities "noise_correlation" and "diffusivity".
 

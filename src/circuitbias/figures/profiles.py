@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from circuitbias.component import Picture
 from circuitbias.figures import shared, style
 from circuitbias.spikes.activity import bump_period
 
@@ -15,11 +16,28 @@ _ROW_MM, _FEATURES_MM = 34, 50
 _REACH = 0.6  # of the axis of couplings above 0, at most, in depths of the dip; below 0, 1.5
 
 
+class Profiles(Picture):
+    """What the inferred wiring looks like around the ring.
+
+    **a**: mean coupling at each offset, scaled to the weights, for each method at the example strengths;
+    dotted: on the scale that sampling noise does not shrink; grey: the true profile; |minus| beside a name:
+    at some strength the couplings had excitation and inhibition the wrong way round. Solid guides mark the
+    offsets of other bumps of activity (25 and 50 neurons away in the ring of 100), dotted ones the places
+    between them. **b**–**d**: the coupling at three offsets against weight strength, relative to the depth of
+    the true dip, mean of both sides: in the dip itself, where -1 is right; one spacing of the bumps away,
+    where spurious excitation grows; and one and a half spacings away, between bumps, where spurious
+    inhibition does. Grey lines: the true weights.
+    """
+
+    title = "4  Mean coupling profiles"
+    table = "profiles"
+    inputs = ("network", "table")
+    in_full = True
+
+
 @style.styled
 def draw(
     table: pd.DataFrame,
-    summary: pd.DataFrame | None = None,
-    comparison: pd.DataFrame | None = None,
     examples: list[float] | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure.
@@ -29,8 +47,6 @@ def draw(
     table : DataFrame
         As from `circuitbias.errors.tables.profile_table`; empty for networks without one profile, which gives
         a figure that says so.
-    summary, comparison : None
-        Not used.
     examples : list of float, optional
         Strengths r whose profiles are drawn; by default the lowest, a middle and the highest one.
 

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from circuitbias.component import Picture
 from circuitbias.figures import notes, shared, style
 
 _WANTED = 0.1
@@ -20,6 +21,21 @@ _PANELS = {
     "spikes": f"spikes for a\nvariance error of {_WANTED:g}",
 }
 _ROW_MM, _REST_MM = 3.6, 34
+
+
+class Remedies(Picture):
+    """What remedies buy and cost, a row for each circuit.
+
+    **a**, **b**: bias and total error. **c**, **d**: how long one has to record, and how many spikes that
+    gives, for a variance error of 0.1, whose square falls as one over the volume; suppression and bins that
+    are not used count. Grey: the first circuit. Colours: estimators, from all bins, from one phase of the
+    cycle, or with offsets by phase. Mean over seeds, with bars for the range.
+    """
+
+    title = "Remedies"
+    table = "errors"
+    inputs = ("table",)
+    together = "drive"
 
 
 @style.styled

@@ -8,6 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
+from circuitbias.component import Picture
 from circuitbias.errors.decomposition import CIRCULANT_TOLERANCE, offset_profile
 from circuitbias.experiments.sweep import mean_without_noise
 from circuitbias.figures import shared, style
@@ -20,13 +21,32 @@ _SHADE = style.tint(style.TRUTH, 0.3)
 _LINK, _NO_LINK = "#26456E", "#EDEDED"
 
 
+class Synchrony(Picture):
+    """What correlograms tell of the wiring.
+
+    **a**: correlograms of example pairs, counts in bins of three steps, at positive lags if the second neuron
+    fires later; the point is the peak, filled if it lies within the synaptic time constant τ of lag zero
+    (shaded) and so connects the pair. **b**: the lag of the peak of every pair. **c**: the graph of the pairs
+    that are connected by this rule (dark), and how many these are at each offset around the ring, over the
+    size of the true weight (grey). Far from the band of true weights correlograms are nearly flat, and where
+    their peak lies is chance. **d**: weights by the GLM, by the height of the peak where the graph connects,
+    and by the GLM where the graph connects, scaled to the true weights; beside them their errors relative to
+    the norm of the true weights, bars for the range over seeds, and the published total errors (open
+    circles). The graph takes some of the spurious weights of the GLM away, but true ones too, so that the
+    masked estimate is worse.
+    """
+
+    title = "What correlograms tell"
+    table = "experiments/synchrony"
+    inputs = ("network", "comparison", "table", "arrays")
+
+
 @style.styled
 def draw(
     weights: np.ndarray,
     table: pd.DataFrame,
     arrays: dict[str, np.ndarray],
     comparison: pd.DataFrame | None = None,
-    summary: pd.DataFrame | None = None,
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure.
 
@@ -42,8 +62,6 @@ def draw(
     comparison : DataFrame, optional
         Published errors: columns estimator, published, n_spikes_published and, if there are rows of more than
         these, quantity, condition and r, as from `circuitbias.comparison.experiments.compare_synchrony`.
-    summary : None
-        Not used.
 
     Returns
     -------

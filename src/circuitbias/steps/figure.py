@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from circuitbias import published
-from circuitbias.catalogue import OF_CIRCUITS, meet
+from circuitbias.catalogue import meet, pictures
 from circuitbias.comparison import published_network
 from circuitbias.errors.tables import run_of
 from circuitbias.estimators.couplings import Couplings
@@ -22,38 +22,35 @@ circuitbias figure methods --network ring.npz --table errors.csv --output method
 circuitbias figure profiles --network ring.npz --table profiles.csv --examples 0.01 --output profiles
 """
 
+_ARGUMENTS = {
+    "network": {"help": "network file", "required": True},
+    "activity": {"help": "activity files (.npz)", "required": True, "nargs": "+"},
+    "errors": {"help": "errors of each run (.csv)", "required": True},
+    "profiles": {"help": "mean profiles of each run (.csv)", "required": True},
+    "couplings": {
+        "help": "files of couplings; those of the examples are drawn",
+        "required": True,
+        "nargs": "+",
+    },
+    "table": {"help": "table of results (.csv)", "required": True},
+    "summary": {"help": "its summary, a row a condition (.csv)"},
+    "arrays": {"help": "arrays of recordings (.npz); of the last", "nargs": "+"},
+    "comparison": {"help": "comparison with the published numbers (.csv)"},
+    "floor": {"help": "least errors of each recording (.csv)"},
+}
+"""What figures are drawn from."""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""
     figures = parser.add_subparsers(dest="figure", required=True, metavar="NAME", help=", ".join(FIGURES))
-    commands = {name: figures.add_parser(name) for name in FIGURES}
-    for name, command in commands.items():
-        if name not in OF_CIRCUITS:  # these have one each
-            command.add_argument("--network", required=True, help="network file")
-        command.add_argument(
-            "--output", required=True, help="path without suffix: .svg, .pdf, .png and .csv are written"
-        )
-    for name in ("figure1", "figure2", "profiles"):
-        commands[name].add_argument(
-            "--examples", required=True, nargs="+", type=float, help="strengths r to show in full"
-        )
-    commands["figure1"].add_argument("--activity", required=True, nargs="+", help="activity files (.npz)")
-    add = commands["figure2"].add_argument
-    add("--errors", required=True, help="errors of each run (.csv)")
-    add("--profiles", required=True, help="mean profiles of each run (.csv)")
-    add("--couplings", required=True, nargs="+", help="files of couplings; those of the examples are drawn")
-    add("--comparison", help="comparison with the published errors (.csv)")
-    for name in OF_CIRCUITS:
-        what = "errors of each run, with a column circuit (.csv)"
-        commands[name].add_argument("--table", required=True, help=what)
-    for name in ("figure2", "data_volume"):
-        commands[name].add_argument("--floor", help="least errors of each recording (.csv)")
-    for name, command in commands.items():
-        if name not in _READERS:
-            command.add_argument("--table", required=True, help="table of results (.csv)")
-            command.add_argument("--summary", help="its summary, a row a condition (.csv)")
-            command.add_argument("--comparison", help="comparison with the published numbers (.csv)")
-            command.add_argument("--arrays", nargs="+", help="arrays of recordings (.npz); of the last")
+    for name, picture in pictures().items():
+        add = figures.add_parser(name, help=picture.says()).add_argument
+        for one in picture.inputs:
+            add(f"--{one}", **_ARGUMENTS[one])
+        if picture.in_full:
+            add("--examples", required=True, nargs="+", type=float, help="strengths r to show in full")
+        add("--output", required=True, help="path without suffix: .svg, .pdf, .png and .csv are written")
 
 
 def run(arguments):
@@ -154,7 +151,7 @@ def _read_tables(module, arguments) -> tuple[dict, list[str]]:
     inputs["table"] = usable
     if "summary" in inputs:
         inputs["summary"] = split_usable(inputs["summary"])[0]
-    if arguments.arrays:
+    if getattr(arguments, "arrays", None):
         arrays = (read_arrays(path) for path in reversed(arguments.arrays))
         inputs["arrays"] = next(found for found in arrays if len(found) > len(("r", "seed")))
         inputs["weights"] = network.dense_weights()
@@ -181,7 +178,7 @@ def _read_circuits(module, arguments) -> tuple[dict, list[str]]:
 
 
 _READERS = {"figure1": _read_figure1, "figure2": _read_figure2}
-_READERS |= dict.fromkeys(OF_CIRCUITS, _read_circuits)
+_READERS |= {name: _read_circuits for name, picture in pictures().items() if picture.together}
 """What reads the inputs of a figure that takes more than tables."""
 
 

@@ -1,0 +1,39 @@
+"""What figures say of themselves is what their step, their rule and the report go by."""
+
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+
+from circuitbias.catalogue import EXPERIMENTS, pictures, told
+from circuitbias.figures.captions import captions
+
+PICTURES = pictures()
+CAPTIONS = Path(__file__).parents[2] / "workflow" / "report" / "figure.rst"
+
+
+def test_the_report_has_their_captions():
+    """If this fails: `python -m circuitbias.figures.captions` prints what belongs there."""
+    assert CAPTIONS.read_text(encoding="utf-8") == captions()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_figure_is_drawn_from_what_it_says(name):
+    picture = PICTURES[name]
+    assert picture.title and len(picture.caption()) > 200
+    draw = importlib.import_module(f"circuitbias.figures.{name}").draw
+    taken = inspect.signature(draw).parameters.keys()
+    files = {"network", "activity"}  # they are read into weights, runs and patterns
+    assert set(picture.inputs) - files <= taken
+    assert picture.in_full or "examples" not in taken
+    assert bool(picture.table) == ("table" in picture.inputs)
+
+
+def test_every_experiment_has_a_figure_of_what_it_gives():
+    assert EXPERIMENTS.keys() <= PICTURES.keys()
+    for name, path in EXPERIMENTS.items():
+        experiment, inputs = told(path), PICTURES[name].inputs
+        assert experiment.summarised == ("summary" in inputs)
+        assert experiment.with_arrays == ("arrays" in inputs)
+        assert PICTURES[name].table == f"experiments/{name}"
