@@ -201,11 +201,11 @@ def test_without_keep_going_a_step_fails_and_writes_nothing(silent_strength, tmp
     folder, _ = silent_strength
     spikes = ("--spikes", folder / "r0.02.h5")
     capsys.readouterr()
-    step("estimate", *spikes, "--method", "glm", "--output", tmp_path / "glm.npz", code=1)
+    step("estimate", *spikes, "--method", "glm", "--output", tmp_path / "glm.npz", code=3)
     assert "no neuron has fired for" in capsys.readouterr().err
     network = ("--network", folder / "network.npz")
     options = ("--options", json.dumps(OPTIONS["patterns"]))
-    step("experiment", "patterns", *network, *spikes, *options, "--output", tmp_path / "p.csv", code=1)
+    step("experiment", "patterns", *network, *spikes, *options, "--output", tmp_path / "p.csv", code=3)
     assert not list(tmp_path.iterdir())
 
 
@@ -240,7 +240,7 @@ def test_a_rate_that_no_threshold_gives_makes_an_unusable_recording(tmp_path):
     assert not (tmp_path / "theta.json").exists()
     step("threshold", "--keep-going", *network, *model, *found)
     recording = ("--threshold", tmp_path / "theta.json", "--seed", 1, "--n-spikes", 2000, "--output", spikes)
-    step("simulate", *network, *model, *recording, code=1)
+    step("simulate", *network, *model, *recording, code=3)
     step("simulate", "--keep-going", *network, *model, *recording)
     assert SpikeFile(spikes).unusable.startswith("without a drive (b = 0) no threshold gives a rate")
     step("activity", *network, "--spikes", spikes, "--output", tmp_path / "a.npz")

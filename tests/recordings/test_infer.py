@@ -262,7 +262,7 @@ def test_order_by_structure_puts_blocks_together():
 def test_what_is_refused_writes_nothing(tmp_path, capsys, arguments, message):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "a.npz", a=np.sort(rng.uniform(0, 9, 99)), b=np.sort(rng.uniform(0, 9, 99)))
-    assert infer(tmp_path / "a.npz", *arguments, "--device", "cpu", "--output", tmp_path / "out") == 1
+    assert infer(tmp_path / "a.npz", *arguments, "--device", "cpu", "--output", tmp_path / "out") in (1, 3)
     assert message in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
