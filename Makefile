@@ -17,7 +17,7 @@ export UV_COMPILE_BYTECODE := 1
 # What a recipe calls by its bare name is the environment's own. (Snakemake's rules see to that themselves.)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run methods paper pinned matched-mismatched remedies reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu report docs tutorial clean
+.PHONY: run methods paper pinned matched-mismatched remedies reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu explore report docs tutorial clean
 
 run: $(VENV)/.ok         ## the main job: the paper's central figure at its full scale, from the network to the picture
 	$(BIN)/snakemake --cores $(CORES)
@@ -98,6 +98,9 @@ performance: $(VENV)/.ok  ## docs/performance.md, from these tables
 
 bench-gpu: $(VENV)/.ok-gpu  ## timings on a CUDA device, beside the CPU's
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest benchmarks/test_gpu.py -m gpu --benchmark-only --benchmark-group-by=group
+
+explore: $(VENV)/.ok     ## a page to explore the run of CONFIG in a browser, without a network: results/*/explore.html
+	$(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES) -- explore
 
 report: $(VENV)/.ok      ## one self-contained HTML page of the finished run of CONFIG: results/report.html
 	$(BIN)/snakemake --configfile $(CONFIG) --report results/report.html

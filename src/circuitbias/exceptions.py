@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-EXTRAS = {"torch": "torch", "snakemake": "workflow"}
+EXTRAS = {"torch": "torch", "snakemake": "workflow", "bokeh": "explore"}
 """Optional libraries, and the extra of the package that brings each."""
 
 

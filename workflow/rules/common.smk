@@ -39,6 +39,8 @@ FIGURE = "{results}/figures/{figure}"
 FLOOR = "{results}/floor/r{r}_seed{seed}.csv"
 COMPARISON = "{results}/paper_comparison.csv"
 OUTCOME = "{results}/outcome.txt"
+EXPLORED = "{results}/explore/{estimator}/r{r}_seed{seed}_share{share}.npz"
+SHARES = (0.1, 0.01)  # of the recordings, on the page to explore
 INFERRED = f"{RUN}/recordings/{{recording}}/{{estimator}}"
 LOGS = "{results}/logs"
 BENCHMARKS = "{results}/benchmarks"
@@ -85,6 +87,7 @@ wildcard_constraints:
     results="|".join(map(re.escape, CIRCUITS)) or "none",
     r="[0-9.e+-]+",
     seed="[0-9]+",
+    share="[0-9.]+",
     estimator="[a-z][a-z0-9_]*",
     experiment="|".join(EXPERIMENTS) or "none",
     figure="|".join(FIGURES) or "none",
@@ -113,6 +116,18 @@ def every_estimate(wildcards):
     names = list(circuit_of(wildcards)["estimators"])
     path = COUPLINGS.replace("{estimator}", "{{estimator}}")
     return expand(every_run(path)(wildcards), estimator=names)
+
+
+def explored(wildcards):
+    """Estimates of the first seed, from all of each recording and from parts of it."""
+    circuit = circuit_of(wildcards)
+    shown = {
+        "results": wildcards.results,
+        "estimator": list(circuit["estimators"]),
+        "r": THETA[wildcards.results],
+        "seed": circuit["seeds"][:1],
+    }
+    return [*expand(COUPLINGS, **shown), *expand(EXPLORED, share=SHARES, **shown)]
 
 
 def floors(wildcards):

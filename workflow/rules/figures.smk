@@ -28,6 +28,61 @@ rule figure:
         "circuitbias figure {wildcards.figure} {params.inputs:q} {params.examples:q} --output {params.stem:q} > {log:q} 2>&1"
 
 
+# The page to explore, which takes bokeh, the extra `explore`: `snakemake --cores 2 explore`. Beside the estimates it shows
+# those from parts of the recordings, all of the first seed.
+rule estimate_part:
+    input:
+        network=NETWORK,
+        spikes=rules.simulate.output,
+    output:
+        EXPLORED,
+    log:
+        f"{LOGS}/explore/{{estimator}}/r{{r}}_seed{{seed}}_{{share}}.log",
+    benchmark:
+        f"{BENCHMARKS}/explore/{{estimator}}/r{{r}}_seed{{seed}}_{{share}}.tsv"
+    resources:
+        mem_mb=memory("estimate"),
+        runtime=minutes("estimate"),
+        memory_mb=config["memory_mb"],
+        gpu=int(config["device"] == "cuda"),
+    params:
+        method=estimator_method,
+        options=estimator_options,
+        device=config["device"],
+        code=lambda wildcards: step_code(
+            "estimate", module_of(estimator_method(wildcards))
+        ),
+    shell:
+        "circuitbias estimate --keep-going --network {input.network:q} --spikes {input.spikes:q} --method {params.method:q} --options {params.options:q}"
+        " --name {wildcards.estimator} --share {wildcards.share} --memory-mb {resources.memory_mb}"
+        " --device {params.device} --output {output:q} > {log:q} 2>&1"
+
+
+rule explore_circuit:
+    input:
+        network=NETWORK,
+        couplings=explored,
+        tables="{results}/errors.csv",
+    output:
+        "{results}/explore.html",
+    log:
+        f"{LOGS}/explore.log",
+    benchmark:
+        f"{BENCHMARKS}/explore.tsv"
+    localrule: True
+    params:
+        code=step_code("explore"),
+    shell:
+        "circuitbias explore --network {input.network:q} --couplings {input.couplings:q} --tables {input.tables:q}"
+        " --output {output:q} > {log:q} 2>&1"
+
+
+rule explore:
+    input:
+        expand("{results}/explore.html", results=CIRCUITS),
+    localrule: True
+
+
 # Each figure is a target of its own: `snakemake --cores 2 figure2`.
 for figure in FIGURES:
 

@@ -26,6 +26,7 @@ STEPS = (
     "summarise",
     "compare",
     "figure",
+    "explore",
     "reproduction",
     "check",
     "doctor",

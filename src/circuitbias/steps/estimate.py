@@ -2,6 +2,7 @@
 
 import time
 
+from circuitbias.checks import number
 from circuitbias.estimators import attempt
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.memory import DEFAULT_MB
@@ -9,6 +10,7 @@ from circuitbias.networks.network import Network
 from circuitbias.progress import report_line
 from circuitbias.provenance import describe
 from circuitbias.spikes.storage import SpikeFile
+from circuitbias.spikes.views import StepWindow
 from circuitbias.steps import add_keep_going, json_object
 
 EXAMPLES = """
@@ -29,6 +31,9 @@ def add_arguments(parser):
         "are equivalent, blocks of the recording are estimated, too, to tell bias from variance",
     )
     parser.add_argument("--name", help="name of the estimator in tables and figures; default: the method")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="part of the recording, from its start on; default: 1"
+    )
     parser.add_argument("--memory-mb", type=float, default=DEFAULT_MB)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add_keep_going(parser)
@@ -40,13 +45,14 @@ def run(arguments):
     options = json_object("--options", arguments.options)
     if taken := sorted({"method", "source", "memory_mb", "device", "weights"} & set(options)):
         raise ValueError(f"--options must not hold {taken}: these are arguments of their own")
+    share = number("--share", arguments.share, above=0, most=1)
     spikes = SpikeFile(arguments.spikes)
     network = Network.load(arguments.network) if arguments.network else None
     repeated = network is None or network.equivalent_positions
     started = time.perf_counter()
     couplings = attempt(
         arguments.method,
-        spikes,
+        spikes if share == 1 else StepWindow(spikes, 0, max(1, round(share * int(spikes.trial_steps.sum())))),
         memory_mb=arguments.memory_mb,
         device=arguments.device,
         weights=network and network.dense_weights(),
@@ -64,5 +70,6 @@ def run(arguments):
         n_spikes=spikes.n_spikes,
         recorded_s=float(spikes.trial_steps.sum() * spikes.dt_ms / 1000),
         spikes=spikes.metadata,
+        **({} if share == 1 else {"share": share}),
     )
     couplings.save(arguments.output)
