@@ -33,7 +33,7 @@ def version(library: str) -> str:
         return "none"
 
 
-_DATA = (".csv", ".json", ".mplstyle", ".yaml")
+_DATA = (".csv", ".gz", ".js", ".json", ".mplstyle", ".yaml")
 
 _REFUSE_ONLY = ("catalogue", "checks", "component", "config_schema", "model", "validation")
 """Modules that decide which options are allowed or where things are, and over no number: their edits make no

@@ -86,7 +86,7 @@ def test_a_second_seed_is_refused(made, tmp_path, capsys):
 
 
 def test_what_does_not_fit_is_left_out_and_said():
-    from circuitbias.figures.explore import Estimate, page
+    from circuitbias.figures.explore_page import Estimate, page
 
     n, rng = 300, np.random.default_rng(0)
     weights = rng.normal(size=(n, n))

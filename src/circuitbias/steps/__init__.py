@@ -10,6 +10,7 @@ from pathlib import Path
 from circuitbias.checks import MOST_WHOLE, whole
 
 STEPS = (
+    "demo",
     "network",
     "threshold",
     "simulate",

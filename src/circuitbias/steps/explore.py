@@ -19,7 +19,7 @@ def add_arguments(parser):
 
 def run(arguments):
     """Do the step."""
-    from circuitbias.figures.explore import Estimate, page
+    from circuitbias.figures.explore_page import Estimate, page
 
     network = Network.load(arguments.network)
     estimates, seen = [], set()

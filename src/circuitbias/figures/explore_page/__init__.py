@@ -135,7 +135,7 @@ def page(
             "shares_in_words": words, "size": n, "circulant": circulant,
             "store": {key: _packed(one) for key, one in by_key.items()},
         },
-        code=Path(__file__).with_name("explore.js").read_text(encoding="utf-8"),
+        code=Path(__file__).with_name("choose.js").read_text(encoding="utf-8"),
     )  # fmt: skip
     slider.js_on_change("value", code)
     choice_method.js_on_change("active", code)
