@@ -1,4 +1,4 @@
-"""The recording that comes with the package, and the package elsewhere: in a wheel, as a module of a workflow."""
+"""The recording that comes with the package; the package elsewhere: in a wheel, as a module of a workflow."""
 
 import gzip
 import os
