@@ -1,9 +1,9 @@
 """Time of a step of every generator beside the floor of its arithmetic and its readable reference.
 
 ``python benchmarks/generators.py`` prints a table for docs/generators.md: the ring of 100 neurons, the best
-of some runs on one core. The floor is what no kernel of this kind can do without: random words for every neuron
-and step (for sweeps two), and the rows of spikes, with a window also taken away again, or of flips, added to
-the inputs.
+of some runs on one core. The floor is what no kernel of this kind can do without: random words for every
+neuron and step (for sweeps two), and the rows of spikes, with a window also taken away again, or of flips,
+added to the inputs.
 """
 
 import time

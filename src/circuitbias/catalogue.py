@@ -75,6 +75,7 @@ GENERATORS = {
     "glm_exp": "circuitbias.dynamics.models.glm_exp:GlmExp",
     "ising": "circuitbias.dynamics.models.ising:Ising",
     "adaptive_lif": "circuitbias.dynamics.models.adaptive_lif:AdaptiveLif",
+    "chaotic": "circuitbias.dynamics.models.chaotic:Chaotic",
 }
 """Models that make spikes."""
 

@@ -74,8 +74,13 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         first = table[table.circuit == circuits[0]][quantity].mean()
         if np.isfinite(first):
             axes.axvline(first, color=style.GUIDE, linewidth=0.8, zorder=0)
-        axes.set(xlabel=label, xscale="log")
+        axes.set(xlabel=label)
         axes.margins(x=0.1)
+        if quantity == "spikes":
+            shared.volume_axis(axes.xaxis)
+            axes.set_xlabel(label)
+        else:
+            shared.log_numbers(axes.xaxis)
     row[0].set_yticks(range(len(circuits)), [style.pretty(name) for name in circuits])
     row[0].invert_yaxis()
     handles = [

@@ -34,6 +34,18 @@ def log_errors(axes) -> None:
     axes.yaxis.set_minor_formatter(FuncFormatter(label))
 
 
+def log_numbers(axis) -> None:
+    """Make an axis logarithmic with plain numbers, at powers of ten and at twice and five times these."""
+    axis.axes.set(**{f"{axis.axis_name}scale": "log"})
+    axis.set_major_formatter(FormatStrFormatter("%g"))
+
+    def label(value, _):
+        digit = value / 10 ** math.floor(math.log10(value) + 1e-9)
+        return f"{value:g}" if round(digit) in (2, 5) else ""
+
+    axis.set_minor_formatter(FuncFormatter(label))
+
+
 def volume_axis(axis) -> None:
     """Make an axis that of a volume of data: logarithmic, with powers of ten alone."""
     axis.axes.set(**{f"{axis.axis_name}scale": "log"})
