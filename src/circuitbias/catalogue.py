@@ -95,6 +95,7 @@ EXPERIMENTS = {
     "bin_width": "circuitbias.experiments.bin_width:BinWidth",
     "patterns": "circuitbias.experiments.patterns:Patterns",
     "synchrony": "circuitbias.experiments.synchrony:Synchrony",
+    "mismatch": "circuitbias.experiments.mismatch:Mismatch",
 }
 """Experiments: what a config may ask for beside the errors at every strength. There are no guests."""
 
