@@ -61,6 +61,15 @@ def test_a_recording_that_allows_nothing_says_why_and_stops_nobody(checkout):
     assert pd.read_csv(folder / "couplings.csv").empty
 
 
+def test_trust_is_a_target_of_its_own(checkout):
+    folder = checkout.folder / "results" / "own" / "recordings"
+    assert not (folder / "mine" / "trust").exists()
+    checkout.snakemake("trust")
+    assert json.loads((folder / "mine" / "trust" / "trust.json").read_text())["n_units"] == 3
+    assert "there are 2 units" in (folder / "short" / "trust" / "trust.html").read_text()
+    assert "Nothing to be done" in checkout.snakemake("trust")
+
+
 def test_another_content_is_seen_whatever_its_time(checkout):
     path = checkout.folder / "mine.csv"
     before, was = path.read_bytes(), path.stat()

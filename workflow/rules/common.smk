@@ -42,6 +42,7 @@ OUTCOME = "{results}/outcome.txt"
 EXPLORED = "{results}/explore/{estimator}/r{r}_seed{seed}_share{share}.npz"
 SHARES = (0.1, 0.01)  # of the recordings, on the page to explore
 INFERRED = f"{RUN}/recordings/{{recording}}/{{estimator}}"
+TRUST = f"{RUN}/recordings/{{recording}}/trust"
 LOGS = "{results}/logs"
 BENCHMARKS = "{results}/benchmarks"
 
@@ -240,15 +241,20 @@ def recording_arguments(wildcards):
     if one["bin_ms"] is not None:
         options.pop("bin_steps", None)
     words = ["--method", entry["method"], "--options", json.dumps(options)]
-    words += ["--format-options", json.dumps(one["format_options"])]
+    if one["bin_ms"] is not None and "bin_steps" in entry:
+        words += ["--bin-ms", str(one["bin_ms"])]
+    return words + reading_arguments(one)
+
+
+def reading_arguments(one):
+    """How a recording is read, as words of the command line."""
+    words = ["--format-options", json.dumps(one["format_options"])]
     for key in ("format", "time_unit", "sampling_rate_hz", "least_rate_hz"):
         words += (
             [f"--{key.replace('_', '-')}", str(one[key])]
             if one.get(key) is not None
             else []
         )
-    if one["bin_ms"] is not None and "bin_steps" in entry:
-        words += ["--bin-ms", str(one["bin_ms"])]
     for key in ("units", "where", "window_s"):
         words += [f"--{key.replace('_', '-')}", *map(str, one[key])] if one[key] else []
     return words

@@ -3,12 +3,13 @@
 import json
 from pathlib import Path
 
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.files import atomic_path
 from circuitbias.places import drawing_into_files
 from circuitbias.progress import report_line
-from circuitbias.steps import json_object, whole_number
+from circuitbias.steps import add_keep_going, json_object, whole_number
 from circuitbias.steps.infer import add_recording_arguments, check_folder, read_recording, without_places
-from circuitbias.trust.page import page, pair_table, summary
+from circuitbias.trust.page import page, page_without, pair_table, summary
 from circuitbias.trust.report import SIMULATORS, trust
 from circuitbias.trust.words import sections
 
@@ -29,6 +30,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--seed", type=whole_number, default=0, help="of the twins; default: 0")
     parser.add_argument("--memory-mb", type=float, default=1500.0)
+    add_keep_going(parser)
     parser.add_argument(
         "--output", required=True, help="folder for trust.html, trust.json, pairs.csv, figure"
     )
@@ -36,6 +38,20 @@ def add_arguments(parser):
 
 def run(arguments):
     """Do the step."""
+    try:
+        _trust(arguments)
+    except UnusableDataError as refusal:
+        if not arguments.keep_going:
+            raise
+        report_line(f"no result: {refusal}", always=True)
+        folder, name = Path(arguments.output), Path(arguments.recording).name
+        with atomic_path(folder / "trust.json") as aside:
+            aside.write_text(json.dumps({"recording": {"name": name}, "refused": str(refusal)}) + "\n")
+        with atomic_path(folder / "trust.html") as aside:
+            aside.write_text(page_without(name, str(refusal)), encoding="utf-8")
+
+
+def _trust(arguments):
     estimators = json_object("--estimators", arguments.estimators)
     check_folder(arguments.output)
     read = read_recording(arguments)

@@ -100,13 +100,7 @@ def page(report: TrustReport, source: dict, figure_png: bytes) -> str:
     figure_png : bytes
         As `circuitbias.figures.trust.draw` draws it.
     """
-    name = html.escape(str(source.get("name", "a recording")))
-    parts = [
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'>",
-        "<meta name='viewport' content='width=device-width'>",
-        f"<title>Trust: {name}</title><style>{_STYLE}</style></head><body>",
-        f"<h1>Which couplings of {name} may be believed?</h1>",
-    ]
+    parts = [_head(source.get("name", "a recording"))]
     for title, lines in sections(report).items():
         boxed = title == "What to believe"
         kind = "refused" if report.refused else "kept"
@@ -121,6 +115,21 @@ def page(report: TrustReport, source: dict, figure_png: bytes) -> str:
     notes = "".join(f"<li>{html.escape(str(note))}</li>" for note in source.get("notes", []))
     parts.append(f"<h2>What was read</h2><ul>{notes}</ul></body></html>\n")
     return "\n".join(parts)
+
+
+def page_without(name: str, why: str) -> str:
+    """Return the page of a recording that does not allow a report."""
+    return f"{_head(name)}<div class='refused'>{html.escape(why)}</div></body></html>\n"
+
+
+def _head(name):
+    name = html.escape(str(name))
+    return (
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'>"
+        "<meta name='viewport' content='width=device-width'>"
+        f"<title>Trust: {name}</title><style>{_STYLE}</style></head><body>"
+        f"<h1>Which couplings of {name} may be believed?</h1>"
+    )
 
 
 CAPTION = (
