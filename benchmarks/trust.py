@@ -165,8 +165,10 @@ def main():
     parser.add_argument("output")
     arguments = parser.parse_args()
     if not arguments.print:
-        rows = []
-        for recording in recordings():
+        rows = pd.read_csv(arguments.output).to_dict("records") if Path(arguments.output).exists() else []
+        for number, recording in enumerate(recordings()):
+            if number < len(rows):
+                continue  # of a run that was cut short
             rows.append(row(*recording))
             table = pd.DataFrame(rows).assign(code=code_hash())
             table.to_csv(arguments.output, index=False, float_format="%.5g")
