@@ -14,7 +14,18 @@ import circuitbias as cb
 from circuitbias.cli import _module_of, main
 from circuitbias.steps import STEPS, steps_in_words
 
-BY_HAND = ("network", "threshold", "simulate", "activity", "estimate", "infer", "pair", "score", "errors")
+BY_HAND = (
+    "network",
+    "threshold",
+    "simulate",
+    "activity",
+    "estimate",
+    "infer",
+    "pair",
+    "score",
+    "errors",
+    "correlograms",
+)
 BY_HAND += ("floor", "figure", "check", "doctor", "list", "schema")
 
 

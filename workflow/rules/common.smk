@@ -131,6 +131,21 @@ def explored(wildcards):
     return [*expand(COUPLINGS, **shown), *expand(EXPLORED, share=SHARES, **shown)]
 
 
+def book_inputs(wildcards):
+    """Spikes at six strengths at most, of the first seed, and what the first estimator makes of them."""
+    circuit, strengths = circuit_of(wildcards), list(THETA[wildcards.results])
+    shown = {
+        "results": wildcards.results,
+        "estimator": list(circuit["estimators"])[0],
+        "r": strengths[:: -(-len(strengths) // 6)],
+        "seed": circuit["seeds"][:1],
+    }
+    files = {"spikes": SPIKES, "couplings": COUPLINGS}
+    return {"network": expand(NETWORK, **wildcards)} | {
+        name: expand(path, **shown) for name, path in files.items()
+    }
+
+
 def floors(wildcards):
     """The least errors at every strength: of the first seed, as seeds hardly differ."""
     strengths, seeds = THETA[wildcards.results], circuit_of(wildcards)["seeds"]

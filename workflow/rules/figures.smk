@@ -77,6 +77,31 @@ rule explore_circuit:
         " --output {output:q} > {log:q} 2>&1"
 
 
+# A picture book, of six strengths at most: `snakemake --cores 2 correlograms`.
+rule correlograms_of_circuit:
+    input:
+        unpack(book_inputs),
+    output:
+        multiext("{results}/figures/correlograms", ".svg", ".pdf", ".png", ".csv"),
+    log:
+        f"{LOGS}/figures/correlograms.log",
+    benchmark:
+        f"{BENCHMARKS}/figures/correlograms.tsv"
+    localrule: True
+    params:
+        stem=lambda wildcards, output: output[0].removesuffix(".svg"),
+        code=step_code("correlograms"),
+    shell:
+        "circuitbias correlograms --network {input.network:q} --spikes {input.spikes:q}"
+        " --couplings {input.couplings:q} --output {params.stem:q} > {log:q} 2>&1"
+
+
+rule correlograms:
+    input:
+        expand("{results}/figures/correlograms.png", results=CIRCUITS),
+    localrule: True
+
+
 rule explore:
     input:
         expand("{results}/explore.html", results=CIRCUITS),

@@ -27,6 +27,7 @@ STEPS = (
     "summarise",
     "compare",
     "figure",
+    "correlograms",
     "explore",
     "reproduction",
     "check",
