@@ -38,8 +38,8 @@ remedies: $(VENV)/.ok    ## noise, resets, suppression and release at the strong
 	$(BIN)/snakemake --cores $(CORES) --configfile config/remedies.yaml
 
 reproduction: $(VENV)/.ok  ## docs/reproduction.md, from the comparisons in docs/data/
-	$(BIN)/circuitbias reproduction --comparisons docs/data/comparison_*.csv --texts docs/reproduction.yaml \
-	  --output docs/reproduction.md
+	$(BIN)/circuitbias reproduction --comparisons docs/data/comparison_*.csv --sampling docs/data/sampling_errors.csv \
+	  --texts docs/reproduction.yaml --output docs/reproduction.md
 
 test: $(VENV)/.ok        ## the fast tests
 	$(BIN)/python -m pytest -n $(TEST_JOBS) --dist loadfile

@@ -37,9 +37,10 @@ def estimators(**options):
 
 
 def test_config_yaml_spells_out_the_defaults():
-    """All but the number of spikes and the examples: what a config leaves out is taken from here."""
+    """All but spikes, standard errors and examples: what a config leaves out is taken from here."""
     config = load_config(CONFIGS / "config.yaml")
-    assert config == load_config({"simulation": {"n_spikes": 10**8}, "figures": config["figures"]})
+    more = {"simulation": {"n_spikes": 10**8}, "sampling_errors": True}
+    assert config == load_config(more | {"figures": config["figures"]})
 
 
 def test_methods_yaml_shows_every_method_and_experiment():
@@ -60,6 +61,7 @@ def test_paper_yaml_is_methods_yaml_at_full_scale():
     # The paper chose the penalty against the truth, and went further down in volume.
     assert paper["estimators"].pop("logistic")["l1"] == "oracle"
     config["estimators"].pop("logistic")
+    assert paper.pop("sampling_errors") and not config.pop("sampling_errors")
     for key in ("experiments",):
         assert paper.pop(key).keys() == config.pop(key).keys()
     assert paper == config

@@ -131,6 +131,15 @@ def test_where_blocks_of_the_recording_are_estimated_twice_the_time_is_asked_for
         assert asked[1] == pytest.approx(times * asked[0], abs=1), part
 
 
+def test_sampling_errors_take_time_that_does_not_grow_with_the_recording():
+    def minutes(n_spikes, **more):
+        config = load_config({"simulation": {"n_spikes": n_spikes}} | more)
+        return job_minutes(config, "estimate", "glm")
+
+    few, many = (minutes(n, sampling_errors=True) - minutes(n) for n in (1e9, 1e10))
+    assert few > 0 and abs(many - few) <= 1
+
+
 def test_an_unknown_step_is_refused():
     with pytest.raises(
         ValueError, match="step='estimat' is none; must be simulate, activity, floor, estimate or"

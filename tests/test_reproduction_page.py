@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from circuitbias.comparison import with_verdicts
+from circuitbias.comparison.measured import with_measured_errors
 from circuitbias.comparison.page import UNEXPLAINED, reproduction_page
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -36,8 +37,10 @@ def test_every_number_is_there_and_what_differs_has_its_reason(comparison):
         {"quantity": "bias", "estimator": "glm", "r": [0.01, 0.03], "text": "Drift of the bumps."},
         {"quantity": "total", "r": 0.02, "text": "Too short."},
     ]
-    page = reproduction_page(comparison, "# Title\n", why)
-    assert page.startswith("# Title\n\n## How many agree\n\n**3 of 6 numbers agree (50%).**")
+    page = reproduction_page(comparison, "# Title\n\nOf us.", why)
+    # One estimate at r = .01 (bias is off), one at .02, one of bins of 25 steps, and an activity.
+    assert page.startswith("# Title\n\n**1 of 4 independent checks agree (25%).** They are made of 6 numbers")
+    assert page.index("independent checks") < page.index("## How the rows were made") < page.index("Of us.")
     assert "| 0.01 | 0.5 | 0.5 ± 0.01 | 0.51 | 1.020 | 0.5 | 0.5 ± 0.01 | 0.61 [1] | 1.220 |" in page
     assert "| 0.02 | 0.5 | 0.5 ± 0.01 | 0.7 [2] | 1.400 |  |  |  |  |" in page
     assert "### glm, scale of the mean profile" in page
@@ -72,24 +75,39 @@ def table_after(page, start):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in page[first:last]]
 
 
-def test_agreement_by_standard_errors_alone_is_counted_beside_the_rule():
-    """0, 1.9, 2.1, 2.9, 3.1 and 60 standard errors; 3 % of 0.5 are 1.5 of them, so 5 % of a variance 2.5."""
+def test_rows_are_counted_by_standard_errors_and_with_their_power():
+    """0, 1.9, 2.1, 2.9, 3.1 and 60 standard errors, each of an estimate of its own."""
     page = page_of(
         *({"ours": 0.5 + 0.01 * z, "r": 0.001 * k} for k, z in enumerate((0.0, -1.9, 2.1, 2.9, 3.1, -60), 1)),
-        {"ours": 0.524, "quantity": "variance"},
         {"ours": float("nan"), "r": 0.02},
         {"ours": 0.51, "r": 0.0125},
-        {"ours": 0.5249, "r": 0.025, "quantity": "variance"},
+        {"ours": 0.53, "r": 0.025, "quantity": "variance", "standard_error": 0.02},
     )
-    (said,) = [line for line in page if "numbers agree" in line]
-    assert said.startswith("**5 of 9 numbers agree (56%).** 1 more could not be judged. ")
-    assert "By standard errors alone, 3 lie within two, 7 within three; 9 and 9 would" in said
+    (said,) = [line for line in page if "independent checks" in line]
+    assert said.startswith(
+        "**4 of 8 independent checks agree (50%).** They are made of 8 numbers, of which 4 (50%)"
+    )
+    assert "and 6 within three; 8 and 8 would" in said and "1 more could not be judged" in said
     (said,) = [line for line in page if line.startswith("2 of these rows are at r >= 0.0125")]
-    assert "; 1 of them lie within two." in said
-    assert table_after(page, "## How many agree") == [
-        ["ring", "total", "glm", "3", "4", "1", "3", "5"],
-        ["ring", "variance", "glm", "2", "0", "0", "0", "2"],
+    assert "; 2 of them lie within two." in said
+    assert table_after(page, "*Would have seen*") == [
+        ["ring", "total", "glm", "3", "4", "1", "5", "4.0%"],
+        ["ring", "variance", "glm", "1", "0", "0", "1", "8.0%"],
     ]
+
+
+def test_bias_and_variance_of_one_estimate_are_a_check_of_two_numbers():
+    """Its limit is that of the larger of two: sqrt(.9545) = .977 within ± 2.27."""
+    both = [{"quantity": "bias", "ours": 0.5 + 0.0225}, {"quantity": "variance", "ours": 0.5}]
+    assert "**1 of 1 independent checks agree (100%).**" in "\n".join(page_of(*both))
+    assert "**0 of 1 independent checks agree (0%).**" in "\n".join(page_of(both[0]))
+    farther = {"quantity": "bias", "ours": 0.5 + 0.0229}
+    assert "**0 of 1 independent checks agree (0%).**" in "\n".join(page_of(farther, both[1]))
+    # The total and the older scale are no numbers of their own.
+    more = [*both, {"quantity": "total"}, {"quantity": "bias_l1"}, {"quantity": "total_l1"}]
+    assert "**1 of 1 independent checks agree (100%).** They are made of 5 numbers" in "\n".join(
+        page_of(*more)
+    )
 
 
 def test_rows_of_one_measurement_are_counted_as_one():
@@ -111,15 +129,39 @@ def test_rows_of_one_measurement_are_counted_as_one():
         *({"quantity": "pattern_strength", "estimator": "", "n_spikes": n} for n in (1e6, 1e7)),
         {"quantity": "diffusivity", "estimator": ""},
     )
-    assert any("The 18 rows are of 10 measurements;" in line for line in page)
-    kinds = {cells[0].split(":")[0]: cells[1:] for cells in table_after(page, "**One measurement seen")}
+    assert any("The 18 rows that were judged are 10 checks;" in line for line in page)
+    kinds = {cells[0].split(":")[0]: cells[1:] for cells in table_after(page, "**Rows of one estimate")}
     assert kinds == {
-        "errors of one estimate": ["7", "3"],
-        "errors of one estimate, of bins of another width": ["3", "2"],
-        "windows of one recording": ["3", "1"],
-        "slope and intercept of one fit": ["2", "1"],
-        "activity": ["3", "3"],
+        "errors of one estimate": ["7", "3", "3"],
+        "errors of one estimate, of bins of another width": ["3", "2", "2"],
+        "windows of one recording": ["3", "1", "1"],
+        "slope and intercept of one fit": ["2", "1", "1"],
+        "activity": ["3", "3", "3"],
     }
+
+
+def test_errors_from_blocks_of_a_shorter_run_take_the_place_of_those_that_assume_independent_noise():
+    fixed = {"network": "ring", "estimator": "glm", "published": 0.5, "expected": 0.5, "ours": 0.56}
+    fixed |= {"n_spikes": 1e8, "n_spikes_published": 1e8, "standard_error": 0.001, "error_from": "model"}
+    rows = [fixed | {"quantity": name, "r": r} for name in ("total", "variance") for r in (0.01, 0.025)]
+    table = with_verdicts(rows)
+    table.insert(0, "network", "ring")
+    run = {
+        "estimator": "glm",
+        "r": [0.01, 0.025],
+        "n_spikes": 1e6,
+        "total": 0.6,
+        "total_se": 0.3,
+        "variance": 2.0,
+    }
+    table["condition"] = float("nan")  # as an empty text is read from a file
+    found = with_measured_errors(table, pd.DataFrame(run | {"variance_se": 0.8}))
+    before, total, _, variance = found.itertuples()
+    assert before.standard_error == 0.001 and before.verdict == "differs" and before.error_from == "model"
+    # A tenth (root of 1 / 100) of .3 and, relative to the error, of .8 / 2 of .5, for each of two recordings.
+    assert total.standard_error == pytest.approx(0.03 * 2**0.5) and total.verdict == "agrees"
+    assert variance.standard_error == pytest.approx(0.02 * 2**0.5) and variance.note == ""
+    assert total.error_from == "blocks of a recording of 1e6 spikes"
 
 
 def test_what_is_expected_and_what_errors_are_made_of():
@@ -133,7 +175,7 @@ def test_what_is_expected_and_what_errors_are_made_of():
 
 def test_a_table_without_words_on_its_origins_is_read_all_the_same(comparison):
     older = comparison.drop(columns=["expected_from", "error_from", "note"])
-    assert reproduction_page(older, "# Title", []).startswith("# Title\n\n## How many agree")
+    assert reproduction_page(older, "# Title", []).startswith("# Title\n\n**")
 
 
 def test_explanations_are_taken_by_their_first_match_and_named_once():
@@ -172,14 +214,24 @@ def test_the_tables_of_errors_and_of_values():
         },
     )
     assert "## The ring" in page and "### glm" in page and "### diffusivity of the bumps" in page
-    unknown = ["0.01", "0.5", "0.5", "0.5", "1.000", "0.5", "0.5 ± 0.01", "0.9 (too few spikes)", "1.800"]
+    unknown = [
+        "0.01",
+        "0.5",
+        "0.5",
+        "0.5 (no error known)",
+        "1.000",
+        "0.5",
+        "0.5 ± 0.01",
+        "0.9 (too few spikes)",
+        "1.800",
+    ]
     bias_first = [unknown[0], *unknown[5:], *unknown[1:5]]
     assert table_after(page, "### glm") == [
         ["0.005", "", "", "", "", "0.5", "0.5 ± 0.01", "0.5", "1.000"],
         bias_first,
     ]
     assert table_after(page, "### diffusivity") == [
-        ["", "0.005", "", "", "0.5", "0.5", "0.5", "nan", "agrees"],
+        ["", "0.005", "", "", "0.5", "0.5", "0.5", "nan", "no error known"],
         ["", "0.02", "1e+08", "published times 3", "0.5", "0.5 ± 0.01", "0.4", "-10.0", "differs [1]"],
     ]
 
@@ -193,6 +245,8 @@ def test_the_page_in_the_docs_is_made_from_the_tables_beside_it():
     """If this fails: `make reproduction` writes the page anew."""
     tables = [pd.read_csv(path) for path in sorted((DOCS / "data").glob("comparison_*.csv"))]
     texts = yaml.safe_load((DOCS / "reproduction.yaml").read_text())
-    page = reproduction_page(pd.concat(tables, ignore_index=True), **texts)
+    sampling = pd.read_csv(DOCS / "data" / "sampling_errors.csv")
+    comparison = with_measured_errors(pd.concat(tables, ignore_index=True), sampling)
+    page = reproduction_page(comparison, **texts)
     assert (DOCS / "reproduction.md").read_text() == page
     assert UNEXPLAINED not in page

@@ -39,6 +39,7 @@ OPTIONS = {
     "patterns": {"bin_steps": 100, "n_spikes": None},
     "synchrony": {"n_spikes": None},
     "mismatch": {"n_spikes": None},
+    "substates": {"n_spikes": None},
 }
 
 
@@ -61,7 +62,7 @@ def run_all_steps(folder, network, thetas):
             output = ("--output", folder / f"{method}_r{r}.npz")
             step("estimate", "--keep-going", "--spikes", spikes, "--method", method, *output)
         for name in experiments:
-            estimators = "{}" if name in ("patterns", "synchrony", "mismatch") else ENTRIES
+            estimators = "{}" if name in ("patterns", "synchrony", "mismatch", "substates") else ENTRIES
             what = ("--options", json.dumps(OPTIONS[name]), "--estimators", estimators)
             output = ("--output", folder / f"{name}_r{r}.csv")
             step("experiment", name, "--keep-going", *of_network, "--spikes", spikes, *what, *output)
@@ -138,7 +139,9 @@ def test_a_silent_strength_leaves_the_others_as_they_are(silent_strength):
     for name in EXPERIMENTS:
         table = pd.read_csv(folder / f"{name}.csv")
         assert table.note[table.r == 0.02].str.startswith("no neuron has fired for").all(), name
-        assert len(table[table.r == 0.02]) == (1 if name in ("patterns", "synchrony", "mismatch") else 2)
+        assert len(table[table.r == 0.02]) == (
+            1 if name in ("patterns", "synchrony", "mismatch", "substates") else 2
+        )
 
 
 @pytest.mark.slow

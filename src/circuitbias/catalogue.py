@@ -96,6 +96,7 @@ EXPERIMENTS = {
     "patterns": "circuitbias.experiments.patterns:Patterns",
     "synchrony": "circuitbias.experiments.synchrony:Synchrony",
     "mismatch": "circuitbias.experiments.mismatch:Mismatch",
+    "substates": "circuitbias.experiments.substates:Substates",
 }
 """Experiments: what a config may ask for beside the errors at every strength. There are no guests."""
 
@@ -112,6 +113,7 @@ FIGURES = {
     "bin_width": "circuitbias.figures.bin_width:BinWidth",
     "patterns": "circuitbias.figures.patterns:Patterns",
     "synchrony": "circuitbias.figures.synchrony:Synchrony",
+    "substates": "circuitbias.figures.substates:Substates",
 }
 """Figures of a run; one of an experiment has its name."""
 

@@ -22,6 +22,9 @@ LEAST_MINUTES = 10
 PROCESS_MB = 1000
 """Programs and libraries of a job, Snakemake's own included, before any data."""
 
+_LEFT_OUT = 3.0
+"""Spikes (1e7) of the parts from which blocks are left out: eight times seven blocks of 40 bins a neuron."""
+
 
 def job_minutes(config: dict, step: str, part: str | None = None, attempt: int = 1) -> int:
     """Time to ask for.
@@ -47,8 +50,10 @@ def job_minutes(config: dict, step: str, part: str | None = None, attempt: int =
     ValueError
         If there is no such step.
     """
-    seconds = MARGIN * _seconds(config, step, part) * _volume(config, step, part) * _width(config)
-    seconds *= 2 if _with_blocks(config, step, part) else 1
+    volume = _volume(config, step, part) * (2 if _with_blocks(config, step, part) else 1)
+    if step == "estimate" and config["sampling_errors"]:
+        volume += min(8 * volume, _LEFT_OUT)
+    seconds = MARGIN * _seconds(config, step, part) * volume * _width(config)
     return max(LEAST_MINUTES, math.ceil(seconds / 60)) * 2 ** (attempt - 1)
 
 

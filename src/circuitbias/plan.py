@@ -2,7 +2,7 @@
 
 import math
 
-from circuitbias.config import ConfigError, circuits, network_files, recording_files
+from circuitbias.config import ConfigError, circuits, compares_with_paper, network_files, recording_files
 from circuitbias.config_schema import problem, refuse
 from circuitbias.networks import Network, build_network
 from circuitbias.spikes.activity import bump_period
@@ -40,21 +40,25 @@ def _missing(recordings: dict) -> list[str]:
 def _impossible(circuit: dict) -> list[str]:
     """What one circuit asks for and cannot give."""
     experiments = circuit["experiments"]
-    wanted = {"patterns", "partial_observation"} & set(experiments)
+    wanted = {"patterns", "partial_observation", "substates"} & set(experiments)
     if not wanted:
         return []  # no need to read a file of weights
     network = circuit["network"]
     network_files(circuit)  # says it if there is no such file
     built = None if network["family"] == "sparse" else build_network(network)
     n_neurons = built.n_neurons if built else network["n_neurons"]
-    problems = []
+    problems, name = [], circuit.get("circuit")
+    of = f" of circuits.{name}" if name else ""
+    remedy = f"Leave it out of circuits.{name}.experiments" if name else "Leave it out"
     if "patterns" in wanted and not favours_pattern(built):
-        name = circuit.get("circuit")
-        where = f"experiments.patterns of circuits.{name}" if name else "experiments.patterns"
-        remedy = f"Leave it out of circuits.{name}.experiments" if name else "Leave it out"
         problems.append(
-            f"{where}: needs a ring, whose weights depend on the offset alone and favour bumps "
-            f"of activity: those of network = {network} do not. {remedy}"
+            f"experiments.patterns{of}: needs a ring, whose weights depend on the offset alone and favour "
+            f"bumps of activity: those of network = {network} do not. {remedy}"
+        )
+    if "substates" in wanted and not compares_with_paper(circuit):
+        problems.append(
+            f"experiments.substates{of}: needs the paper's ring and model with `thresholds: published`, "
+            f"whose sidebands are known; network = {network}. {remedy}"
         )
     observed = experiments.get("partial_observation", {}).get("n_observed") or []
     if any(n > n_neurons for n in observed):

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from circuitbias import published
+from circuitbias.comparison.activity import compare_substates
 from circuitbias.comparison.errors import compare_errors
 from circuitbias.comparison.expectation import pinned_power
 from circuitbias.comparison.experiments import (
@@ -250,3 +251,27 @@ def test_one_estimate_has_one_expectation_in_whichever_row_it_stands(n_spikes):
             of_errors(n_spikes, total=ours).verdict[0],
         }
         assert len(verdicts) == 1
+
+
+def test_divergences_are_compared_without_the_bias_of_the_published_ones():
+    table = pd.DataFrame(
+        {
+            "r": 0.0125,
+            "against": ["same", "sideband_3_3"],
+            "n_spikes": 1e6,
+            "divergence": [0.0, 1.6],
+            "divergence_se": 0.05,
+            "entropy": [9.8, 7.2],
+            "entropy_se": 0.01,
+        }
+    )
+    found = compare_substates(table).set_index(["quantity", "condition"])
+    assert sorted(found.index) == [
+        ("divergence", "sideband 3 3"),
+        ("entropy", "ring"),
+        ("entropy", "sideband 3 3"),
+    ]
+    row = found.loc[("divergence", "sideband 3 3")]
+    assert row.expected == pytest.approx(1.61206 - 7.4988e-6) and row.published == pytest.approx(1.61206)
+    assert row.standard_error == pytest.approx(0.05 * (1 + 0.01) ** 0.5)
+    assert found.loc[("entropy", "ring")].expected == pytest.approx(9.83864)

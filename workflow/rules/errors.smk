@@ -116,6 +116,7 @@ rule compare:
                 "bin_width",
                 "patterns",
                 "synchrony",
+                "substates",
             )
         ),
     output:

@@ -106,6 +106,52 @@ def compare_diffusivities(patterns: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def compare_substates(substates: pd.DataFrame) -> pd.DataFrame:
+    """Compare divergences and entropies of the joint states of ten neighbours.
+
+    Parameters
+    ----------
+    substates : DataFrame
+        As from `circuitbias.experiments.substates.run`, with column r.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`; ``condition`` names the network that the ring is compared with, or whose entropy
+        it is. Published divergences hold the bias of their frequencies, which is that between two runs of
+        the ring: it is taken away. The published recordings, of 1e8 spikes, scatter less than ours by the
+        root of how much longer they are.
+    """
+    paper, rows = published.substates(), []
+    floor = paper[paper.against == "same"].set_index("r").divergence
+    for other in paper.itertuples():
+        ours = substates[(substates.against == other.against) & np.isclose(substates.r, other.r)]
+        for quantity, expected in (
+            ("divergence", other.divergence - floor[other.r] if other.against != "same" else math.nan),
+            ("entropy", other.entropy),
+        ):
+            if ours.empty or math.isnan(expected):
+                continue
+            variance = (ours[f"{quantity}_se"] ** 2).mean()
+            rows.append(
+                {
+                    "quantity": quantity,
+                    "estimator": "",
+                    "r": other.r,
+                    "condition": other.against.replace("same", "ring").replace("_", " "),
+                    "n_spikes_published": 1e8,
+                    "published": getattr(other, quantity),
+                    "n_spikes": ours.n_spikes.mean(),
+                    "expected": expected,
+                    "standard_error": math.sqrt(variance * (1 / len(ours) + ours.n_spikes.mean() / 1e8)),
+                    "ours": ours[quantity].mean(),
+                    "expected_from": "published value",
+                    "error_from": "our blocks",
+                }
+            )
+    return with_verdicts(rows)
+
+
 def _matched(table, patterns):
     for paper in table.itertuples():
         rows = patterns[np.isclose(patterns.r, paper.r)]

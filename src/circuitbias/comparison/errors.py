@@ -101,10 +101,10 @@ def compare_errors(errors: pd.DataFrame, network: str) -> pd.DataFrame:
                         "n_spikes_published": paper.n_spikes,
                         "published": as_published,
                         "n_spikes": n_spikes,
-                        **expectation._asdict(),
+                        "expected": expectation.expected,
+                        **measured_error(runs, quantity, expectation, paper.n_spikes),
                         "ours": runs[quantity].mean(),
                         "expected_from": origin,
-                        "error_from": "model",
                         "note": pairs_note(runs, NEURONS[network]),
                     }
                     for quantity, as_published, origin, expectation in _expectations(
@@ -112,6 +112,39 @@ def compare_errors(errors: pd.DataFrame, network: str) -> pd.DataFrame:
                     )
                 ]
     return with_verdicts(rows)
+
+
+def measured_error(runs: pd.DataFrame, quantity: str, expectation: Expectation, n_published: float) -> dict:
+    """Standard error of the difference, from blocks of our recordings where those were looked at.
+
+    The published recording scatters as ours does, but for its length: 1 / volume in the square.
+
+    Parameters
+    ----------
+    runs : DataFrame
+        Columns ``n_counts`` and, from blocks, ``<quantity>_se``.
+    quantity : str
+    expectation : Expectation
+        Its standard error, that of independent noise, is the least there can be.
+    n_published : float
+        Volume of the published recording.
+
+    Returns
+    -------
+    dict
+        ``standard_error`` and ``error_from``.
+    """
+    squares = runs.get(f"{quantity}_se", pd.Series(math.nan, runs.index)) ** 2
+    if squares.isna().any():
+        return {"standard_error": expectation.standard_error, "error_from": "model"}
+    theirs = squares.mean() * runs.n_counts.mean() / n_published
+    error = math.sqrt(squares.mean() / len(runs) + theirs)
+    if not error > expectation.standard_error:  # slow activity only adds to independent noise
+        return {
+            "standard_error": expectation.standard_error,
+            "error_from": "independent noise, no less than blocks",
+        }
+    return {"standard_error": error, "error_from": "blocks of our recording"}
 
 
 def _expectations(paper, network, n_counts, n_runs) -> Iterator[tuple[str, float, str, Expectation]]:

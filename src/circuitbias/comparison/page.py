@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from circuitbias.comparison.checks import ERRORS, independent_checks
 from circuitbias.comparison.verdicts import INDEPENDENT, strength_of_bumps
 
 _NETWORKS = {"ring": "The ring", "ring_pinned": "The pinned ring"}
@@ -12,11 +13,12 @@ _QUANTITIES = {
     "pattern_strength": "pattern strength (single-step counts)",
     "noise_correlation": "noise correlation of co-tuned neurons",
     "diffusivity": "diffusivity of the bumps",
+    "divergence": "divergence of the ring from rings with sidebands, states of ten neighbours (bits)",
+    "entropy": "entropy of the states of ten neighbours (bits)",
     "volume_slope": "slope of log10(variance error² on the scale of all data) against log10(spikes)",
     "volume_log10_intercept": "intercept of the same fit",
     "log10_data_demand": "log10 of the spikes that a total error takes",
 }
-_ERRORS = ("total", "bias", "variance")
 _TEXTS = ("estimator", "condition", "expected_from", "error_from", "note")
 
 
@@ -28,7 +30,7 @@ def reproduction_page(comparison: pd.DataFrame, introduction: str, explanations:
     comparison : DataFrame
         Columns ``network`` and those of `circuitbias.comparison.COLUMNS`.
     introduction : str
-        What stands before the tables.
+        Its first line is the heading of the page; the rest stands after the counts.
     explanations : iterable of dict
         Each with ``text`` and any of ``network``, ``quantity``, ``estimator``, ``r``, ``condition`` (a
         value or a list of values): it explains the rows that have all of these. The first that fits counts.
@@ -45,11 +47,13 @@ def reproduction_page(comparison: pd.DataFrame, introduction: str, explanations:
     reasons = comparison.apply(lambda row: _reason(row, explanations), axis=1)
     used = sorted({reason for reason in reasons if reason})
     comparison = comparison.assign(mark=[f" [{used.index(r) + 1}]" if r else "" for r in reasons])
-    lines = [introduction.strip(), "", "## How many agree", "", *_counts(comparison), ""]
-    lines += ["## What the rows are made of", "", *_repeated(comparison), "", *_origins(comparison), ""]
+    heading, _, introduction = introduction.strip().partition("\n")
+    lines = [heading, "", *_counts(comparison), ""]
+    lines += ["## How the rows were made", "", introduction.strip(), ""] if introduction.strip() else []
+    lines += ["## What the rows are made of", "", *_origins(comparison), ""]
     for network, of_network in comparison.groupby("network", sort=False):
         lines += [f"## {_NETWORKS[network]}", ""]
-        of_errors = of_network.quantity.str.removesuffix("_l1").isin(_ERRORS)
+        of_errors = of_network.quantity.str.removesuffix("_l1").isin(ERRORS)
         for (estimator, older, kind), rows in of_network[of_errors].groupby(
             [
                 "estimator",
@@ -97,65 +101,55 @@ def _is_among(value, wanted) -> bool:
 def _counts(comparison) -> list[str]:
     judged = comparison[comparison.verdict.isin(["agrees", "differs"])]
     agree = int((judged.verdict == "agrees").sum())
-    known = judged.z.abs()
-    within = {limit: int((known <= limit).sum()) for limit in (2, 3)}
+    checks = independent_checks(comparison)
     drifting = judged.note.str.contains(INDEPENDENT, regex=False)
+    beyond, n = judged.z.abs(), len(judged)
     lines = [
-        f"**{agree} of {len(judged)} numbers agree ({agree / len(judged):.0%}).** "
-        f"{len(comparison) - len(judged)} more could not be judged. That is by the rule above, within two "
-        f"standard errors or within the percentages. By standard errors alone, {within[2]} lie within two, "
-        f"{within[3]} within three; {0.9545 * len(judged):.0f} and {0.9973 * len(judged):.0f} would, if all "
-        "standard errors were right and all rows independent.",
+        f"**{checks.agrees.sum()} of {len(checks)} independent checks agree "
+        f"({checks.agrees.sum() / max(len(checks), 1):.0%}).** They are made of {n} numbers, of which "
+        f"{agree} ({agree / max(n, 1):.0%}) lie within two standard errors and "
+        f"{(beyond <= 3).sum()} within three; {0.9545 * n:.0f} and {0.9973 * n:.0f} would, if all standard "
+        f"errors were right and all rows independent. {len(comparison) - n} more could not be judged.",
         "",
-        f"{drifting.sum()} of these rows are at r >= {strength_of_bumps():g}, where bumps have formed, with "
-        f"a standard error that assumes independent noise; {(known[drifting] <= 2).sum()} of them lie within "
-        "two. Bumps that drift correlate the noise of pairs, and recordings may scatter more.",
+        "*Would have seen* is the power of a verdict: the smallest deviation, relative to what was expected, "
+        "that it would have called one (two standard errors; the median of the rows).",
         "",
-        "| network | quantity | estimator | agree | differ | not judged | within 2 SE | within 3 SE |",
+        "| network | quantity | estimator | agree | differ | not judged | within 3 SE | would have seen |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for key, rows in comparison.groupby(["network", "quantity", "estimator"], sort=False):
         counts = rows.verdict.value_counts()
         agree, differ = (int(counts.get(verdict, 0)) for verdict in ("agrees", "differs"))
         sizes = rows.z[rows.verdict.isin(["agrees", "differs"])].abs()
-        numbers = agree, differ, len(rows) - agree - differ, (sizes <= 2).sum(), (sizes <= 3).sum()
-        lines.append("| " + " | ".join([*key, *map(str, numbers)]) + " |")
-    return lines
+        power = (2 * rows.standard_error / rows.expected.abs()).median()
+        numbers = agree, differ, len(rows) - agree - differ, (sizes <= 3).sum()
+        seen = "" if np.isnan(power) else f"{power:.1%}"
+        lines.append("| " + " | ".join([*key, *map(str, numbers), seen]) + " |")
+    if drifting.any():
+        lines += [
+            "",
+            f"{drifting.sum()} of these rows are at r >= {strength_of_bumps():g}, where bumps have formed, "
+            "with a standard error that assumes independent noise; "
+            f"{(beyond[drifting] <= 2).sum()} of them lie within two. Bumps that drift correlate the noise "
+            "of pairs, and recordings may scatter more.",
+        ]
+    return [*lines, "", *_repeated(checks)]
 
 
-_ESTIMATES = "errors of one estimate: total, bias and variance, with either scale; synchrony"
-_CURVES = "windows of one recording: error against volume, and the demand of data"
-
-
-def _measurement(row) -> tuple[str, tuple]:
-    """Kind of a row, and what tells measurements of a kind apart: rows with equal ones are no two tests."""
-    what = row.network, row.estimator, f"{row.r:g}"
-    if row.condition.startswith("bins of"):
-        return "errors of one estimate, of bins of another width", (*what, row.condition)
-    if row.condition.startswith("10^") or row.quantity == "log10_data_demand":
-        return _CURVES, what
-    if row.quantity.removesuffix("_l1") in _ERRORS:
-        return _ESTIMATES, what
-    if row.quantity.startswith("volume_"):
-        return "slope and intercept of one fit", what
-    return "activity", (*what, row.quantity, row.n_spikes)
-
-
-def _repeated(comparison) -> list[str]:
-    """Table of the rows that are one measurement seen several times."""
-    kinds: dict[str, list[tuple]] = {}
-    for row in comparison.itertuples():
-        kind, which = _measurement(row)
-        kinds.setdefault(kind, []).append(which)
-    n_different = sum(len(set(found)) for found in kinds.values())
+def _repeated(checks) -> list[str]:
+    """Table of the checks: rows that are one measurement seen several times."""
     lines = [
-        f"**One measurement seen several times.** The {len(comparison)} rows are of {n_different} "
-        "measurements; rows of the same one rise and fall together:",
+        f"**Rows of one estimate count once.** The {checks.n_rows.sum()} rows that were judged are "
+        f"{len(checks)} checks; a check of several numbers agrees if its largest deviation is no larger than "
+        "that of as many independent numbers is in 95 % of cases:",
         "",
-        "| measurement | rows | different ones |",
-        "|---|---|---|",
+        "| check | rows | checks | agree |",
+        "|---|---|---|---|",
     ]
-    return lines + [f"| {kind} | {len(found)} | {len(set(found))} |" for kind, found in kinds.items()]
+    return lines + [
+        f"| {kind} | {found.n_rows.sum()} | {len(found)} | {found.agrees.sum()} |"
+        for kind, found in checks.groupby("kind", sort=False)
+    ]
 
 
 def _origins(comparison) -> list[str]:

@@ -20,15 +20,15 @@ COLUMNS = [
     "ours",
     "ratio",
     "z",
+    "sees",
     "verdict",
     "expected_from",
     "error_from",
     "note",
 ]
 AGREEMENT_SE = 2.0
-"""Values agree if they differ by at most so many standard errors, or ..."""
-AGREEMENT_RATIO = {"total": 0.03, "bias": 0.03, "variance": 0.05, "noise_correlation": 0.03}
-"""... by at most this fraction of what was expected (other quantities: 0; with either scale)."""
+"""Values agree if they differ by at most so many standard errors: that is also the power of a verdict, the
+smallest deviation that it would have seen."""
 MOST_EXTRAPOLATION = 100
 """The prediction is of first order in the noise: it is not used over more than this factor of spikes."""
 INDEPENDENT = "the error assumes independent noise"
@@ -70,9 +70,10 @@ def with_verdicts(rows: list[dict]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`. ``note`` also says where bumps have formed and the error is the model's. Verdicts:
-        "agrees", "differs", "no error known" (and the values differ), "too few spikes" (to be compared with
-        so many more), "no value" (ours could not be had).
+        Columns `COLUMNS`. ``sees`` is the smallest deviation that the verdict would have seen, in the unit
+        of the value. ``note`` also says where bumps have formed and the error is the model's. Verdicts:
+        "agrees", "differs", "no error known", "too few spikes" (to be compared with so many more), "no value"
+        (ours could not be had).
     """
     table = pd.DataFrame(rows, columns=COLUMNS)
     for text in ("condition", "expected_from", "error_from", "note"):
@@ -82,10 +83,9 @@ def with_verdicts(rows: list[dict]) -> pd.DataFrame:
     table["note"] = ["; ".join(filter(None, both)) for both in zip(table.note, also, strict=True)]
     table["ratio"] = table.ours / table.expected
     table["z"] = (table.ours - table.expected) / table.standard_error
-    allowed = table.quantity.str.removesuffix("_l1").map(AGREEMENT_RATIO).fillna(0.0)
-    near = (table.ratio - 1).abs() <= allowed
-    agrees = near | (table.z.abs() <= AGREEMENT_SE)
-    unknown = table.standard_error.isna() & ~near
+    table["sees"] = AGREEMENT_SE * table.standard_error
+    agrees = table.z.abs() <= AGREEMENT_SE
+    unknown = table.standard_error.isna()
     too_far = table.n_spikes * MOST_EXTRAPOLATION < table.n_spikes_published
     table["verdict"] = np.select(
         [table.ours.isna(), too_far, unknown, agrees],
@@ -103,7 +103,9 @@ def summary(comparison: pd.DataFrame) -> str:
     for (quantity, estimator), rows in comparison.groupby(["quantity", "estimator"], sort=False):
         counts = rows.verdict.value_counts()
         verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in counts.index)
-        lines.append(f"  {quantity:<17}{estimator:<22}{verdicts}")
+        power = (rows.sees / rows.expected.abs()).median()
+        seen = f"; would have seen {power:.1%}" if np.isfinite(power) else ""
+        lines.append(f"  {quantity:<17}{estimator:<22}{verdicts}{seen}")
     drifting = comparison.note.str.contains(INDEPENDENT, regex=False)
     if drifting.any():
         lines.append(

@@ -20,6 +20,7 @@ from circuitbias.errors.decomposition import (
     total_error,
 )
 from circuitbias.errors.detection import connected_pairs, detection_scores
+from circuitbias.errors.jackknife import QUANTITIES, jackknife_errors
 from circuitbias.errors.repeated import block_errors, seed_errors
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.networks.network import Network
@@ -120,26 +121,20 @@ def errors_of(network: Network, couplings: Couplings) -> dict:
         The fields of `ErrorDecomposition`; ``scale_l1``, ``total_l1``, ``bias_l1``, ``variance_l1`` with the
         scale of `fit_profile_scale`, of circulant weights; ``n_pairs``; ``inverted``: whether the scale of a
         method that tells excitation from inhibition is negative; ``split_by``: what bias and variance
-        are split by, "rows", "blocks" or "nothing", and then they are NaN; and the fields of
-        `CorrectedErrors` as `corrected_columns`.
+        are split by, "rows", "blocks" or "nothing", and then they are NaN; the fields of `CorrectedErrors` as
+        `corrected_columns`; and `sampling_columns`.
     """
     weights, values = network.dense_weights(), couplings.values
-    unknown = (math.nan,) * 3
-    errors = ErrorDecomposition(fit_scale(weights, values), total_error(weights, values), *unknown)
-    older = ErrorDecomposition(math.nan, math.nan, *unknown)
-    if network.circulant:
-        older = circulant_errors(weights, values, fit_profile_scale(weights, values))
+    by_rows = network.equivalent_positions and bool(np.isfinite(values).any(axis=1).all())
+    errors, older = _both_scales(network, values, by_rows)
     corrected, split_by = CorrectedErrors(), "nothing"
-    if network.equivalent_positions and np.isfinite(values).any(axis=1).all():
-        split_by = "rows"
-        errors, corrected = circulant_errors(weights, values), rows_corrected(weights, values)
+    if by_rows:
+        corrected, split_by = rows_corrected(weights, values), "rows"
     elif "blocks" in couplings.arrays:
         split_by = "blocks"
         corrected = blocks_corrected(weights, values, couplings.arrays["blocks"])
         errors = block_errors(weights, values, corrected)
         split_by = "nothing" if math.isnan(errors.variance) else split_by
-    if split_by != "rows":
-        older = ErrorDecomposition(older.scale, older.total, *unknown)
     return (
         vars(errors)
         | {f"{name}_l1": getattr(older, name) for name in ("scale", "total", "bias", "variance")}
@@ -149,7 +144,45 @@ def errors_of(network: Network, couplings: Couplings) -> dict:
             "split_by": split_by,
         }
         | corrected_columns(corrected)
+        | sampling_columns(network, couplings, by_rows)
     )
+
+
+def _both_scales(network: Network, values, by_rows: bool) -> tuple[ErrorDecomposition, ErrorDecomposition]:
+    """Errors on the least-squares scale and on the older one, split where rows are repetitions."""
+    weights, unknown = network.dense_weights(), (math.nan,) * 3
+    older = ErrorDecomposition(math.nan, math.nan, *unknown)
+    if network.circulant:
+        older = circulant_errors(weights, values, fit_profile_scale(weights, values))
+    if by_rows:
+        return circulant_errors(weights, values), older
+    errors = ErrorDecomposition(fit_scale(weights, values), total_error(weights, values), *unknown)
+    return errors, ErrorDecomposition(older.scale, older.total, *unknown)
+
+
+def sampling_columns(network: Network, couplings: Couplings, by_rows: bool) -> dict:
+    """Standard errors of the errors, from blocks of the recording (`circuitbias.errors.jackknife`).
+
+    Returns
+    -------
+    dict
+        ``total_se``, ``bias_se``, ``variance_se``, ``total_l1_se``, ...; ``correlation_s``, the slowest
+        correlation time of the recording; ``block_s``, the length of a block; ``n_blocks``, how many there
+        are in the recording. NaN of an estimate without deviations (`circuitbias.estimators.deviations`).
+    """
+    told = couplings.diagnostics
+    names = [f"{name}{scale}_se" for scale in ("", "_l1") for name in QUANTITIES]
+    columns = dict.fromkeys(names, math.nan)
+    if "deviations" in couplings.arrays:
+        columns = jackknife_errors(
+            network.dense_weights(),
+            couplings.values,
+            couplings.arrays["deviations"],
+            told["n_blocks"],
+            lambda values: _both_scales(network, values, by_rows),
+            by_rows,
+        )
+    return columns | {name: told.get(name, math.nan) for name in ("correlation_s", "block_s", "n_blocks")}
 
 
 def is_signed(couplings: Couplings) -> bool:

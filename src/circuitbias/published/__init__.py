@@ -123,6 +123,15 @@ def synchrony() -> pd.DataFrame:
     return _table("synchrony")
 
 
+def substates() -> pd.DataFrame:
+    """Return published joint states of ten neighbours: columns against, r, divergence, entropy.
+
+    ``against`` is "same" or a ring with sidebands, as in `thresholds`; ``divergence`` D(ring || it) in bits;
+    ``entropy`` of that network in bits, NaN where there is none.
+    """
+    return _table("substates")
+
+
 def noise_correlation() -> pd.DataFrame:
     """Return noise correlations of the pinned ring: columns r, noise_correlation."""
     return _table("noise_correlation")

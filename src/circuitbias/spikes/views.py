@@ -154,3 +154,52 @@ def first_spikes(source: SpikeSource, n_spikes: int | None) -> SpikeSource:
             n_spikes -= segment.steps.size
         before += int(length)
     return source
+
+
+@dataclass
+class Joined:
+    """Recordings of the same neurons, one after the other: the trials of each are trials of the whole.
+
+    Parameters
+    ----------
+    sources : list of SpikeSource
+        One or more, of equal number of neurons and time step.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or they differ.
+    """
+
+    sources: list
+
+    def __post_init__(self):
+        self.sources = [checked_source(source) for source in self.sources]
+        kinds = {(source.n_neurons, source.dt_ms) for source in self.sources}
+        if len(kinds) != 1:
+            raise ValueError(
+                f"sources: (neurons, dt_ms) are {sorted(kinds)}; must be those of all, of 1 or more"
+            )
+        ((self.n_neurons, self.dt_ms),) = kinds
+
+    @property
+    def source(self) -> SpikeSource:
+        """The first of them, which says of what model they are."""
+        return self.sources[0]
+
+    @property
+    def trial_steps(self) -> np.ndarray:
+        """Recorded steps of each trial, shape (n_trials,)."""
+        return np.concatenate([source.trial_steps for source in self.sources])
+
+    def segments(
+        self, trial: int | None = None, first_step: int = 0, last_step: int | None = None
+    ) -> Iterator[Segment]:
+        """See `SpikeSource.segments`."""
+        before = 0
+        for source in self.sources:
+            own, n_trials = None if trial is None else trial - before, len(source.trial_steps)
+            if own is None or 0 <= own < n_trials:
+                for segment in source.segments(own, first_step, last_step):
+                    yield segment._replace(trial=segment.trial + before)
+            before += n_trials

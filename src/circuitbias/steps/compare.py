@@ -7,6 +7,7 @@ from circuitbias.comparison.activity import (
     compare_diffusivities,
     compare_noise_correlations,
     compare_patterns,
+    compare_substates,
 )
 from circuitbias.comparison.errors import compare_errors
 from circuitbias.comparison.experiments import (
@@ -20,7 +21,7 @@ from circuitbias.files import atomic_path, read_arrays
 from circuitbias.networks.network import Network
 from circuitbias.tables import read_table, split_usable
 
-_TABLES = ("data_volume", "data_volume_summary", "bin_width", "patterns", "synchrony")
+_TABLES = ("data_volume", "data_volume_summary", "bin_width", "patterns", "synchrony", "substates")
 
 
 def add_arguments(parser):
@@ -73,6 +74,8 @@ def _experiments(arguments, which):
         yield (compare_diffusivities if which == "ring" else compare_noise_correlations)(tables["patterns"])
     if "synchrony" in tables and which == "ring":
         yield compare_synchrony(tables["synchrony"])
+    if "substates" in tables and which == "ring":
+        yield compare_substates(tables["substates"])
 
 
 def _patterns(paths) -> pd.DataFrame:

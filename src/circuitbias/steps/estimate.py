@@ -4,6 +4,7 @@ import time
 
 from circuitbias.checks import number
 from circuitbias.estimators import attempt
+from circuitbias.estimators.deviations import with_deviations
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.memory import DEFAULT_MB
 from circuitbias.networks.network import Network
@@ -36,6 +37,11 @@ def add_arguments(parser):
     )
     parser.add_argument("--memory-mb", type=float, default=DEFAULT_MB)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument(
+        "--sampling-errors",
+        action="store_true",
+        help="leave out blocks of the recording in turn, so that errors get standard errors",
+    )
     add_keep_going(parser)
     parser.add_argument("--output", required=True, help="file of couplings (.npz)")
 
@@ -50,15 +56,17 @@ def run(arguments):
     network = Network.load(arguments.network) if arguments.network else None
     repeated = network is None or network.equivalent_positions
     started = time.perf_counter()
-    couplings = attempt(
-        arguments.method,
-        spikes if share == 1 else StepWindow(spikes, 0, max(1, round(share * int(spikes.trial_steps.sum())))),
-        memory_mb=arguments.memory_mb,
-        device=arguments.device,
-        weights=network and network.dense_weights(),
-        blocks=not repeated,
-        **options,
-    )
+    steps = max(1, round(share * int(spikes.trial_steps.sum())))
+    source = spikes if share == 1 else StepWindow(spikes, 0, steps)
+    how = {
+        "memory_mb": arguments.memory_mb,
+        "device": arguments.device,
+        "weights": network and network.dense_weights(),
+    } | options
+    couplings = attempt(arguments.method, source, blocks=not repeated, **how)
+    if arguments.sampling_errors and not couplings.diagnostics.get("refused"):
+        width = couplings.diagnostics["options"].get("bin_steps", 100)
+        couplings = with_deviations(couplings, arguments.method, source, bins=width, **how)
     if couplings.diagnostics.get("refused") and not arguments.keep_going:
         raise UnusableDataError(couplings.diagnostics["note"])
     # The log may hold a time; the result must not: its bytes follow from its input alone.

@@ -1,0 +1,58 @@
+"""The slowest correlation time: of processes whose time is known."""
+
+import numpy as np
+import pytest
+
+from circuitbias import api
+from circuitbias.spikes.slowness import _time_in_bins, correlation_time_s
+from circuitbias.spikes.views import Joined, StepWindow, count_spikes
+
+
+def autoregressive(n, time, rng):
+    x, keep = np.empty(n), np.exp(-1 / time)
+    x[0] = rng.standard_normal()
+    for k, kick in enumerate(rng.standard_normal(n - 1) * np.sqrt(1 - keep**2), 1):
+        x[k] = keep * x[k - 1] + kick
+    return x
+
+
+@pytest.mark.parametrize("noise", [0.0, 3.0])
+@pytest.mark.parametrize("time", [3.0, 30.0])
+def test_of_a_process_with_one_time(time, noise):
+    """Noise that is independent from bin to bin does not shorten it."""
+    rng = np.random.default_rng(4)
+    series = [autoregressive(20_000, time, rng) + noise * rng.standard_normal(20_000) for _ in range(4)]
+    assert _time_in_bins(series) == pytest.approx(time, rel=0.25)
+
+
+def test_of_independent_noise():
+    assert _time_in_bins([np.random.default_rng(0).standard_normal(10_000)]) == 0
+
+
+def test_bumps_that_drift_are_slower_than_those_that_do_not():
+    """At r = 0.025 they stay for 2 to 4 s; without bumps nothing is slower than some synaptic times."""
+    ring = api.network("ring")
+    slow, fast = (
+        correlation_time_s(api.simulate(ring, r=r, theta=theta, n_spikes=2_000_000, seed=3))
+        for r, theta in ((0.025, 7.35e-4), (0.0025, 1.304e-3))
+    )
+    assert 1.5 < slow < 6 and fast < 0.1
+
+
+def test_too_short_a_recording():
+    spikes = api.simulate(api.network("ring"), r=0.0025, theta=1.304e-3, n_spikes=1000)
+    assert np.isnan(correlation_time_s(StepWindow(spikes, 0, 900)))
+
+
+def test_joined_recordings_are_trials_of_one():
+    spikes = api.simulate(api.network("ring"), r=0.0025, theta=1.304e-3, n_spikes=4000, trials=2)
+    parts = [StepWindow(spikes, 0, 100), StepWindow(spikes, 200, int(spikes.trial_steps.sum()) - 200)]
+    joined = Joined(parts)
+    assert joined.trial_steps.tolist() == [n for part in parts for n in part.trial_steps]
+    assert count_spikes(joined) == sum(map(count_spikes, parts))
+    by_trial = [sum(len(s.steps) for s in joined.segments(k)) for k in range(len(joined.trial_steps))]
+    assert by_trial == [
+        sum(len(s.steps) for s in part.segments(k)) for part in parts for k in range(len(part.trial_steps))
+    ]
+    with pytest.raises(ValueError, match="must be those of all"):
+        Joined([])
