@@ -50,12 +50,12 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     numbers : DataFrame
         Columns panel, series, x, y, low, high, value.
     """
-    figure, numbers = style.new_figure(66), style.Numbers()
+    figure, numbers = style.new_figure(72), style.Numbers()
     panels = figure.subplots(1, 4)
     panels[0].set(title=style.lettered("a", "divergence"), ylabel="bits", yscale="log")
     panels[1].set(title=style.lettered("b", "divergence"), ylabel="bits")
     panels[2].set(title=style.lettered("c", "entropy"), ylabel="bits")
-    panels[3].set(title=style.lettered("d", "entropy, fewer data"), ylabel="bits less")
+    panels[3].set(title=style.lettered("d", "fewer data"), ylabel="bits less")
     paper = published.substates()
     for against, (_, color) in _LOOKS.items():
         ours, theirs = table[table.against == against], paper[paper.against == against]
@@ -77,7 +77,7 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         Line2D([], [], color=style.INK, marker="o", label="published", **style.OPEN),
     ]
     title = f"{style.counts_text(table.n_spikes)} each"
-    figure.legend(handles=handles, title=title, loc="outside lower center", ncols=7, columnspacing=1.0)
+    figure.legend(handles=handles, title=title, loc="outside lower center", ncols=4)
     return figure, numbers.table()
 
 
