@@ -32,6 +32,7 @@ OPEN = {"linestyle": "", "markersize": 5.0, "markerfacecolor": "none", "markered
 # markers tell the rest. The usual estimators keep theirs from figure to figure: their methods say them.
 # Others take what is free, in the order of the table of errors.
 _FREE = (("#CC79A7", "v"), ("#56B4E9", "P"), ("#8C6D31", "X"), ("#7A5195", "*"))
+_FREE += (("#117733", "d"), ("#882255", "p"))
 
 styled = matplotlib.style.context(
     [
