@@ -26,7 +26,7 @@ BY_HAND = (
     "errors",
     "correlograms",
 )
-BY_HAND += ("floor", "figure", "check", "doctor", "list", "schema")
+BY_HAND += ("matrix", "floor", "figure", "check", "doctor", "list", "schema")
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,9 @@ def folder(tmp_path_factory):
     trains[7] = np.concatenate([trains[7], trains[2][::5] + 0.004])
     lines = [f"{time:.6f},{unit}" for unit, train in enumerate(trains) for time in np.sort(train)]
     (folder / "spikes.csv").write_text("time_s,unit\n" + "\n".join(lines) + "\n")
+    covariance = np.cov(rng.poisson(3, (4, 500)))
+    header = "a,b,c,d\n"
+    (folder / "covariance.csv").write_text(header + "\n".join(",".join(map(str, row)) for row in covariance))
     (folder / "results").mkdir()
     return folder
 

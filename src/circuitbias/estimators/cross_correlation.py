@@ -92,24 +92,7 @@ class CrossCorrelation(Estimator):
         curves, spikes = counted_correlogram(source, bin_steps, longest, self.binarise)
         constant = np.isnan(curves[0].diagonal())
         warn_constant(constant)
-        causal = curves[1 : near + 1]
-        peak_lag = np.abs(np.nan_to_num(causal)).argmax(axis=0)
-        values = curves[0].copy()
-        if self.measure != "zero_lag":
-            values = np.take_along_axis(causal, peak_lag[None], axis=0)[0]
-        if self.measure == "z_score":
-            background = np.concatenate([curves[near + 1 :], curves[near + 1 :].transpose(0, 2, 1)])
-            flat = np.ptp(background, axis=0) == 0  # exact, where rounding would leave a standard deviation
-            np.fill_diagonal(flat, False)
-            if flat.any():
-                warn(
-                    FlatBackgroundWarning(
-                        f"{flat.sum()} pairs of neurons have a background without variation: they are NaN"
-                    )
-                )
-            spread = np.where(flat, np.nan, background.std(axis=0, ddof=1))
-            with np.errstate(invalid="ignore", divide="ignore"):  # of the diagonal
-                values = (values - background.mean(axis=0)) / spread
+        values, peak_lag = read_off(curves, near, self.measure)
         return Couplings(
             values,
             diagnostics={
@@ -123,3 +106,38 @@ class CrossCorrelation(Estimator):
                 "peak_lag_ms": np.where(np.isnan(values), np.nan, (peak_lag + 1) * bin_ms),
             },
         )
+
+
+def read_off(curves: np.ndarray, near: int, measure: str) -> tuple[np.ndarray, np.ndarray]:
+    """Read couplings off correlograms, by one of the options of `measure`.
+
+    Parameters
+    ----------
+    curves : ndarray, shape (n_lags, n, n)
+        At lags 0, 1 ...: ``[l, i, j]`` where j fires l bins after i.
+    near : int
+        Lags up to this one can hold the effect of a coupling; those beyond it are the background.
+    measure : str
+
+    Returns
+    -------
+    values : ndarray, shape (n, n)
+    peak_lag : ndarray of int, shape (n, n)
+        The lag of the largest absolute value, less 1.
+    """
+    causal = curves[1 : near + 1]
+    peak_lag = np.abs(np.nan_to_num(causal)).argmax(axis=0)
+    if measure == "zero_lag":
+        return curves[0].copy(), peak_lag
+    values = np.take_along_axis(causal, peak_lag[None], axis=0)[0]
+    if measure == "z_score":
+        background = np.concatenate([curves[near + 1 :], curves[near + 1 :].transpose(0, 2, 1)])
+        flat = np.ptp(background, axis=0) == 0  # exact, where rounding would leave a standard deviation
+        np.fill_diagonal(flat, False)
+        if flat.any():
+            says = f"{flat.sum()} pairs of neurons have a background without variation: they are NaN"
+            warn(FlatBackgroundWarning(says))
+        spread = np.where(flat, np.nan, background.std(axis=0, ddof=1))
+        with np.errstate(invalid="ignore", divide="ignore"):  # of the diagonal
+            values = (values - background.mean(axis=0)) / spread
+    return values, peak_lag

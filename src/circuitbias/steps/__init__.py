@@ -18,6 +18,7 @@ STEPS = (
     "estimate",
     "infer",
     "pair",
+    "matrix",
     "trust",
     "score",
     "errors",
