@@ -8,6 +8,7 @@ from circuitbias.catalogue import NETWORKS, find
 from circuitbias.contract import hold
 from circuitbias.dynamics.contract import OF_GENERATORS, OF_NETWORKS
 from circuitbias.dynamics.recording import record
+from circuitbias.dynamics.simulate import simulate
 from circuitbias.dynamics.trials import SilentNetworkError
 from circuitbias.networks import Network, ring_network
 
@@ -170,3 +171,18 @@ def test_the_contract_of_networks():
 @pytest.mark.parametrize("family", [name for name in NETWORKS if name != "file"])
 def test_our_own_families_keep_to_it(family):
     assert failed(find("networks", family), OF_NETWORKS) == set()
+
+
+@pytest.mark.parametrize(("family", "theta"), [("threshold", 1.1e-3), ("lnp", 0.9e-3)])
+def test_what_has_an_engine_is_recorded_by_it(family, theta):
+    generator, network = find("generators", family)(), ring_network(20)
+    at, how = {"r": 1e-3, "theta": theta}, {"seed": 3, "n_spikes": 400, "trials": 2}
+    expected = simulate(network, generator.engine(network, **at), **how)
+    for found, wanted in zip(record(generator, network, **at, **how), expected, strict=True):
+        np.testing.assert_array_equal(found.steps, wanted.steps)
+        np.testing.assert_array_equal(found.neurons, wanted.neurons)
+        assert (found.trial, found.first_step, found.n_steps) == (
+            wanted.trial,
+            wanted.first_step,
+            wanted.n_steps,
+        )

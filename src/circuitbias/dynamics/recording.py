@@ -7,6 +7,7 @@ import numpy as np
 from circuitbias.checks import require, whole
 from circuitbias.component import Generator
 from circuitbias.dynamics.generator import SilentNetworkError
+from circuitbias.dynamics.simulate import simulate
 from circuitbias.dynamics.trials import FIRST_SPIKE
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment
@@ -25,7 +26,7 @@ def record(
     max_silent_steps: int = 1_000_000,
     chunk_steps: int = 2**14,
 ) -> Iterator[Segment]:
-    """Record the spikes of a generator, one trial after the other.
+    """Record the spikes of a generator, one trial after the other: by its engine, if it has one.
 
     Parameters
     ----------
@@ -51,6 +52,10 @@ def record(
     ValueError
         If an argument is out of range, or the generator gives what are no spikes.
     """
+    if engine := generator.engine(network, r=r, theta=theta):
+        options = {"burn_in": burn_in, "max_silent_steps": max_silent_steps, "chunk_steps": chunk_steps}
+        yield from simulate(network, engine, seed=seed, n_spikes=n_spikes, trials=trials, **options)
+        return
     trials = whole("trials", trials, least=1)
     n_spikes = whole("n_spikes", n_spikes, least=trials)
     if burn_in != FIRST_SPIKE:

@@ -39,6 +39,7 @@ import numpy as np
 import torch
 
 from circuitbias.checks import number, require
+from circuitbias.dynamics import sam_arguments as arguments
 from circuitbias.progress import Countdown
 
 
@@ -205,7 +206,7 @@ class ThresholdSAM(torch.nn.Module):
         require(n_steps >= 0, "n_steps", n_steps, ">= 0")
         W0 = self._weights(W0)
         state = self._expand("initial_state", initial_state, W0.shape[:-1])
-        uniforms_of = _rows(uniforms, n_steps)
+        uniforms_of = arguments.rows_of(uniforms, n_steps)
         for step in range(n_steps):
             spikes = self(W0, state, step - n_steps, uniforms_of(step))
             state = self.update_activation(spikes, state)
@@ -264,10 +265,10 @@ class ThresholdSAM(torch.nn.Module):
         require(n_steps >= 0, "n_steps", n_steps, ">= 0")
         require(equilibration_steps >= 0, "equilibration_steps", equilibration_steps, ">= 0")
         if edge_index is not None:
-            W0 = self._weights_of_edges(edge_index, W0, n_neurons)
+            W0 = arguments.weights_of_edges(edge_index, W0, n_neurons, self._kind)
         W0 = self._weights(W0)
         shape = W0.shape[:-1]
-        uniforms_of = _rows(uniforms, equilibration_steps + n_steps)
+        uniforms_of = arguments.rows_of(uniforms, equilibration_steps + n_steps)
         if initial_activation is None:
             unit = torch.rand(shape, generator=self.rng, **self._kind)
             initial_activation = self.dt * unit
@@ -283,62 +284,10 @@ class ThresholdSAM(torch.nn.Module):
                 progress.add(1)
         return record
 
-    def _tensor(self, value):
-        """Return a value in the model's dtype and device (copying what is not yet a tensor)."""
-        if isinstance(value, torch.Tensor):
-            return value.to(**self._kind)
-        return torch.tensor(value, **self._kind)
-
     def _weights(self, W0):
         """Return W0 checked, in the model's dtype and device; if sparse, as COO."""
-        W0 = self._tensor(W0)
-        sparse = W0.layout is not torch.strided
-        if W0.ndim not in ((2,) if sparse else (2, 3)) or W0.shape[-1] != W0.shape[-2]:
-            raise ValueError(
-                f"W0 has shape {tuple(W0.shape)}; it must be (n, n), or (n_networks, n, n) if dense"
-            )
-        if sparse:
-            W0 = W0.to_sparse_coo().coalesce()
-        if not (W0.values() if sparse else W0).isfinite().all():
-            raise ValueError("W0 holds NaN or infinite weights; all must be finite")
-        return W0
-
-    def _weights_of_edges(self, edge_index, W0, n_neurons):
-        """Return the sparse matrix of an edge list."""
-        edges, W0 = torch.as_tensor(edge_index), self._tensor(W0)
-        if edges.is_floating_point() or edges.dtype is torch.bool or edges.shape != (2, *W0.shape):
-            raise ValueError(
-                f"edge_index has shape {tuple(edges.shape)} and type {edges.dtype}; it must hold whole "
-                f"numbers, (2, n_edges), with as many edges as W0 of shape {tuple(W0.shape)} has weights"
-            )
-        least, most = (int(edges.min()), int(edges.max())) if edges.numel() else (0, -1)
-        size = most + 1 if n_neurons is None else n_neurons
-        if least < 0 or most >= size or size < 1:
-            raise ValueError(f"edge_index names the neurons {least} ... {most}; allowed are 0 ... {size - 1}")
-        return torch.sparse_coo_tensor(edges.long().to(self.device), W0, (size, size), check_invariants=True)
+        return arguments.weights(W0, self._kind)
 
     def _expand(self, name, value, shape):
         """Return a value broadcast to a shape, in the model's dtype and device."""
-        value = self._tensor(value)
-        try:
-            return value.expand(shape)
-        except RuntimeError:
-            raise ValueError(
-                f"{name} has shape {tuple(value.shape)}, which does not broadcast to {tuple(shape)}"
-            ) from None
-
-
-def _rows(uniforms, n_rows):
-    """Return a callable that gives each step its row of uniform numbers, or None without any."""
-    if uniforms is None:
-        return lambda row: None
-    if callable(uniforms):
-        return uniforms
-    if uniforms.ndim == 0 or len(uniforms) != n_rows:
-        raise ValueError(
-            f"uniforms has shape {tuple(uniforms.shape)}; it must have one row for each of the "
-            f"{n_rows} steps, those of equilibration included"
-        )
-    if not ((uniforms >= 0) & (uniforms < 1)).all():
-        raise ValueError("uniforms holds values outside [0, 1)")
-    return uniforms.__getitem__
+        return arguments.expanded(name, value, shape, self._kind)
