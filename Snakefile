@@ -31,6 +31,9 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/told.smk"
+include: "workflow/rules/drawn.smk"
+include: "workflow/rules/reporting.smk"
 include: "workflow/rules/networks.smk"
 include: "workflow/rules/dynamics.smk"
 include: "workflow/rules/estimators.smk"
