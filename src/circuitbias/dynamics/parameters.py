@@ -91,7 +91,7 @@ def synaptic_tau_ms(source) -> float:
     return model_parameter(source, "tau_ms", ThresholdParameters.tau_ms)
 
 
-def model_parameter(source, name: str, otherwise: float) -> float:
+def model_parameter(source, name: str, otherwise):
     """Parameter of the model that made a recording, if it says so.
 
     Parameters
@@ -99,8 +99,8 @@ def model_parameter(source, name: str, otherwise: float) -> float:
     source : SpikeSource
         A spike file that says what made it, a view of one, or any other recording: that has none.
     name : str
-        One of `ThresholdParameters`.
-    otherwise : float
+        One of `ThresholdParameters`, or of another generator; or ``family``, which it is.
+    otherwise : float or str
         What to return if there is none.
     """
     while source is not None:
@@ -108,6 +108,6 @@ def model_parameter(source, name: str, otherwise: float) -> float:
         for key in ("parameters", "model", name):
             found = found.get(key) if isinstance(found, dict) else None
         if found is not None:
-            return float(found)
+            return type(otherwise)(found)
         source = getattr(source, "source", None)  # of a view
     return otherwise

@@ -1,4 +1,4 @@
-"""Maximum likelihood of the threshold model itself: no mismatch between model and data."""
+"""Maximum likelihood of the generator itself: no mismatch between model and data."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from circuitbias.dynamics.parameters import RHO_PAPER, model_parameter, synaptic
 from circuitbias.estimators.couplings import Certificate, SaturatedNeuronWarning, warn
 from circuitbias.estimators.matched_fit import BOUNDS, SATURATED, fit
 from circuitbias.estimators.matched_likelihood import WARM_UP, SpikeLikelihood
-from circuitbias.estimators.matched_link import ThresholdLink
+from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
 from circuitbias.estimators.matched_shared import fit_shared
 from circuitbias.estimators.matched_symmetric import of_couplings, symmetric_fit
 from circuitbias.estimators.prepare import prepare
@@ -18,11 +18,23 @@ from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.tuning import tuning
 from circuitbias.spikes.moments import Moments
 
+LINKS = {
+    "threshold": ThresholdLink,
+    "lnp": RectifiedLink,
+    "glm_relu": RectifiedLink,
+    "glm_exp": ExponentialLink,
+}
+"""By the family of the generator that makes such spikes."""
+
+_WINDOWED = ("glm_relu", "glm_exp")
+_WINDOW = 200  # steps, of these generators
+
 
 class Matched(Estimator):
-    r"""Maximum likelihood of the threshold model, step by step: what can be known with the right model.
+    r"""Maximum likelihood of the generator, step by step: what can be known with the right model.
 
-    For every neuron j, the probability of a spike in a step is the threshold model's own,
+    ``generator`` says which: that of a spike file by default, else the threshold model. With that, for every
+    neuron j, the probability of a spike in a step is the threshold model's own,
 
     .. math::
         P(\text{spike of } j \text{ at } t) = \rho\, \Phi(a_j + \sum_i J_{ij} s_i(t)), \quad
@@ -34,12 +46,19 @@ class Matched(Estimator):
     left out. A neuron's own past is always a covariate. The first five time constants of each trial are left
     out, as what came before them is not known.
 
+    Of the others counts are Poisson, with mean :math:`\exp(\eta_j)` (``glm_exp``; couplings are changes of
+    the log rate) or :math:`[\eta_j]_+` (``lnp``, ``glm_relu``; couplings are spikes in a step), eta being the
+    same sum; in those of a GLM a spike leaves it after the generator's window.
+
     ``tau_ms: estimate`` fits the time constant, the same for all neurons, from the model's or 10 ms; ``rho:
     estimate`` does so from the model's or 0.0668. If rho is too high or low, couplings keep their form and
     change their scale. The ``tolerance`` is in standard deviations of the derivative at the true couplings:
     about the distance from the maximum, in standard errors.
     """
 
+    generator: Literal["threshold", "lnp", "glm_relu", "glm_exp"] | None = option(
+        None, "Family that makes such spikes; null takes that which made the recording."
+    )
     bin_steps: int = option(
         20,
         "Steps for each one at which the likelihood of silence is taken; spikes are taken step by step.",
@@ -53,7 +72,7 @@ class Matched(Estimator):
     )
     rho: Literal["estimate"] | float | None = option(
         None,
-        "Probability that the noise is on in a step; null takes that of the model that made the recording.",
+        "Probability that the threshold model's noise is on in a step; null takes that of the recording's.",
         above=0,
         below=1,
     )
@@ -68,7 +87,12 @@ class Matched(Estimator):
 
     cost = Cost(seconds=45, bin_steps=20)
     look = Look("matched", {"matched": ("#000000", "*")})
-    examples = Examples({}, {"bin_steps": 7, "rho": 0.05})
+    examples = Examples(
+        {"generator": "threshold"},
+        {"bin_steps": 7, "rho": 0.05},
+        {"generator": "lnp"},
+        {"generator": "glm_exp"},
+    )
 
     @property
     def directed(self) -> bool:
@@ -111,6 +135,17 @@ class Matched(Estimator):
         tau_ms, rho, symmetric = self.tau_ms, self.rho, self.symmetric
         bin_steps, limits = self.bin_steps, (self.tolerance, self.max_passes)
         wanted = np.array([tau_ms == "estimate", rho == "estimate"])
+        family = self.generator or model_parameter(source, "family", "threshold")
+        if family not in LINKS:
+            raise UnusableDataError(
+                f"the recording is of the generator {family}: `matched` knows {', '.join(LINKS)}; "
+                "`generator` takes one of these"
+            )
+        if family != "threshold" and (wanted.any() or rho is not None):
+            raise ValueError(
+                f"generator = {family}: rho is of the threshold model alone, tau_ms must be a number or null"
+            )
+        window = int(model_parameter(source, "window", _WINDOW)) if family in _WINDOWED else None
         tau_ms = synaptic_tau_ms(source) if tau_ms in (None, "estimate") else tau_ms
         rho = model_parameter(source, "rho", RHO_PAPER) if rho in (None, "estimate") else rho
         if not source.dt_ms < tau_ms < np.inf:
@@ -123,10 +158,13 @@ class Matched(Estimator):
         kept, moments = given.kept, given.all_moments
         single = tuning().worth_single_precision(given.n_bins, len(kept) + 1, len(kept))
 
+        scale = moments.mean[kept] / bin_steps if LINKS[family].in_rates else np.ones(len(kept))
+
         def likelihood_of(tau_ms, rho):
-            return SpikeLikelihood(
-                source, kept, 1 - source.dt_ms / tau_ms, ThresholdLink(rho), bin_steps, single
-            )
+            link = ThresholdLink(rho) if family == "threshold" else LINKS[family]()
+            steps = source.dt_ms / tau_ms
+            decay = 1 - steps if window is None else np.exp(-steps)
+            return SpikeLikelihood(source, kept, decay, link, bin_steps, single, scale=scale, window=window)
 
         def fit_at(likelihood, before):
             start = _start(likelihood.link, moments, kept, bin_steps)
@@ -142,6 +180,9 @@ class Matched(Estimator):
         saturated = fitted.saturated
         _warn_saturated(kept[saturated])
         infinite = fitted.infinite
+        if LINKS[family] is RectifiedLink:  # from mean rates of each target to spikes in a step
+            fitted.coefficients *= scale
+            fitted.information /= scale[:, None, None] ** 2
         warn_infinite(
             infinite,
             kept,
@@ -164,6 +205,7 @@ class Matched(Estimator):
         return given.result(
             couplings,
             {
+                "generator": family,
                 "n_steps": steps,
                 "tau_ms": shared.tau_ms,
                 "rho": shared.rho,

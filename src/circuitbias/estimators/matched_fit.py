@@ -1,4 +1,4 @@
-"""Maximise the likelihood of the threshold model, for all targets together.
+"""Maximise the likelihood of a generator, for all targets together.
 
 Order of calls: start on a part of the data with a few Hessians; where inputs reach the threshold, leave those
 steps out and fit again; then a few passes over all data, and the information there.
@@ -90,7 +90,8 @@ def fit(
     before : MatchedFit, optional
         Of the same spikes and almost the same model: a start, in the place of a fit to a part of the data.
     """
-    likelihood.held[:, start[-1] >= 0] = True  # on average at the threshold
+    if likelihood.link.jumps:
+        likelihood.held[:, start[-1] >= 0] = True  # on average at the threshold
     sample = likelihood.sample(_ROWS_A_COLUMN * (likelihood.n + 1))
     if before is not None:
         coefficients, reached = before.coefficients.copy(), before.reached
@@ -121,7 +122,7 @@ def _start_on_part(likelihood, sample, start, n_spikes):
     every = max(1, n_spikes // (_PART_SPIKES_A_NEURON * likelihood.n))
     part = likelihood.part(every)
     coefficients = _on_part(part, sample, start, every)
-    reached = _reached(part, coefficients)
+    reached = likelihood.link.jumps and _reached(part, coefficients)
     for bound in BOUNDS if reached else ():
         part.excluded = Exclusion(coefficients, bound)
         coefficients = _on_part(part, sample, coefficients, every)

@@ -14,16 +14,17 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numba import njit
 
-from circuitbias.estimators.matched_link import ThresholdLink, look_up
+from circuitbias.estimators.matched_kernels import advance as advance_sums
+from circuitbias.estimators.matched_kernels import silence
+from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
 from circuitbias.spikes.segments import SpikeSource
 
 _BLOCK_ROWS = 1024  # lattice points whose sums are worked on at a time: they stay in a core's cache
-_EMPTY = 1e-12  # sums below it are zero: no product of them gets so small that it slows the processor down
 _RENEW = 16.0  # factors e after which the common decay is taken out of the sums
 WARM_UP = 5.0  # time constants at the start of a trial that are left out: what came before is not known
-_FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+Link = ThresholdLink | ExponentialLink | RectifiedLink
 
 
 class Exclusion(NamedTuple):
@@ -50,13 +51,17 @@ class SpikeLikelihood:
         Neurons in the model: sources and targets.
     decay : float
         Factor by which the sums decay in a step, in (0, 1).
-    link : ThresholdLink
+    link : Link
     bin_steps : int
         Steps for each lattice point.
     single : bool, optional
         Whether to sum over the lattice in single precision.
     every : int, optional
         Use one of so many blocks of the recording.
+    scale : ndarray, shape (n,), optional
+        Mean spikes of each target in a step, for a link in rates.
+    window : int, optional
+        Steps after which a spike leaves the sums. Default: it only decays.
 
     Attributes
     ----------
@@ -76,12 +81,15 @@ class SpikeLikelihood:
         source: SpikeSource,
         kept: np.ndarray,
         decay: float,
-        link: ThresholdLink,
+        link: Link,
         bin_steps: int,
         single: bool = False,
         every: int = 1,
+        scale: np.ndarray | None = None,
+        window: int | None = None,
     ):
         self._source, self.decay, self.link, self.bin_steps = source, decay, link, bin_steps
+        self.scale, self.window = np.ones(len(kept)) if scale is None else scale, window
         self._kept, self._every = kept, every
         self.n = len(kept)
         self._column = np.full(source.n_neurons, -1)
@@ -99,13 +107,12 @@ class SpikeLikelihood:
 
     def part(self, every: int) -> "SpikeLikelihood":
         """The likelihood of one of so many blocks of the recording, evenly spread."""
-        part = SpikeLikelihood(
-            self._source, self._kept, self.decay, self.link, self.bin_steps, self.single, every
-        )
+        kind = self.decay, self.link, self.bin_steps, self.single, every, self.scale, self.window
+        part = SpikeLikelihood(self._source, self._kept, *kind)
         part.excluded, part.held = self.excluded, self.held
         return part
 
-    def with_parameters(self, decay: float, link: ThresholdLink) -> "SpikeLikelihood":
+    def with_parameters(self, decay: float, link: Link) -> "SpikeLikelihood":
         """The likelihood with another decay and link."""
         return SpikeLikelihood(self._source, self._kept, decay, link, self.bin_steps, self.single)
 
@@ -138,12 +145,14 @@ class SpikeLikelihood:
             bound = self.excluded.bound
             before = np.ascontiguousarray(self.excluded.coefficients.T[chosen])
         spikes = target_of, beta, before, bound, self.link.log_odds, value, gradient, left_out
+        weights = self.bin_steps * self.scale[chosen]
         lattice_gradient = np.zeros((self.n + 1, m))
         beta_lattice, before_lattice = (np.ascontiguousarray(x.T, self._dtype) for x in (beta, before))
         for rows in self._sums(self.bin_steps, spikes):
             eta = rows @ beta_lattice
             eta_before = rows @ before_lattice if len(before) else eta[:0]
-            _silence(eta, eta_before, bound, self.link.log_silence, float(self.bin_steps), value, left_out[1])
+            silence(eta, eta_before, bound, self.link.log_silence, weights, value)
+            left_out[1] += self.bin_steps * (eta_before > bound).sum(0)
             lattice_gradient += rows.T @ eta
         self.left_out[:, chosen], self.spike_slopes[:, chosen] = left_out, gradient.T
         gradient = np.where(self.held[:, chosen], 0.0, -gradient.T - lattice_gradient)
@@ -166,6 +175,7 @@ class SpikeLikelihood:
         for first in range(0, len(rows), _BLOCK_ROWS):  # functions of all rows at once would take much memory
             some = rows[first : first + _BLOCK_ROWS]
             found = self.link.information((some @ coefficients.astype(rows.dtype)).astype(np.float64))
+            found *= self.scale
             if self.excluded is not None:
                 found[some @ self.excluded.coefficients.astype(rows.dtype) > self.excluded.bound] = 0.0
             information[first : first + _BLOCK_ROWS] = np.where(found < 1e-30, 0.0, found)
@@ -200,115 +210,45 @@ class SpikeLikelihood:
                 continue
             advance = trial(first)
             step, n_rows, block_end = 0, 0, min(first + block_steps, end)
+            leaving = np.empty((2, 0), dtype=np.int64)
             for segment in self._source.segments(number):
-                columns, event = self._column[segment.neurons], 0
+                steps, columns, event = segment.steps, self._column[segment.neurons], 0
                 segment_end = min(segment.first_step + segment.n_steps, end)
+                if self.window is not None:
+                    steps, columns, leaving = self._with_leaving(steps, columns, leaving, segment_end)
                 while step < segment_end:
                     until = min(segment_end, block_end)
                     active = block % self._every == self._every // 2
-                    event, n_rows = advance(segment.steps, columns, event, until, rows, n_rows, active)
+                    event, n_rows = advance(steps, columns, event, until, rows, n_rows, active)
                     step = until
                     if step == block_end:
                         if n_rows:
                             yield rows[:n_rows]
                         n_rows, block, block_end = 0, block + 1, min(block_end + block_steps, end)
 
+    def _with_leaving(self, steps, columns, waiting, end):
+        """Events of a segment, and spikes that leave the window in it, as columns -2, -3 ...; who waits."""
+        known = columns >= 0
+        later = np.stack([steps[known] + self.window, -2 - columns[known]])
+        later = np.concatenate([waiting, later], axis=1)
+        now = later[0] < end
+        steps, columns = np.concatenate([steps, later[0, now]]), np.concatenate([columns, later[1, now]])
+        order = np.argsort(steps, kind="stable")
+        return steps[order], columns[order], later[:, ~now]
+
     def _sums(self, stride, spikes):
-        """Blocks of rows (s, 1); ``spikes`` is what `_advance` needs for the sums over spikes."""
+        """Blocks of rows (s, 1); ``spikes`` is what `advance_sums` needs for the sums over spikes."""
 
         def trial(first):
             sums, clock = np.zeros(self.n), np.array([0, first + stride // 2])
+            left = 0.0 if self.window is None else self.decay**self.window
 
             def advance(steps, columns, event, until, rows, n_rows, active):
-                return _advance(
-                    steps, columns, event, until, stride, first, self.decay, self._powers,
+                return advance_sums(
+                    steps, columns, event, until, stride, first, self.decay, self._powers, left,
                     sums, clock, rows, n_rows, active, *spikes,
                 )  # fmt: skip
 
             return advance
 
         return self.blocks(stride, trial, self.n + 1)
-
-
-@njit(nogil=True, cache=True, fastmath=_FAST)
-def _advance(
-    steps, columns, event, end, stride, first, decay, powers, sums, clock, rows, n_rows, active,
-    target_of, coefficients, before, bound, log_odds, value, gradient, left_out,
-):  # fmt: skip
-    """Take the sums up to step ``end``; write lattice rows, and add up what spikes contribute.
-
-    ``sums`` are s at step ``clock[0]`` and later, but for the common factor ``powers[t - clock[0]]``; the
-    next lattice point is ``clock[1]``. Returns the next event, and the number of rows.
-    """
-    n = sums.shape[0]
-    reach = powers.shape[0] - 2
-    while True:
-        inside = event < steps.shape[0] and steps[event] < end
-        t = steps[event] if inside else end
-        while clock[1] < end and clock[1] <= t:
-            if active:
-                if clock[1] - clock[0] > reach:
-                    _renew(sums, clock, clock[1], decay)
-                factor = powers[clock[1] - clock[0]]
-                for i in range(n):
-                    s = factor * sums[i]
-                    rows[n_rows, i] = s if s > _EMPTY else 0.0
-                n_rows += 1
-            clock[1] += stride
-        if not inside:
-            return event, n_rows
-        if t - clock[0] > reach:
-            _renew(sums, clock, t, decay)
-        factor = powers[t - clock[0]]
-        last = event
-        while last < steps.shape[0] and steps[last] == t:
-            j = target_of[columns[last]] if columns[last] >= 0 else -1
-            last += 1
-            if j < 0 or not active or t < first:
-                continue
-            left_out[2, j] += 1
-            if before.shape[0]:
-                earlier = 0.0
-                for i in range(n):
-                    earlier += before[j, i] * sums[i]
-                if before[j, n] + factor * earlier > bound:
-                    left_out[0, j] += 1
-                    continue
-            eta = 0.0
-            for i in range(n):
-                eta += coefficients[j, i] * sums[i]
-            log_odd, slope = look_up(log_odds, coefficients[j, n] + factor * eta)
-            value[j] += log_odd
-            gradient[j, n] += slope
-            slope *= factor
-            for i in range(n):
-                gradient[j, i] += slope * sums[i]
-        for k in range(event, last):
-            if columns[k] >= 0:
-                sums[columns[k]] += 1 / powers[t + 1 - clock[0]]
-        event = last
-
-
-@njit(nogil=True, cache=True)
-def _renew(sums, clock, step, decay):
-    factor = decay ** (step - clock[0])
-    for i in range(sums.shape[0]):
-        sums[i] = sums[i] * factor
-        if sums[i] < 1e-100:
-            sums[i] = 0.0
-    clock[0] = step
-
-
-@njit(nogil=True, cache=True, fastmath=_FAST)
-def _silence(eta, before, bound, log_silence, weight, value, left_out):
-    """Add up weight log(1 - p) over rows, by target, and put its derivatives in the place of eta."""
-    for row in range(eta.shape[0]):
-        for j in range(eta.shape[1]):
-            if before.shape[0] and before[row, j] > bound:
-                left_out[j] += weight
-                eta[row, j] = 0.0
-            else:
-                log_p, slope = look_up(log_silence, np.float64(eta[row, j]))
-                value[j] += weight * log_p
-                slope *= weight
-                eta[row, j] = slope if slope < -1e-30 else 0.0

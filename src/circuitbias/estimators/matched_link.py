@@ -1,4 +1,8 @@
-"""The probability of a spike in a step, given the distance of the mean input from the threshold.
+"""How the spikes of a step come from the input: the links of generators, with tables for compiled loops.
+
+Each has the log-likelihood of a step in two parts, one for each spike and one for each step: ``log_odds`` and
+``log_silence``. Where spikes are draws of yes or no these are log(p / (1 - p)) and log(1 - p); where they are
+Poisson counts, log(lambda) and -lambda, in units of a target's mean rate ``scale``.
 
 In the threshold model a neuron fires where its input h + b (1 + sigma z m) exceeds theta; z is normal, and m
 is 1 with probability rho, else 0. With eta = (h + b - theta) / (b sigma),
@@ -16,10 +20,11 @@ from scipy.special import log_ndtr, ndtr, ndtri
 
 _FROM, _TO, _CELLS = -12.0, 12.0, 1536  # of eta; 64 cells a unit: derivatives are right to 1e-8
 _LEAST_START = -6.0  # of eta, for a neuron that hardly fires
+_LEAST_RATE = 1 / 16  # of a neuron's mean one
 
 
 class ThresholdLink:
-    """The smooth branch of the threshold model's link, with tables for compiled loops.
+    """The smooth branch of the threshold model's link.
 
     Parameters
     ----------
@@ -28,10 +33,16 @@ class ThresholdLink:
 
     Attributes
     ----------
+    jumps : bool
+        Whether the probability jumps at eta = 0.
+    in_rates : bool
+        Whether ``scale`` has a meaning; else it is 1.
     log_odds, log_silence : ndarray, shape (n_cells + 1, 4)
         Cubics of log(p / (1 - p)) and of log(1 - p) in each cell of eta; the last row is (value, slope,
         curvature, 0) at the low end, from which `look_up` goes on below it.
     """
+
+    jumps, in_rates = True, False
 
     def __init__(self, rho: float):
         self.rho = rho
@@ -42,10 +53,6 @@ class ThresholdLink:
         self.log_odds = _cubics(np.log(rho) + log_ndtr(grid) - silence, odds_slope, curvature=-1.0)
         self.log_silence = _cubics(silence, silence_slope, curvature=0.0)
 
-    def probability(self, eta: np.ndarray) -> np.ndarray:
-        """Probability of a spike in a step, rho Phi(eta)."""
-        return self.rho * ndtr(eta)
-
     def information(self, eta: np.ndarray) -> np.ndarray:
         """Fisher information on eta of a step, p'^2 / (p (1 - p))."""
         log_p = log_ndtr(eta)
@@ -54,6 +61,49 @@ class ThresholdLink:
     def eta_of(self, probability: np.ndarray) -> np.ndarray:
         """Eta at which a spike has this probability; within -6 ... 0."""
         return np.maximum(ndtri(np.minimum(probability / self.rho, 0.5)), _LEAST_START)
+
+
+class ExponentialLink:
+    """Poisson counts with mean ``scale exp(eta)`` in a step: see `ThresholdLink` for the attributes."""
+
+    jumps, in_rates = False, True
+
+    def __init__(self):
+        grid = np.linspace(_FROM, _TO, _CELLS + 1)
+        self.log_odds = _cubics(grid, np.ones_like(grid), curvature=0.0)
+        self.log_silence = _cubics(-np.exp(grid), -np.exp(grid), curvature=0.0)
+
+    def information(self, eta):
+        """Fisher information on eta of a step, over ``scale``."""
+        return np.exp(eta)
+
+    def eta_of(self, probability):
+        """Eta of neurons that fire at their mean rate."""
+        return np.zeros_like(probability)
+
+
+class RectifiedLink:
+    """Poisson counts with mean ``scale max(eta, 0)`` in a step: see `ThresholdLink` for the attributes.
+
+    No spike comes where eta <= 0: its log-likelihood there is minus infinity. Below a sixteenth of the mean
+    rate log(eta) goes on as a parabola, so that a fit may begin anywhere.
+    """
+
+    jumps, in_rates = False, True
+
+    def __init__(self):
+        grid = np.linspace(_FROM, _TO, _CELLS + 1)
+        above, x = np.maximum(grid, _LEAST_RATE), np.minimum(grid - _LEAST_RATE, 0) / _LEAST_RATE
+        self.log_odds = _cubics(np.log(above) + x - x**2 / 2, (1 - x) / above, curvature=-(_LEAST_RATE**-2))
+        self.log_silence = _cubics(-np.maximum(grid, 0), -1.0 * (grid > 0), curvature=0.0)
+
+    def information(self, eta):
+        """Fisher information on eta of a step, over ``scale``."""
+        return np.where(eta > 0, 1 / np.maximum(eta, _LEAST_RATE), 0.0)
+
+    def eta_of(self, probability):
+        """Eta of neurons that fire at their mean rate."""
+        return np.ones_like(probability)
 
 
 def _density(x):
