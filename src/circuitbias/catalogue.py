@@ -113,6 +113,7 @@ FIGURES = {
     "bin_width": "circuitbias.figures.bin_width:BinWidth",
     "patterns": "circuitbias.figures.patterns:Patterns",
     "synchrony": "circuitbias.figures.synchrony:Synchrony",
+    "mismatch": "circuitbias.figures.mismatch:Mismatch",
     "substates": "circuitbias.figures.substates:Substates",
 }
 """Figures of a run; one of an experiment has its name."""

@@ -26,7 +26,6 @@ class Mismatch(Experiment):
     strengths: tuple[float, ...] | None = which_strengths()
     n_spikes: int | None = beginning()
 
-    title = "What makes the bias"
     cost = Cost(seconds=400)
 
 

@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from circuitbias.component import Picture
 from circuitbias.figures import shared, style
 
 _KINDS = {
@@ -19,12 +20,21 @@ _KINDS = {
 _ROW_MM, _REST_MM = 4.6, 26
 
 
+class Mismatch(Picture):
+    """What each difference between the model of an estimator and that of the data costs.
+
+    Bias without sampling noise (total error where it is not known), mean over seeds with bars for the range,
+    a row an estimate. Each changes one thing in its parent, above it and one indent to the left; the line
+    leads from the parent's error to its own, its colour tells what is changed.
+    """
+
+    title = "What makes the bias"
+    table = "experiments/mismatch"
+    inputs = ("network", "table")
+
+
 @style.styled
-def draw(
-    table: pd.DataFrame,
-    summary: pd.DataFrame | None = None,
-    comparison: pd.DataFrame | None = None,
-) -> tuple[Figure, pd.DataFrame]:
+def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """Draw the figure.
 
     Parameters
@@ -32,8 +42,6 @@ def draw(
     table : DataFrame
         As from `circuitbias.experiments.mismatch.run`, with columns r and seed. A panel a strength; of more
         than three the lowest, a middle and the highest one.
-    summary, comparison : None
-        Not used.
 
     Returns
     -------
