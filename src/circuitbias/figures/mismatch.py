@@ -51,7 +51,7 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     """
     strengths, names = style.chosen_strengths(table.r), list(dict.fromkeys(table.estimator))
     figure, numbers = style.new_figure(_ROW_MM * len(names) + _REST_MM), style.Numbers()
-    grid = figure.subplots(1, len(strengths), sharey=True, squeeze=False)[0]
+    grid = figure.subplots(1, len(strengths), sharex=True, sharey=True, squeeze=False)[0]
     quantity = "bias_corrected" if table.bias_corrected.notna().any() else "total"
     if not table[quantity].notna().any():
         shared.say(grid[0], "No estimate has an error.")
@@ -63,7 +63,8 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         _walk(axes, numbers, letter, names, first, found)
         axes.set_title(style.lettered(letter, f"r = {r:g}"))
         axes.set_xlabel("bias without noise" if quantity == "bias_corrected" else "total error")
-        axes.set_xlim(0, None)
+        axes.tick_params(axis="y", length=0)
+    grid[0].set_xlim(0, None)  # now that all panels, which share it, are drawn
     indent = "\u2003"
     told = [f"{indent * depth[name]}{first.change[name]}" for name in names]
     grid[0].set_yticks(range(len(names)), told, ha="left")
@@ -72,7 +73,7 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     grid[0].set_ylim(len(names) - 0.5, -0.5)
     kinds = [kind for kind in _KINDS if (first.kind == kind).any()]
     handles = [Line2D([], [], color=_KINDS[k][0], marker="o", label=_KINDS[k][1]) for k in kinds]
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), title="what is changed")
+    figure.legend(handles=handles, loc="outside lower center", ncols=4)
     return figure, numbers.table()
 
 
