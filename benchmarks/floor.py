@@ -94,7 +94,23 @@ def tables(rows):
             f"{row.ratio_symmetric:.3f}", f"{row.chi2_symmetric:.3f}",
         )  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+    return "\n".join([*lines, "", *split_table(rows, paper.columns.intersection(names))])
+
+
+def split_table(rows, methods):
+    """Published errors at 1e8 spikes in three parts, whose squares add up: floor, data and model."""
+    lines = ["| r | floor |" + "".join(f" {name}: data | model | total |" for name in methods)]
+    lines.append("|---" * (2 + 3 * len(methods)) + "|")
+    paper = errors("ring").set_index(["r", "method"])
+    for r, some in rows.groupby("r"):
+        floor = least_errors(some.noise_symmetric.mean(), 100, (1e8 / some.n_spikes).mean())
+        cells = [floor.total]
+        for name in methods:
+            found = paper.loc[(r, name)]
+            data, model = found.variance**2 - floor.variance**2, found.bias**2 - floor.bias**2
+            cells += [np.sqrt(max(data, 0)), np.sqrt(max(model, 0)), found.total]
+        lines.append(f"| {r:g} | " + " | ".join(f"{x:.3f}" for x in cells) + " |")
+    return lines
 
 
 def main():
