@@ -100,6 +100,7 @@ def snakemake(folder: Path, *words: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_another_repository_can_plan_with_it(elsewhere):
     said = snakemake(elsewhere, "--dry-run", "--quiet", "rules")
     for name, n in (("bias_simulate", 2), ("bias_estimate", 4), ("bias_errors", 1), ("mine", 1)):

@@ -1,8 +1,10 @@
 """The time left goes by what was measured: nothing is told of it before there is something to go by."""
 
+import io
+
 import pytest
 
-from circuitbias.progress import Countdown, Descent
+from circuitbias.progress import Countdown, Descent, finish_line, report_line
 
 
 @pytest.fixture
@@ -52,3 +54,42 @@ def test_a_gradient_that_hardly_shrinks_is_no_measure(clock, capsys, gradient, t
     descent(2, gradient, 3)
     line = capsys.readouterr().err.splitlines()[-1]
     assert line.endswith(told or "3 fits left")
+
+
+class Terminal(io.StringIO):
+    """What a person looks at."""
+
+    def isatty(self):
+        return True
+
+    def shown(self) -> list[str]:
+        """Lines as they stand in the end."""
+        lines = []
+        for line in self.getvalue().split("\n"):
+            lines.append(line.split("\r\x1b[2K")[-1])
+        return lines
+
+
+def test_at_a_terminal_a_line_is_written_over(clock, monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    countdown = Countdown(10, "spikes")
+    for _ in range(5):
+        clock.now += 1
+        countdown.add(1)
+    (line,) = screen.shown()
+    assert line.startswith("5 of 10 spikes (50%), 5 s gone, about 5 s left [============            ]")
+    report_line("drawing", always=True)  # takes its place, and stays
+    finish_line()
+    assert screen.shown() == ["drawing", ""]
+
+
+def test_a_line_is_cut_to_the_terminal(clock, monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("COLUMNS", "30")
+    clock.now += 10
+    report_line("x" * 100)
+    assert screen.shown() == ["x" * 29]
+    finish_line()
+    assert screen.shown() == [""]

@@ -13,7 +13,7 @@ from circuitbias import __version__
 from circuitbias.exceptions import MissingExtraError, UnusableDataError, naming_extra
 from circuitbias.made_from import recorded
 from circuitbias.places import NO_PLACE_FOR_KERNELS
-from circuitbias.progress import set_label
+from circuitbias.progress import finish_line, set_label
 from circuitbias.reading import expanded
 from circuitbias.steps import STEPS, steps_in_words
 
@@ -81,13 +81,16 @@ def main(argv: list[str] | None = None) -> int:
             warnings.showwarning = _show_warning
             with recorded(vars(arguments)), naming_extra("this step"):
                 arguments.run(arguments)
+        finish_line()
     except (ValueError, OSError, RuntimeError, MemoryError, MissingExtraError) as error:
         if isinstance(error, BrokenPipeError) and error.filename is None:  # the reader of our output has left
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return DONE
+        finish_line()
         print(f"circuitbias {chosen}: error: {_words(error)}", file=sys.stderr)
         return UNUSABLE if isinstance(error, UnusableDataError) else FAILED
     except KeyboardInterrupt:
+        finish_line()
         print(f"circuitbias {chosen}: interrupted; nothing half-written is left", file=sys.stderr)
         return INTERRUPTED
     return DONE
@@ -148,4 +151,5 @@ def _words(error: Exception) -> str:
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):
+    finish_line()
     print(f"{category.__name__}: {message}", file=sys.stderr, flush=True)

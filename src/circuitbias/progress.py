@@ -1,10 +1,15 @@
-"""Progress of long work: lines on standard error, not more often than a person would read them."""
+"""Progress of long work, on standard error: lines in a log, no more often than a person would read them.
+
+Where a person looks, at a terminal, it is one line that is written over, with a bar if the end is known.
+"""
 
 import math
+import shutil
 import sys
 import time
 
-_INTERVAL_S = 5.0
+_INTERVAL_S, _AT_A_TERMINAL_S = 5.0, 0.2
+_BAR = 24  # characters
 
 
 class _Reporter:
@@ -12,6 +17,7 @@ class _Reporter:
 
     label = ""
     last = 0.0
+    unfinished = False  # the line at a terminal, which the next one is written over
 
 
 def set_label(label: str) -> None:
@@ -19,19 +25,37 @@ def set_label(label: str) -> None:
     _Reporter.label = f"{label}: "
 
 
-def report_line(text: str, *, always: bool = False) -> None:
-    """Print a line of progress, unless one has been printed within the last five seconds.
+def report_line(text: str, *, always: bool = False, share: float | None = None) -> None:
+    """Print a line of progress, unless one has been printed within the last five seconds (terminal: 0.2).
 
     Parameters
     ----------
     text : str
     always : bool, optional
-        Print it however short ago the last one was.
+        Print it however short ago the last one was, and keep it: at a terminal others are written over.
+    share : float, optional
+        How much of the work is done, 0 ... 1; at a terminal a bar shows it.
     """
-    now = time.monotonic()
-    if always or now - _Reporter.last >= _INTERVAL_S:
-        _Reporter.last = now
+    now, seen = time.monotonic(), sys.stderr.isatty()
+    if not always and now - _Reporter.last < (_AT_A_TERMINAL_S if seen else _INTERVAL_S):
+        return
+    _Reporter.last = now
+    if not seen:
         print(_Reporter.label + text, file=sys.stderr, flush=True)
+        return
+    bar = "" if share is None else f" [{'=' * round(_BAR * min(share, 1.0)):<{_BAR}}]"
+    room = max(20, shutil.get_terminal_size().columns - 1)
+    line = f"{_Reporter.label}{text}{bar}"
+    finish_line()
+    print(line if always else line[:room], end="\n" if always else "", file=sys.stderr, flush=True)
+    _Reporter.unfinished = not always
+
+
+def finish_line() -> None:
+    """Take away a line of progress at a terminal that is not finished, before something else is printed."""
+    if _Reporter.unfinished:
+        _Reporter.unfinished = False
+        print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
 
 
 class Countdown:
@@ -68,7 +92,8 @@ class Countdown:
         first, then = self._first = self._first or (done, now)
         if first < done < self._total:
             text += f", about {(now - then) * (self._total - done) / (done - first):.0f} s left"
-        report_line(text, always=done >= self._total > done - amount)
+        share = done / self._total if self._total else None
+        report_line(text, always=done >= self._total > done - amount, share=share)
 
 
 class Descent:
