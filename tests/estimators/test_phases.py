@@ -5,6 +5,7 @@ import pytest
 
 import circuitbias as cb
 from circuitbias.config import ConfigError, load_config
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.phases import PhasesAsNeurons, PhaseWindow, cycle_of, phase_of_bins
 from circuitbias.spikes.segments import Segment, SpikeRecord
@@ -140,6 +141,8 @@ def test_what_cannot_be_is_refused(pulsed):
     for method, options in (("glm", {"lags": [1]}), ("glm_history", {}), ("cross_correlation", {})):
         with pytest.raises(ValueError, match=f"left out: {method} with these options looks across bins"):
             cb.infer(pulsed, method, phase_ms=[0, 10], **options)
+    with pytest.raises(UnusableDataError, match="matched takes it for constant"):
+        cb.infer(pulsed, "matched")
     for window in ([10, 10], [-1, 10], [0], "all", [0, "10"]):
         with pytest.raises(ConfigError, match=r"options of glm: phase_ms.* = .*must be"):
             cb.infer(pulsed, "glm", bin_steps=10, phase_ms=window)

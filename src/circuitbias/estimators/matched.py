@@ -17,6 +17,7 @@ from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.tuning import tuning
 from circuitbias.spikes.moments import Moments
+from circuitbias.spikes.phases import cycle_of
 
 LINKS = {
     "threshold": ThresholdLink,
@@ -132,6 +133,11 @@ class Matched(Estimator):
         UnusableDataError
             If there are not more bins than neurons, or no trial is longer than five time constants.
         """
+        if cycle_of(source)[0]:
+            raise UnusableDataError(
+                "the drive of this recording changes in time, and matched takes it for constant: a GLM with "
+                "phase_offsets does not"
+            )
         tau_ms, rho, symmetric = self.tau_ms, self.rho, self.symmetric
         bin_steps, limits = self.bin_steps, (self.tolerance, self.max_passes)
         wanted = np.array([tau_ms == "estimate", rho == "estimate"])
