@@ -1,7 +1,7 @@
 """Calibration of the trust report: networks with a known wiring, and what each promise delivered.
 
     .venv/bin/python benchmarks/trust.py docs/data/trust_calibration.csv     # 20 minutes of one core
-    .venv/bin/python benchmarks/trust.py --print docs/data/trust_calibration.csv
+    .venv/bin/python benchmarks/trust_tables.py docs/data/trust_calibration.csv   # the tables of the page
 
 Six architectures, five seeds, two lengths: none of these recordings was looked at while anything was chosen.
 What was looked at: seeds 1 and 101 to 103, with other strengths or a denser sheet, and the two
@@ -159,49 +159,18 @@ def of_length(n_spikes):
 
 
 def main():
-    """Make the table, or print that of a file."""
+    """Make the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--print", action="store_true", help="print the tables of the file")
     parser.add_argument("output")
-    arguments = parser.parse_args()
-    if not arguments.print:
-        rows = pd.read_csv(arguments.output).to_dict("records") if Path(arguments.output).exists() else []
-        for number, recording in enumerate(recordings()):
-            if number < len(rows):
-                continue  # of a run that was cut short
-            rows.append(row(*recording))
-            table = pd.DataFrame(rows).assign(code=code_hash())
-            table.to_csv(arguments.output, index=False, float_format="%.5g")
-            shown = ("family", "seed", "spikes", "seconds", "refused", "ece", "false_0.1")
-            print({name: rows[-1].get(name) for name in shown}, flush=True)
-    print_tables(pd.read_csv(arguments.output))
-
-
-def print_tables(table):
-    """Print what docs/trust.md holds."""
-    for case, part in table.groupby("case", sort=False):
-        good = part[part.refused.isna()]
-        print(f"\n{case}: {len(part)} recordings, {len(part) - len(good)} refused\n")
-        names = ["network", "spikes", "refused", "ECE", "5 %", "10 %", "20 %", "found at 10 %"]
-        print("| " + " | ".join([*names, "naive 10 %: glm", "naive 10 %: history"]) + " |")
-        print("|" + "---|" * 10)
-        for (family, spikes), some in part.groupby(["family", "spikes"], sort=False):
-            kept = some[some.refused.isna()]
-            told = [f"{kept[f'false_{p:g}'].mean():.1%} ± {kept[f'false_{p:g}'].std():.1%}" for p in PROMISES]
-            naive_ = [f"{some[f'{name}_naive_0.1'].mean():.0%}" for name in ("glm", "glm_history")]
-            cells = [
-                family,
-                f"{spikes:.0e}",
-                f"{len(some) - len(kept)} of {len(some)}",
-                f"{kept.ece.mean():.3f}",
-            ]
-            print("| " + " | ".join([*cells, *told, f"{kept['recall_0.1'].mean():.0%}", *naive_]) + " |")
-        for name in ("glm", "glm_history"):
-            known = good.dropna(subset=[f"{name}_expected"])
-            if len(known) > 2:
-                rest = np.square(known[f"{name}_expected"] - known[f"{name}_total"]).sum()
-                all_ = np.square(known[f"{name}_total"] - known[f"{name}_total"].mean()).sum()
-                print(f"\n{name}: r^2 of predicted and true total error {1 - rest / all_:.3f}")
+    path = Path(parser.parse_args().output)
+    rows = pd.read_csv(path).to_dict("records") if path.exists() else []  # of a run that was cut short
+    for number, recording in enumerate(recordings()):
+        if number < len(rows):
+            continue
+        rows.append(row(*recording))
+        pd.DataFrame(rows).assign(code=code_hash()).to_csv(path, index=False, float_format="%.5g")
+        shown = ("family", "seed", "spikes", "seconds", "refused", "ece", "false_0.1")
+        print({name: rows[-1].get(name) for name in shown}, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,48 @@
+"""The table of delivered promises: of the code that is here, and as the page shows it."""
+
+import importlib.util
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TABLE = ROOT / "docs" / "data" / "trust_calibration.csv"
+
+
+@pytest.fixture(scope="module")
+def study():
+    return loaded("trust")
+
+
+def loaded(name):
+    spec = importlib.util.spec_from_file_location(f"benchmarks_{name}", ROOT / "benchmarks" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_was_made_by_this_code(study):
+    """If this fails, promises are made in another way than the page says: make the table anew."""
+    codes = set(pd.read_csv(TABLE).code)
+    assert codes == {study.code_hash()}, f"{TABLE.name} is of {codes}: run benchmarks/trust.py {TABLE}"
+
+
+def test_the_hash_is_that_of_meaning(study, tmp_path, monkeypatch):
+    before = study.code_hash()
+    for path in study.SOURCE.glob("*.py"):
+        (tmp_path / path.name).write_text(path.read_text() + "\n# a remark\n")
+    monkeypatch.setattr(study, "SOURCE", tmp_path)
+    assert study.code_hash() == before
+    changed = tmp_path / "wiring.py"
+    changed.write_text(
+        changed.read_text().replace("_ROUNDS, _ROUNDS_OF_SEARCH = 200", "_ROUNDS, _ROUNDS_OF_SEARCH = 201")
+    )
+    assert study.code_hash() != before
+
+
+def test_the_page_shows_the_table(capsys):
+    loaded("trust_tables").print_tables(pd.read_csv(TABLE))
+    page = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
+    lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert len(lines) > 6 and not [line for line in lines if line not in page]
