@@ -115,6 +115,15 @@ def test_a_reader_that_leaves_is_no_error():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_another_pipe_that_breaks_is_an_error(monkeypatch, capsys):
+    def broken(_):
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("circuitbias.steps.list.run", broken)
+    assert main(["list"]) == 1
+    assert "Broken pipe" in capsys.readouterr().err
+
+
 # --- score --------------------------------------------------------------------------------------
 
 

@@ -83,7 +83,7 @@ def main(argv: list[str] | None = None) -> int:
                 arguments.run(arguments)
         finish_line()
     except (ValueError, OSError, RuntimeError, MemoryError, MissingExtraError) as error:
-        if isinstance(error, BrokenPipeError) and error.filename is None:  # the reader of our output has left
+        if isinstance(error, BrokenPipeError) and _reader_has_left():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return DONE
         finish_line()
@@ -94,6 +94,15 @@ def main(argv: list[str] | None = None) -> int:
         print(f"circuitbias {chosen}: interrupted; nothing half-written is left", file=sys.stderr)
         return INTERRUPTED
     return DONE
+
+
+def _reader_has_left() -> bool:
+    """Whether nobody reads our output any more, as behind `head`; another pipe that breaks is an error."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return True
+    return False
 
 
 def _parsed(parser: _Parser, commands, argv: list[str]) -> argparse.Namespace:
