@@ -5,6 +5,7 @@ import difflib
 import importlib
 import os
 import re
+import select
 import sys
 import warnings
 from pathlib import Path
@@ -99,10 +100,11 @@ def main(argv: list[str] | None = None) -> int:
 def _reader_has_left() -> bool:
     """Whether nobody reads our output any more, as behind `head`; another pipe that breaks is an error."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        return True
-    return False
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), select.POLLOUT)
+        return any(event & select.POLLERR for _, event in poll.poll(0))
+    except (OSError, ValueError, AttributeError):  # no file behind it, or no such system
+        return False
 
 
 def _parsed(parser: _Parser, commands, argv: list[str]) -> argparse.Namespace:
