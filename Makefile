@@ -17,7 +17,7 @@ export UV_COMPILE_BYTECODE := 1
 # What a recipe calls by its bare name is the environment's own. (Snakemake's rules see to that themselves.)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run methods paper pinned matched-mismatched remedies reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu explore report docs tutorial clean
+.PHONY: run everything methods paper pinned matched-mismatched remedies reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu explore report docs tutorial clean
 
 run: $(VENV)/.ok         ## the main job: the paper's central figure at its full scale, from the network to the picture
 	$(BIN)/snakemake --cores $(CORES)
@@ -36,6 +36,9 @@ matched-mismatched: $(VENV)/.ok  ## five generators, each inferred by methods of
 
 remedies: $(VENV)/.ok    ## noise, resets, suppression and release at the strongest ring: what they buy
 	$(BIN)/snakemake --cores $(CORES) --configfile config/remedies.yaml
+
+everything: $(VENV)/.ok  ## a small run of everything: all networks, experiments and figures, at a hundredth of the data
+	$(BIN)/snakemake --cores $(CORES) --configfile config/everything.yaml
 
 reproduction: $(VENV)/.ok  ## docs/reproduction.md, from the comparisons in docs/data/
 	$(BIN)/circuitbias reproduction --comparisons docs/data/comparison_*.csv --sampling docs/data/sampling_errors.csv \

@@ -40,6 +40,7 @@ OPTIONS = {
     "synchrony": {"n_spikes": None},
     "mismatch": {"n_spikes": None},
     "substates": {"n_spikes": None},
+    "freezing": {"bin_steps": 100},
 }
 
 
@@ -62,7 +63,9 @@ def run_all_steps(folder, network, thetas):
             output = ("--output", folder / f"{method}_r{r}.npz")
             step("estimate", "--keep-going", "--spikes", spikes, "--method", method, *output)
         for name in experiments:
-            estimators = "{}" if name in ("patterns", "synchrony", "mismatch", "substates") else ENTRIES
+            estimators = (
+                "{}" if name in ("patterns", "synchrony", "mismatch", "substates", "freezing") else ENTRIES
+            )
             what = ("--options", json.dumps(OPTIONS[name]), "--estimators", estimators)
             output = ("--output", folder / f"{name}_r{r}.csv")
             step("experiment", name, "--keep-going", *of_network, "--spikes", spikes, *what, *output)
@@ -140,7 +143,7 @@ def test_a_silent_strength_leaves_the_others_as_they_are(silent_strength):
         table = pd.read_csv(folder / f"{name}.csv")
         assert table.note[table.r == 0.02].str.startswith("no neuron has fired for").all(), name
         assert len(table[table.r == 0.02]) == (
-            1 if name in ("patterns", "synchrony", "mismatch", "substates") else 2
+            1 if name in ("patterns", "synchrony", "mismatch", "substates", "freezing") else 2
         )
 
 

@@ -13,6 +13,9 @@ import pytest
 import yaml
 from checkout import CONFIG, ROOT, Checkout
 
+from circuitbias.catalogue import NETWORKS
+from circuitbias.config import circuits, load_config, read_config
+
 END = {"outcome": 1}
 """What follows when anything is made again."""
 
@@ -295,6 +298,33 @@ def test_the_configs_that_come_with_it_can_be_planned(tmp_path, name):
     assert planned["compare"] == 1
     assert planned["simulate"] in (2, 8, 11)
     assert sum(planned.values()) < 400
+
+
+def test_the_paper_at_full_scale_is_few_jobs_of_a_cluster(tmp_path):
+    """Grouped as docs/clusters.md says: all that is made of a recording is one job."""
+    said = (ROOT / "docs" / "clusters.md").read_text()
+    words = re.search(r"--groups ([a-z_= \\\n]+?) --resources", said).group(1).replace("\\", " ").split()
+    total = 0
+    for name in ("paper.yaml", "pinned.yaml"):
+        (tmp_path / name).mkdir()
+        checkout = Checkout(tmp_path / name)
+        shutil.copy(ROOT / "config" / name, checkout.folder / "config.yaml")
+        output = checkout.snakemake("--dry-run", "--groups", *words)
+        alone = re.findall(r"^rule (simulate|activity|floor|estimate|experiment):", output, re.MULTILINE)
+        assert not alone  # members of groups are indented
+        total += output.count("Group job recording")
+    assert total == 22  # at most 50
+
+
+def test_everything_runs_every_network_and_experiment_of_its_own(tmp_path):
+    config = load_config(read_config(ROOT / "config" / "everything.yaml"))
+    families = {circuit["network"]["family"] for circuit in circuits(config).values()}
+    assert families == set(NETWORKS) - {"file", "sparse", "chaotic"}
+    assert set(config["experiments"]) >= {"data_volume", "patterns", "synchrony", "substates", "freezing"}
+    checkout = Checkout(tmp_path)
+    shutil.copy(ROOT / "config" / "everything.yaml", checkout.folder / "config.yaml")
+    planned = checkout.planned()
+    assert planned["simulate"] == 17 and planned["threshold"] == 6
 
 
 def test_thresholds_for_a_rate_are_found_before_the_simulations(tmp_path):

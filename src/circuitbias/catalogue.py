@@ -97,6 +97,7 @@ EXPERIMENTS = {
     "synchrony": "circuitbias.experiments.synchrony:Synchrony",
     "mismatch": "circuitbias.experiments.mismatch:Mismatch",
     "substates": "circuitbias.experiments.substates:Substates",
+    "freezing": "circuitbias.experiments.freezing:Freezing",
 }
 """Experiments: what a config may ask for beside the errors at every strength. There are no guests."""
 
@@ -115,6 +116,7 @@ FIGURES = {
     "synchrony": "circuitbias.figures.synchrony:Synchrony",
     "mismatch": "circuitbias.figures.mismatch:Mismatch",
     "substates": "circuitbias.figures.substates:Substates",
+    "freezing": "circuitbias.figures.freezing:Freezing",
 }
 """Figures of a run; one of an experiment has its name."""
 
