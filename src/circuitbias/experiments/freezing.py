@@ -44,11 +44,11 @@ def run(
     Returns
     -------
     table : DataFrame
-        A row for each part of the recording that estimates are made of, ``fraction`` (1, 10^-0.25, ...) from
-        its beginning: n_spikes, ``seconds``, ``total`` (error over the pairs that have a coupling),
-        ``n_pairs``, ``observed`` (share of the norm of the weights that those pairs have), ``frozen_share``
-        (of this part), and the fields of `circuitbias.spikes.freezing.Freezing`, the same in all rows;
-        ``note``.
+        A row for each part of the recording that estimates (``estimator``) are made of, ``fraction`` (1,
+        10^-0.25, ...) from its beginning: n_spikes, ``seconds``, ``total`` (error over the pairs that have a
+        coupling), ``n_pairs``, ``observed`` (share of the norm of the weights that those pairs have),
+        ``frozen_share`` (of this part), and the fields of `circuitbias.spikes.freezing.Freezing`, the same
+        in all rows; ``note``.
     arrays : dict
         None.
     """
@@ -64,6 +64,7 @@ def run(
         frozen_s = max(seconds - found.frozen_from_s, 0.0) if np.isfinite(found.frozen_from_s) else 0.0
         rows.append(
             {
+                "estimator": "mean_field",
                 "fraction": 10 ** (-power / 4),
                 "n_spikes": count_spikes(part),
                 "seconds": seconds,
