@@ -48,6 +48,11 @@ def test_published_errors_stand_beside_those_of_their_generator():
     assert threshold.y.round(3).tolist() == [0.059, 0.232]
 
 
+def test_nothing_published_stands_beside_a_drive_that_changes():
+    table = rows("two", "lnp", "glm", [0.0125, 0.025], drive='{"family": "reset"}')
+    assert not draw_matched(table)[1].series.str.endswith("published").any()
+
+
 def test_published_errors_add_up():
     table = errors_of_generators()
     others = table[table.generator != "threshold"]

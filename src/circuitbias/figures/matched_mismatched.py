@@ -93,6 +93,8 @@ def _curves(axes, numbers, letter, rows, quantity, looks, published):
         numbers.add(letter, series, *(seeds.index, *seeds.to_numpy().T))
         theirs = published[(published.generator == generator) & (published.method == ours.method.iloc[0])]
         theirs = theirs[theirs.r.isin(ours.r)]
+        if "drive" in ours and ours.drive.fillna("").ne("").any():
+            continue  # the paper has none of these
         axes.plot(theirs.r, theirs[quantity], **look | style.OPEN | {"linestyle": ":"})
         numbers.add(letter, f"{series}, published", theirs.r, theirs[quantity])
     axes.set_yscale("log")
