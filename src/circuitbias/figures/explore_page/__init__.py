@@ -141,7 +141,7 @@ def page(
     choice_method.js_on_change("active", code)
     choice_share.js_on_change("active", code)
     links = ", ".join(f'<a href="{escape(place)}">{escape(what)}</a>' for what, place in tables.items())
-    head = Div(width=1250, text=_words(name, n, links, left_out))
+    head = Div(width=950, text=_words(name, n, links, left_out))
     controls = row(
         column(Div(text="method"), choice_method),
         column(slider, label),
