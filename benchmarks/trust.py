@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -132,21 +133,27 @@ def row(case, family, seed, n_spikes, weights, spikes) -> dict:
 
 
 def recordings():
-    """Yield case, family, seed, spikes, weights and source of each recording."""
+    """Yield (case, family, seed, spikes), true weights, and a function that makes the spikes."""
     yield from of_length(LENGTHS[0])
     for family in ("ring", "random_sparse", "small_world"):
         for seed in SEEDS[:2]:
             # Linear-nonlinear Poisson neurons, which none of the twins has; half the strength is as strong.
             made, r = network(family, seed)
             recording = {"rate_hz": RATE_HZ, "n_spikes": LENGTHS[0], "seed": seed, "generator": "lnp"}
-            spikes = cb.simulate(made, r=r / 2, **recording)
-            yield "another generator", family, seed, LENGTHS[0], made.dense_weights(), spikes
+            about = ("another generator", family, seed, LENGTHS[0])
+            yield about, made.dense_weights(), partial(cb.simulate, made, r=r / 2, **recording)
             made, r = network(family, seed, factor=2)
-            spikes = cb.simulate(made, r=r / 2**0.5, rate_hz=RATE_HZ, n_spikes=2 * LENGTHS[0], seed=seed)
             seen = np.sort(np.random.default_rng(seed).permutation(made.n_neurons)[: made.n_neurons // 2])
             weights = made.dense_weights()[np.ix_(seen, seen)]
-            yield "half hidden", family, seed, LENGTHS[0], weights, ObservedNeurons(spikes, seen)
+            about = ("half hidden", family, seed, LENGTHS[0])
+            yield about, weights, partial(half_seen, made, r / 2**0.5, seed, seen)
     yield from of_length(LENGTHS[1])
+
+
+def half_seen(made, r, seed, seen):
+    """Spikes of the neurons that are seen, about as many as in the calibration."""
+    spikes = cb.simulate(made, r=r, rate_hz=RATE_HZ, n_spikes=2 * LENGTHS[0], seed=seed)
+    return ObservedNeurons(spikes, seen)
 
 
 def of_length(n_spikes):
@@ -154,22 +161,28 @@ def of_length(n_spikes):
     for seed in SEEDS:
         for family in FAMILIES:
             made, r = network(family, seed)
-            spikes = cb.simulate(made, r=r, rate_hz=RATE_HZ, n_spikes=n_spikes, seed=seed)
-            yield "calibration", family, seed, n_spikes, made.dense_weights(), spikes
+            recording = {"rate_hz": RATE_HZ, "n_spikes": n_spikes, "seed": seed}
+            about = ("calibration", family, seed, n_spikes)
+            yield about, made.dense_weights(), partial(cb.simulate, made, r=r, **recording)
 
 
 def main():
-    """Make the table."""
+    """Make the table, or what is missing of it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output")
-    path = Path(parser.parse_args().output)
+    parser.add_argument("--case", help="only this case")
+    parser.add_argument("--most", type=int, default=10**6, help="recordings that are made at most")
+    arguments = parser.parse_args()
+    path, key = Path(arguments.output), ["case", "family", "seed", "spikes"]
     rows = pd.read_csv(path).to_dict("records") if path.exists() else []  # of a run that was cut short
-    for number, recording in enumerate(recordings()):
-        if number < len(rows):
+    done, made = {tuple(one[name] for name in key) for one in rows}, 0
+    for about, weights, source in recordings():
+        if about in done or (arguments.case and about[0] != arguments.case) or made == arguments.most:
             continue
-        rows.append(row(*recording))
+        made += 1
+        rows.append(row(*about, weights, source()))
         pd.DataFrame(rows).assign(code=code_hash()).to_csv(path, index=False, float_format="%.5g")
-        shown = ("family", "seed", "spikes", "seconds", "refused", "ece", "false_0.1")
+        shown = ("case", "family", "seed", "spikes", "seconds", "refused", "ece", "false_0.1")
         print({name: rows[-1].get(name) for name in shown}, flush=True)
 
 
