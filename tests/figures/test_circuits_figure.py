@@ -46,6 +46,21 @@ def test_each_circuit_has_a_column_and_its_own_errors():
     assert ["ring" in titles[0], "sparse" in titles[1]] == [True, True]
 
 
+def test_excitation_and_inhibition_have_scores_of_their_own():
+    table = errors(**STRENGTHS)
+    table["roc_auc_inhibitory"] = 0.9
+    table["average_precision_excitatory"] = np.where(
+        table.circuit == "sparse", 0.3, np.nan
+    )  # a ring has none
+    figure, numbers = circuits.draw(table)
+    names = [axes.get_ylabel() for axes in figure.axes if axes.get_ylabel()]
+    assert names[2:] == ["mean precision\nexcitatory", "area under ROC\ninhibitory"]
+    assert (numbers[numbers.panel == "f"].y == 0.3).all() and (numbers[numbers.panel == "g"].y == 0.9).all()
+    assert numbers[numbers.panel == "e"].empty
+    scored = [axes for axes in figure.axes if axes.get_yscale() == "linear"]
+    assert len(scored) == 4 and all(axes.get_ylim() == (-0.03, 1.03) for axes in scored)
+
+
 def test_of_many_circuits_the_first_six_are_drawn_and_that_is_said():
     figure, numbers = circuits.draw(errors(**{f"c{i}": (0.01, 0.02) for i in range(9)}))
     assert {name.partition(",")[0] for name in numbers.series} == {f"c{i}" for i in range(6)}

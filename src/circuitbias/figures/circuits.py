@@ -10,6 +10,12 @@ from circuitbias.component import Picture
 from circuitbias.figures import notes, shared, style
 
 _ROWS = {"total": "total error", "bias": "bias error", "variance": "variance error"}
+_SCORES = {
+    f"{score}_{sign}": f"{words}\n{sign}"
+    for sign in ("excitatory", "inhibitory")
+    for score, words in (("roc_auc", "area under ROC"), ("average_precision", "mean precision"))
+}
+"""Scores of detection, of excitation and of inhibition apart: 1 is perfect."""
 _MOST = 6  # columns that can be read
 _PANEL_MM, _REST_MM = 42, 30
 
@@ -21,7 +27,10 @@ class Circuits(Picture):
     All axes of a row are the same. Dotted, with bars of one standard error: without sampling noise (the bias
     that stays with infinite data, and the spread of one estimate). |minus| marks couplings with excitation
     and inhibition the wrong way round. Crosses: errors over less than 90 % of the pairs. Bias and variance
-    are shown where they can be told apart: of rings, and of networks with blocks of a recording.
+    are shown where they can be told apart: of rings, and of networks with blocks of a recording. Below, how
+    well couplings tell connections that excite, and those that inhibit, from all other pairs: area under the
+    ROC curve (chance is 0.5), and mean precision (area under that of precision against recall; chance is the
+    share of such connections), for methods that tell signs.
     """
 
     title = "Circuits side by side"
@@ -47,7 +56,8 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
         Columns panel, series, x, y, low, high, value.
     """
     numbers = style.Numbers()
-    quantities = [name for name in _ROWS if name in table and table[name].notna().any()]
+    labels = _ROWS | _SCORES
+    quantities = [name for name in labels if name in table and table[name].notna().any()]
     if not quantities:
         figure = style.new_figure(40)
         shared.say(figure.subplots(), notes.why_empty(table))
@@ -57,15 +67,18 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     styles = style.estimator_styles(table.estimator.unique())
     figure = style.new_figure(_PANEL_MM * len(quantities) + _REST_MM)
     grid = figure.subplots(len(quantities), len(shown), sharex="col", sharey="row", squeeze=False)
-    letters = iter(ascii_lowercase)
+    letters = iter([*ascii_lowercase, *(f"a{letter}" for letter in ascii_lowercase)])
     for row, quantity in zip(grid, quantities, strict=True):
         for axes, name in zip(row, shown, strict=True):
             letter = next(letters)
             axes.set_title(style.lettered(letter, str(name) if quantity == quantities[0] else ""))
             _errors(axes, numbers, letter, table[table.circuit == name], quantity, styles)
         for axes in row:
-            shared.log_errors(axes)
-        row[0].set_ylabel(_ROWS[quantity])
+            if quantity in _ROWS:
+                shared.log_errors(axes)
+            else:
+                axes.set_ylim(-0.03, 1.03)
+        row[0].set_ylabel(labels[quantity])
     for axes in grid[-1]:
         shared.strength_axis(axes)
     handles = [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
@@ -82,11 +95,14 @@ def _errors(axes, numbers, letter, rows, quantity, styles):
         axes.vlines(seeds.index, seeds["min"], seeds["max"], color=look["color"], linewidth=1.0)
         axes.plot(seeds.index, seeds["mean"], **look)
         numbers.add(letter, f"{rows.circuit.iloc[0]}, {name}", *(seeds.index, *seeds.to_numpy().T))
+        if quantity not in _ROWS:
+            continue
         shared.draw_strengths_without_noise(
             axes, numbers, letter, f"{rows.circuit.iloc[0]}, {name}", ours, quantity, look["color"]
         )
         shared.mark_inverted(axes, ours, quantity)
         some = shared.of_some_pairs(ours)
         shared.mark_fewer(axes, numbers, letter, f"{rows.circuit.iloc[0]}, {name}", some, "r", quantity)
-    axes.set_yscale("log")
-    axes.margins(y=0.08)
+    if quantity in _ROWS:
+        axes.set_yscale("log")
+        axes.margins(y=0.08)
