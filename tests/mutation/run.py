@@ -36,7 +36,8 @@ ROOMS = {
     "fitting": "fitting estimators",
     "estimators": "estimators faults/test_memory.py",
     "errors": "errors comparison",
-    "experiments": "experiments figures/test_experiment_figures.py",
+    "experiments": "experiments figures/test_experiment_figures.py figures/test_data_volume_figure.py "
+    "figures/test_partial_observation_figure.py",
     "comparison": "comparison published test_reproduction_page.py",
 }
 NEAREST = {
