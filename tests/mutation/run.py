@@ -50,6 +50,7 @@ NEAREST = {
     "spikes/correlograms": "estimators/test_cross_correlation.py",
     "spikes/moments": "estimators/test_mean_field.py estimators/test_mpf.py",
     "estimators/jitter": "estimators/test_correlogram_graph.py",
+    "estimators/correlogram_shape": "estimators/test_correlogram_graph.py",
     "comparison": "comparison",
     "comparison/page": "test_reproduction_page.py",
     "errors/tables": "errors/test_error_tables.py",
