@@ -65,7 +65,7 @@ def test_its_options_are_completed_and_checked_as_ours_are(visiting):
         load_config(entry(lag=0, bin_step=1))
     assert str(caught.value).split("\n  ")[1:] == [
         "estimators.mine.bin_step = 1: unknown key (did you mean bin_steps?); allowed with method: "
-        f"{MINE}: method, bin_steps, lag",
+        f"{MINE}: method, bin_steps, lag, phase_ms, phase_offsets",
         "estimators.mine.lag = 0: must be a whole number >= 1 and <= 1000",
     ]
 
