@@ -171,5 +171,27 @@ def test_what_is_wrong_is_named(component):
     assert all(found.values())
 
 
+class Turned(Honest):
+    """Has [to, from]."""
+
+    def couple(self, counts):
+        return super().couple(counts).T
+
+
+class Bare(Honest):
+    """Returns an array."""
+
+    def estimate(self, source, *, memory_mb, **_):
+        return super().estimate(source, memory_mb=memory_mb).values
+
+
+def test_likely_mistakes_are_told_what_to_do():
+    turned = failed(Turned)
+    assert "values are [from, to]" in turned["directed"]
+    assert "transposed they do: values are [from, to]" in turned["connections"]
+    assert "set directed = True" in failed(Shy)["directed"]
+    assert "returned ndarray, and must return Couplings(values)" in failed(Bare)["form"]
+
+
 def test_every_check_has_been_seen_to_fail():
     assert set().union(*BROKEN.values()) == set(CHECKS)

@@ -19,4 +19,5 @@ class SmallWorld(NetworkFamily):
             anywhere = (pre + rng.integers(2, n)) % n
             weights[pre, anywhere if rng.random() < self.shortcuts else (pre + 1) % n] = -1
         made_of = {"family": "small_world", **self.options()}
-        return Network(weights, np.arange(n), np.ones(n), "small_world", False, made_of)
+        kind = {"name": "small_world", "circulant": False, "provenance": made_of}
+        return Network(weights, positions=np.arange(n), drive_scale=np.ones(n), **kind)

@@ -43,6 +43,16 @@ def test_promise_is_kept_and_most_connections_are_found(recorded, report):
     assert (report.lists[0.05] <= report.lists[0.2]).all()
 
 
+def test_couplings_to_believe_are_named(report):
+    units = np.array(report.units)
+    surest = np.where(report.lists[0.1], report.phantom, np.inf)
+    pre, post = np.unravel_index(surest.argmin(), surest.shape)
+    (line,) = [line for line in sections(report)["What to believe"] if "the surest first" in line]
+    least = f"({surest.min():.1%})"
+    assert f"{units[pre]} -> {units[post]} " in line and least in line
+    assert line.count("->") == min(20, report.lists[0.1].sum())
+
+
 def test_errors_are_those_to_come(recorded, report):
     weights, _ = recorded
     for name, one in report.expected.items():

@@ -89,6 +89,11 @@ def estimate(
     couplings = without_phases(
         lambda: chosen.estimate(source, memory_mb=memory_mb, device=device, **shown), source, n_neurons
     )
+    if not isinstance(couplings, Couplings):
+        raise TypeError(
+            f"{name}: estimate returned {type(couplings).__name__}, and must return Couplings(values): "
+            "values (n, n), [from, to], with NaN on the diagonal"
+        )
     certificate = couplings.certificate
     couplings.diagnostics |= {
         "method": name,

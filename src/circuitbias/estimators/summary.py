@@ -46,8 +46,11 @@ class Summary:
         Bins in which the median pair would fire together by chance; None if the method has no bins.
     too_short : bool
         Whether the recording is too short to say anything by this method.
+    directed : bool
+        Whether the method tells who acts on whom.
     strongest : list of dict
-        ``pre``, ``post``, ``coupling``, ``standard_error``: those that stand out most.
+        ``pre``, ``post``, ``coupling``, ``standard_error``: those that stand out most, each pair once if the
+        method tells no direction.
     found, help : list of str
         Sentences.
     """
@@ -60,6 +63,7 @@ class Summary:
     events_a_coefficient: float | None
     bins_together: float | None
     too_short: bool
+    directed: bool
     strongest: list = field(default_factory=list)
     found: list = field(default_factory=list)
     help: list = field(default_factory=list)
@@ -90,7 +94,13 @@ def summarise(couplings: Couplings, report: Conversion) -> Summary:
     together = float(spikes**2 * bin_s / report.seconds) if bin_s else None
     short = bool(known.empty or standing_out == 0 or (events is not None and events < _FEWEST_EVENTS))
     size = z if has_errors else np.abs(known.coupling.to_numpy())
-    top = (with_error if has_errors else known).iloc[np.argsort(-size, kind="stable")[:_MOST_LISTED]]
+    top = (with_error if has_errors else known).iloc[np.argsort(-size, kind="stable")]
+    if standing_out:
+        top = top[:standing_out]
+    if not (directed := couplings.diagnostics["traits"]["directed"]):  # both couplings of a pair say the same
+        pairs = pd.DataFrame(np.sort(top[["pre", "post"]].astype(str), axis=1))
+        top = top[~pairs.duplicated().to_numpy()]
+    top = top[:_MOST_LISTED]
     summary = Summary(
         len(table),
         len(known),
@@ -100,6 +110,7 @@ def summarise(couplings: Couplings, report: Conversion) -> Summary:
         events,
         together,
         short,
+        directed,
         top.drop(columns="reason").astype(object).where(top.notna(), None).to_dict("records"),
     )
     summary.found.extend(_found(summary, couplings, bin_s))
@@ -124,7 +135,7 @@ def strongest_in_words(summary: Summary) -> list[str]:
     """A line for each of the strongest couplings."""
     table = pd.DataFrame(summary.strongest)
     return [
-        f"{row.pre} -> {row.post}: {row.coupling:+.3g}"
+        f"{row.pre} {'->' if summary.directed else '–'} {row.post}: {row.coupling:+.3g}"
         + (f" +- {row.standard_error:.2g}" if row.standard_error is not None else "")
         for row in table.astype(object).where(table.notna(), None).itertuples()
     ]
