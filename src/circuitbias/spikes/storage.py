@@ -33,6 +33,7 @@ LONGEST_SEGMENT = 2**16
 MOST_NEURONS = MOST_TRIALS = 2**20
 """A file that claims more is damaged: couplings, or even the lengths of the trials, would fill the memory."""
 _BLOCK = 2**17  # spikes in a compressed block
+_SMALL_BLOCK = 2**14  # in one that is not: it takes its whole room, also if it is not full
 _AT_ONCE = 8 * _BLOCK  # spikes written or read in one go: a block is not unpacked for every segment in it
 _CHECKED = {"fletcher32": True}
 _PACKED = {"shuffle": True, "compression": "gzip", "compression_opts": 1, **_CHECKED}
@@ -93,13 +94,12 @@ def write_spikes(
             dt_ms=dt_ms,
             metadata=np.bytes_(text),
         )
-        column = {"shape": (0,), "maxshape": (None,), "chunks": (_BLOCK,)}
+        packed = {"shape": (0,), "maxshape": (None,), "chunks": (_BLOCK,), **_PACKED}
         kind = np.min_scalar_type(n_neurons - 1)
         # One byte that may be any neuron hardly packs: by a sixth, for more time than all else of the file.
-        neuron = file.create_dataset(
-            "neuron", dtype=kind, **column, **(_CHECKED if kind == np.uint8 else _PACKED)
-        )
-        gap = file.create_dataset("gap", dtype=np.uint16, **column, **_PACKED)
+        unpacked = {"shape": (0,), "maxshape": (None,), "chunks": (_SMALL_BLOCK,), **_CHECKED}
+        neuron = file.create_dataset("neuron", dtype=kind, **(unpacked if kind == np.uint8 else packed))
+        gap = file.create_dataset("gap", dtype=np.uint16, **packed)
 
         def flush():
             gaps, neurons = map(np.concatenate, zip(*pending, strict=True))
