@@ -29,6 +29,10 @@ ROWS_A_NEURON = 40
 regression."""
 
 
+TOLERANCE = 1e-5
+"""Of fits without a block, at most so fine: a hundredth of the sampling errors of 1e5 bins and more."""
+
+
 def with_deviations(
     couplings: Couplings, method: str, source: SpikeSource, *, bins: int = 100, **arguments
 ) -> Couplings:
@@ -67,6 +71,8 @@ def with_deviations(
         reason = f"an eighth of the recording is no longer than two correlation times, {slow_s:.3g} s each"
         couplings.diagnostics["blocks_refused"] = reason
         return couplings
+    if "tolerance" in (options := couplings.diagnostics["options"]):
+        arguments |= {"tolerance": max(options["tolerance"], TOLERANCE)}
     try:
         left_out = _left_out(method, source, length, bins, arguments)
     except UnusableDataError as refusal:
