@@ -102,11 +102,11 @@ def test_least_errors_fall_with_the_volume(volumes):
     table = table.assign(n_spikes=2e6 * table.fraction)
     floor = pd.DataFrame({"r": [0.005], "n_spikes": 2e6, "noise": 0.25, "noise_symmetric": np.nan})
     figure, numbers = data_volume.draw(table, summary, floor=floor)
-    least = series(numbers, "a", "glm, r = 0.005, Cramér–Rao floor").sort_values("x")
+    least = series(numbers, "a", "glm, r = 0.005, floor, directed").sort_values("x")
     np.testing.assert_allclose(least.x[::2], [1e4, 1e5, 1e6])
     np.testing.assert_allclose(least.y[::2], np.sqrt([25 / 26, 2.5 / 3.5, 0.2]))
-    assert series(numbers, "a", "glm, r = 0.02, Cramér–Rao floor").empty
-    assert "Cramér–Rao floor" in words(figure)
+    assert series(numbers, "a", "glm, r = 0.02, floor, directed").empty
+    assert "floor, directed" in words(figure)
     assert "floor, W symmetric" not in words(figure)
 
 

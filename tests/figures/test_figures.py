@@ -231,7 +231,7 @@ def test_floors_are_drawn_under_the_errors_that_they_bound(network, random_netwo
         {"r": [0.02, 0.005], "total": [0.1, 0.2], "bias": [0.02, 0.04], "variance": [0.1, 0.19]}
     )
     floor = floor.assign(total_symmetric=[0.05, np.nan], bias_symmetric=np.nan, variance_symmetric=np.nan)
-    label, known_symmetric = "Cramér–Rao floor", "floor, W symmetric"
+    label, known_symmetric = "floor, directed", "floor, W symmetric"
     figure, numbers = figure2.draw(**inputs_of(network), floor=floor)
     for panel, quantity in zip("cde", ("total", "bias", "variance"), strict=True):
         drawn = series(numbers, panel, label)

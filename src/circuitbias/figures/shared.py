@@ -117,7 +117,7 @@ def published_handles(rows: pd.DataFrame, n_spikes) -> list[Line2D]:
 
 
 FLOORS = {
-    "": ("Cramér–Rao floor", {"linestyle": (0, (4, 1.5, 1, 1.5)), "linewidth": 1.0}),
+    "": ("floor, directed", {"linestyle": (0, (4, 1.5, 1, 1.5)), "linewidth": 1.0}),
     "_symmetric": ("floor, W symmetric", {"linestyle": (0, (1, 1)), "linewidth": 1.0}),
 }
 """The least errors that there can be, by the end of their columns' names: label and look."""
