@@ -1,7 +1,8 @@
 """The lagged Poisson GLM at the rates of ordinary recordings, where most bins are empty, beside other fits.
 
 A hundred neurons at about 2.5 Hz with bursts that everybody shares, bins of 5 ms, covariates at lags 1 to 4,
-ten minutes (``BENCH_MINUTES=60`` for an hour). Ours starts from the spikes; the others get the design matrix, and fit one neuron at a time.
+ten minutes (``BENCH_MINUTES=60`` for an hour). Ours starts from the spikes; the others get the design matrix,
+and fit one neuron at a time.
 """
 
 import os
