@@ -112,10 +112,6 @@ class SpikeLikelihood:
         part.excluded, part.held = self.excluded, self.held
         return part
 
-    def with_parameters(self, decay: float, link: Link) -> "SpikeLikelihood":
-        """The likelihood with another decay and link."""
-        return SpikeLikelihood(self._source, self._kept, decay, link, self.bin_steps, self.single)
-
     def used_steps(self) -> int:
         """Steps of the recording that its sums go over (of all blocks)."""
         first, last = self._bounds(self._source.trial_steps, self.bin_steps)
