@@ -5,8 +5,9 @@ from pathlib import Path
 
 from snakemake.utils import min_version
 
-from circuitbias.config import load_config, read_config
+from circuitbias.config import load_config
 from circuitbias.plan import require_possible
+from circuitbias.yaml_files import read_config
 
 min_version("9.8")
 

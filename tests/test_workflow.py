@@ -14,7 +14,8 @@ import yaml
 from checkout import CONFIG, ROOT, Checkout
 
 from circuitbias.catalogue import NETWORKS
-from circuitbias.config import circuits, load_config, read_config
+from circuitbias.config import circuits, load_config
+from circuitbias.yaml_files import read_config
 
 END = {"outcome": 1}
 """What follows when anything is made again."""

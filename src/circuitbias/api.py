@@ -13,7 +13,7 @@ from circuitbias.dynamics.recording import record
 from circuitbias.dynamics.simulate import simulate as segments_of
 from circuitbias.dynamics.threshold_search import threshold_for_rate
 from circuitbias.errors.decomposition import fit_scale
-from circuitbias.errors.tables import detection_of, errors_of, warn_if_inverted
+from circuitbias.errors.of_estimate import detection_of, errors_of, warn_if_inverted
 from circuitbias.estimators import Couplings, estimate, estimate_with_blocks
 from circuitbias.estimators.of_recording import infer_units
 from circuitbias.figures import style
@@ -155,8 +155,9 @@ def compare(network: Network, couplings: Couplings) -> pd.Series:
     Returns
     -------
     Series
-        What `circuitbias.errors.tables.errors_of` and `circuitbias.errors.detection.detection_scores` give,
-        by name. Couplings with all signs wrong are warned of (`InvertedCouplingsWarning`).
+        What `circuitbias.errors.of_estimate.errors_of` and
+        `circuitbias.errors.detection.detection_scores` give, by name. Couplings with all signs wrong are
+        warned of (`InvertedCouplingsWarning`).
     """
     warn_if_inverted(network, couplings)
     scores = detection_of(network, couplings)

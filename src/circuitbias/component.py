@@ -15,9 +15,8 @@ A component is a class: its annotated fields are its options, its docstring's fi
 """
 
 import inspect
-from typing import NamedTuple
 
-from circuitbias.model import Component, Examples, option
+from circuitbias.model import Component, Cost, Examples, Look, option
 
 __all__ = [
     "Component",
@@ -31,39 +30,6 @@ __all__ = [
     "Picture",
     "option",
 ]
-
-
-class Cost(NamedTuple):
-    """What a job takes.
-
-    Attributes
-    ----------
-    seconds : float
-        Measured on one core for 1e7 spikes of 100 neurons, start of the program included.
-    bin_steps : int
-        Bins that this was measured with; narrower ones take as much more.
-    """
-
-    seconds: float = 60.0
-    bin_steps: int = 100
-
-
-class Look(NamedTuple):
-    """How figures show estimators of a method.
-
-    Attributes
-    ----------
-    family : str
-        Of methods that share a panel.
-    styles : dict of str to (str, str)
-        Colour and marker of estimators by the name that a config gives them; others take what is free.
-    words : tuple of str
-        Words of these names as they are written in a legend, such as ``GLM``.
-    """
-
-    family: str = "others"
-    styles: dict = {}  # noqa: RUF012 (of a tuple, which cannot change)
-    words: tuple = ()
 
 
 class NetworkFamily(Component):

@@ -13,17 +13,9 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from circuitbias.catalogue import (
-    BUILT_IN,
-    EXPERIMENTS,
-    IMPORT_PATH,
-    GuestError,
-    declared,
-    find,
-    path_of,
-    told,
-)
+from circuitbias.catalogue import BUILT_IN, EXPERIMENTS, IMPORT_PATH, GuestError, declared, find, path_of
 from circuitbias.component import Component
+from circuitbias.declaration import told
 from circuitbias.options import of_phases
 from circuitbias.validation import (
     MOST_VALUES,

@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from circuitbias.reading import HDF5_SIGNATURE, expanded, opened, read_npz
+from circuitbias.numpy_files import read_npz
+from circuitbias.reading import HDF5_SIGNATURE, expanded, opened
 
 WRITTEN: list[str] = []
 """Paths that this process has written, in order."""

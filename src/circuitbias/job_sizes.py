@@ -7,7 +7,8 @@ spare. A job that needs more is killed by the cluster and asks for twice as much
 import math
 from functools import cache
 
-from circuitbias.catalogue import EXPERIMENTS, declared, find, told
+from circuitbias.catalogue import EXPERIMENTS, declared, find
+from circuitbias.declaration import told
 from circuitbias.memory import regression_bytes
 
 SECONDS = {"simulate": 8, "activity": 4, "floor": 17}

@@ -1,9 +1,9 @@
-"""A frozen model of options: declared as fields of a class, checked whenever one is made; its JSON schema."""
+"""What a component is made of: options in a frozen model, checked whenever one is made; cost and look."""
 
 import dataclasses
 import inspect
 from types import NoneType, UnionType
-from typing import Literal, Union, dataclass_transform, get_args, get_origin, get_type_hints
+from typing import Literal, NamedTuple, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
 from circuitbias.validation import checked
 
@@ -140,3 +140,36 @@ def _of_type(kind, limits) -> dict:
     bounds = {word: limits[name] for name, word in _RANGES.items() if name in limits and kind in (int, float)}
     pattern = {"pattern": limits["pattern"]} if kind is str and "pattern" in limits else {}
     return {"type": _KINDS[kind], **bounds, **pattern}
+
+
+class Cost(NamedTuple):
+    """What a job takes.
+
+    Attributes
+    ----------
+    seconds : float
+        Measured on one core for 1e7 spikes of 100 neurons, start of the program included.
+    bin_steps : int
+        Bins that this was measured with; narrower ones take as much more.
+    """
+
+    seconds: float = 60.0
+    bin_steps: int = 100
+
+
+class Look(NamedTuple):
+    """How figures show estimators of a method.
+
+    Attributes
+    ----------
+    family : str
+        Of methods that share a panel.
+    styles : dict of str to (str, str)
+        Colour and marker of estimators by the name that a config gives them; others take what is free.
+    words : tuple of str
+        Words of these names as they are written in a legend, such as ``GLM``.
+    """
+
+    family: str = "others"
+    styles: dict = {}  # noqa: RUF012 (of a tuple, which cannot change)
+    words: tuple = ()

@@ -16,7 +16,7 @@ from circuitbias.comparison.errors import compare_errors
 from circuitbias.comparison.experiments import compare_volume_curves
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
-from circuitbias.errors.tables import errors_of, sum_of_counts
+from circuitbias.errors.of_estimate import errors_of, sum_of_counts
 from circuitbias.estimators import estimate
 from circuitbias.networks import ring_network
 from circuitbias.spikes.segments import SpikeRecord

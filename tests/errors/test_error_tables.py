@@ -16,15 +16,8 @@ from circuitbias.errors import (
     seed_errors,
     total_error,
 )
-from circuitbias.errors.tables import (
-    CONDITION,
-    InvertedCouplingsWarning,
-    error_table,
-    profile_table,
-    repetition_table,
-    run_of,
-    sum_of_counts,
-)
+from circuitbias.errors.of_estimate import CONDITION, InvertedCouplingsWarning, run_of, sum_of_counts
+from circuitbias.errors.tables import error_table, profile_table, repetition_table
 from circuitbias.estimators import Couplings
 from circuitbias.experiments.sweep import error_row
 from circuitbias.networks.network import Network

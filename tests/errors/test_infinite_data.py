@@ -12,7 +12,7 @@ import pytest
 
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
-from circuitbias.errors.tables import errors_of
+from circuitbias.errors.of_estimate import errors_of
 from circuitbias.estimators import estimate, estimate_with_blocks
 from circuitbias.estimators.couplings import EstimationWarning
 from circuitbias.networks import ring_network, sparse_network

@@ -8,7 +8,7 @@ import pytest
 from circuitbias import api
 from circuitbias.errors.decomposition import circulant_errors
 from circuitbias.errors.jackknife import jackknife_errors
-from circuitbias.errors.tables import errors_of
+from circuitbias.errors.of_estimate import errors_of
 from circuitbias.estimators import estimate
 from circuitbias.estimators.deviations import with_deviations
 from circuitbias.networks.ring import ring_weights

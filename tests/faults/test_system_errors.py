@@ -17,7 +17,7 @@ from faulty import run_in_child
 from read_all import READERS
 
 from circuitbias.cli import main
-from circuitbias.config import ConfigError, read_config
+from circuitbias.config import ConfigError
 from circuitbias.dynamics.checkpoint import Checkpoint
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.trials import Simulation
@@ -27,6 +27,7 @@ from circuitbias.networks import Network, read_weights, ring_network
 from circuitbias.spikes.segments import Segment
 from circuitbias.spikes.storage import SpikeFile, SpikeFileError, write_spikes
 from circuitbias.tables import read_table
+from circuitbias.yaml_files import read_config
 
 HERE = Path(__file__).parent
 
@@ -183,7 +184,7 @@ def test_too_little_memory_is_not_damage(files, monkeypatch):
     def no_memory(*arguments, **options):
         raise MemoryError
 
-    monkeypatch.setattr("circuitbias.reading.read_npy", no_memory)
+    monkeypatch.setattr("circuitbias.numpy_files.read_npy", no_memory)
     monkeypatch.setattr("circuitbias.networks.files.read_npy", no_memory)
     monkeypatch.setattr("circuitbias.spikes.storage.hdf5_item", no_memory)
     monkeypatch.setattr("circuitbias.networks.text.np.loadtxt", no_memory)

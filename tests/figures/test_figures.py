@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from circuitbias.cli import main
-from circuitbias.errors.tables import InvertedCouplingsWarning, error_table, profile_table
+from circuitbias.errors.of_estimate import InvertedCouplingsWarning
+from circuitbias.errors.tables import error_table, profile_table
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.figures import figure1, figure2, methods, style
 from circuitbias.networks import Network, ring_network

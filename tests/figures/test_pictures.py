@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from circuitbias.catalogue import EXPERIMENTS, pictures, told
+from circuitbias.catalogue import EXPERIMENTS, pictures
+from circuitbias.declaration import told
 from circuitbias.figures.captions import captions
 
 PICTURES = pictures()

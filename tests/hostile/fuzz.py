@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-_OURS = ("config", "config_schema", "networks", "reading", "steps", "validation")
+_OURS = ("config", "config_schema", "mat_files", "networks", "numpy_files", "reading", "steps", "validation")
+_OURS += ("yaml_files",)
 _INSTRUMENTED = ["circuitbias." + name for name in _OURS]
 _INSTRUMENTED += ["circuitbias.spikes.storage", "circuitbias.estimators.couplings", "yaml", "zipfile"]
 RUNS = {"config": 8000, "config_text": 12000, "csv": 12000, "json": 12000, "npy": 12000, "npz": 12000}

@@ -5,7 +5,8 @@ import time
 import pytest
 import readers
 
-from circuitbias.config import ConfigError, load_config, network_files, read_config
+from circuitbias.config import ConfigError, load_config, network_files
+from circuitbias.yaml_files import read_config
 
 LAUGHS = "a0: &a0 [1, 1]\n" + "".join(
     f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from circuitbias.config import load_config
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.networks import Network, read_weights, ring_network
-from circuitbias.reading import read_npz
+from circuitbias.numpy_files import read_npz
 from circuitbias.spikes.storage import SpikeFile, SpikeFileError
 from circuitbias.steps import json_object
 

@@ -54,6 +54,7 @@ NEAREST = {
     "comparison": "comparison",
     "comparison/page": "test_reproduction_page.py",
     "errors/tables": "errors/test_error_tables.py",
+    "errors/of_estimate": "errors/test_error_tables.py",
     "experiments": "experiments",
     "fitting": "estimators/test_glm.py estimators/test_glm_history.py fitting",
     "fitting/proximal_newton": "estimators/test_logistic.py",

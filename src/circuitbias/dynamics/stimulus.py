@@ -10,7 +10,8 @@ import numpy as np
 from circuitbias.component import Drive, option
 from circuitbias.dynamics.drives import steps_of
 from circuitbias.dynamics.schedule import Schedule
-from circuitbias.reading import expanded, opened, unzipped
+from circuitbias.numpy_files import unzipped
+from circuitbias.reading import expanded, opened
 
 _BLOCK_ROWS = 4096
 _MOST_BLOCKS = 64  # kept, for trials that run side by side

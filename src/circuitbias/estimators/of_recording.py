@@ -9,8 +9,8 @@ from circuitbias.checks import number, require
 from circuitbias.estimators.couplings import Couplings, EstimationWarning, NoCouplingsWarning
 from circuitbias.estimators.registry import component, estimate
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.recordings.conversion import Conversion
 from circuitbias.recordings.recording import Recording
-from circuitbias.recordings.steps import Conversion
 from circuitbias.spikes.segments import SpikeRecord
 
 _USUAL_DT_MS = 0.1  # steps that the methods' default bins are counted in

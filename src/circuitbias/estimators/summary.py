@@ -8,7 +8,7 @@ from scipy.stats import norm
 
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.estimators.of_recording import counted_reasons
-from circuitbias.recordings.steps import Conversion
+from circuitbias.recordings.conversion import Conversion
 
 FALSE_DISCOVERIES = 0.05
 _FEWEST_EVENTS = 10.0  # of the response for each coefficient: with fewer, values and errors cannot be trusted

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from circuitbias.errors.tables import errors_of, sum_of_counts, why_no_error
+from circuitbias.errors.of_estimate import errors_of, sum_of_counts, why_no_error
 from circuitbias.estimators import Couplings, attempt
 from circuitbias.estimators.registry import complete_options
 from circuitbias.networks.network import Network

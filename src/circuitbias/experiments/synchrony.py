@@ -10,7 +10,7 @@ import pandas as pd
 from circuitbias.component import Cost, Experiment
 from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.errors.decomposition import fit_scale
-from circuitbias.errors.tables import errors_of, why_no_error
+from circuitbias.errors.of_estimate import errors_of, why_no_error
 from circuitbias.estimators import Couplings
 from circuitbias.estimators.correlogram_graph import CorrelogramGraph
 from circuitbias.estimators.correlogram_shape import two_sided

@@ -13,7 +13,8 @@ from circuitbias.mat_files import Other, read_mat
 from circuitbias.networks.edges import list_of_edges
 from circuitbias.networks.network import Network, checked_weights, is_circulant
 from circuitbias.networks.text import read_matrix
-from circuitbias.reading import check_size, expanded, is_of_system, opened, read_npy, unzipped
+from circuitbias.numpy_files import read_npy, unzipped
+from circuitbias.reading import check_size, expanded, is_of_system, opened
 
 _REMEDIES = {
     "struct": "take a field of it, W = {name}.FIELD",

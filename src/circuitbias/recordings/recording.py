@@ -10,9 +10,10 @@ import numpy as np
 
 from circuitbias.checks import number
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.recordings.conversion import Conversion
 from circuitbias.recordings.found import id_text
 from circuitbias.recordings.intervals import cut_to, merged
-from circuitbias.recordings.steps import Conversion, to_spikes
+from circuitbias.recordings.steps import to_spikes
 from circuitbias.spikes.segments import SpikeRecord
 
 _COMPARISONS = {

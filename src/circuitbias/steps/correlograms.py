@@ -3,7 +3,7 @@
 import numpy as np
 
 from circuitbias.errors.decomposition import fit_scale
-from circuitbias.errors.tables import run_of
+from circuitbias.errors.of_estimate import run_of
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.estimators.evidence import pair_correlogram
 from circuitbias.networks.network import Network

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from circuitbias.errors.tables import errors_of, run_of, why_no_error
+from circuitbias.errors.of_estimate import errors_of, run_of, why_no_error
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.files import atomic_path
 from circuitbias.networks.network import Network

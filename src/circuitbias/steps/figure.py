@@ -8,7 +8,7 @@ import pandas as pd
 from circuitbias import published
 from circuitbias.catalogue import meet, pictures
 from circuitbias.comparison import published_network
-from circuitbias.errors.tables import run_of
+from circuitbias.errors.of_estimate import run_of
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.figures import FIGURES, notes
 from circuitbias.files import read_arrays

@@ -20,7 +20,7 @@ from circuitbias.places import drawing_into_files
 from circuitbias.progress import report_line
 from circuitbias.provenance import describe
 from circuitbias.recordings import Recording, recording
-from circuitbias.recordings.steps import Conversion
+from circuitbias.recordings.conversion import Conversion
 from circuitbias.recordings.time_units import ALLOWED
 from circuitbias.steps import add_keep_going, json_object
 

@@ -12,8 +12,9 @@ from circuitbias.estimators.from_matrices import (
     couplings_of_covariance,
 )
 from circuitbias.files import atomic_path
+from circuitbias.numpy_files import read_npy, read_npz
 from circuitbias.provenance import describe
-from circuitbias.reading import opened, read_npy, read_npz
+from circuitbias.reading import opened
 from circuitbias.recordings.arrays import listed
 from circuitbias.recordings.readers.text import as_table
 

@@ -8,7 +8,8 @@ import pandas as pd
 
 from circuitbias.component import Reader, option
 from circuitbias.mat_files import read_mat
-from circuitbias.reading import check_size, opened, read_npy, unpacked, unzipped
+from circuitbias.numpy_files import read_npy, unzipped
+from circuitbias.reading import check_size, opened, unpacked
 from circuitbias.recordings.arrays import listed
 from circuitbias.recordings.found import Found, of_trains
 from circuitbias.recordings.readers.text import as_table

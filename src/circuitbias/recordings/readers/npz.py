@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from circuitbias.component import Reader, option
-from circuitbias.reading import opened, unzipped
+from circuitbias.numpy_files import unzipped
+from circuitbias.reading import opened
 from circuitbias.recordings.arrays import found_in_arrays, listed, said_by_scalars
 from circuitbias.recordings.found import Found, of_pairs
 from circuitbias.recordings.names import plain

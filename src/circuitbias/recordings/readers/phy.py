@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from circuitbias.component import Reader, option
-from circuitbias.reading import check_size, opened, read_npy
+from circuitbias.numpy_files import read_npy
+from circuitbias.reading import check_size, opened
 from circuitbias.recordings.found import Found, id_text, of_pairs
 
 _TABLES = ("cluster_info.tsv", "cluster_group.tsv", "cluster_groups.csv", "cluster_KSLabel.tsv")
