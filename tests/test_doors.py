@@ -16,7 +16,7 @@ from circuitbias.dynamics.threshold_search import threshold_for_rate
 from circuitbias.estimators import METHODS, Couplings, estimate
 from circuitbias.estimators.registry import complete_options
 from circuitbias.networks import Network, build_network, ring_network, sparse_network
-from circuitbias.spikes.activity import windows_of_spikes
+from circuitbias.spikes.activity import WindowCorrelations
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import Segment, SpikeRecord
 from circuitbias.spikes.storage import SpikeFile, write_spikes
@@ -433,7 +433,7 @@ def from_events(steps, neurons=None, n_neurons=3, n_steps=100, **options):
         ),
         (lambda: first_spikes(from_events([1]), 1.5), "n_spikes = 1.5"),
         (lambda: first_spikes(from_events([1]), -1), "n_spikes = -1"),
-        (lambda: list(windows_of_spikes(from_events([1]), 0)), "n_spikes = 0"),
+        (lambda: WindowCorrelations(3, 0), "n_spikes = 0"),
     ],
 )
 def test_events_and_views_of_them(make, message):

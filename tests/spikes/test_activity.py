@@ -1,5 +1,7 @@
 """Rates, windows, pattern strength and snapshots."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -8,11 +10,11 @@ from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.networks.ring import ring_weights
 from circuitbias.spikes.activity import (
+    WindowCorrelations,
     bump_period,
     firing_rates_hz,
     pattern_strength,
     snapshot,
-    windows_of_spikes,
 )
 from circuitbias.spikes.correlograms import correlogram
 from circuitbias.spikes.segments import Segment, SpikeRecord
@@ -41,17 +43,56 @@ def test_firing_rates(record):
     np.testing.assert_allclose(firing_rates_hz(record), np.array([4, 3, 1]) / 0.15)  # spikes in 0.15 s
 
 
-def test_windows_of_spikes(record):
-    first, second = windows_of_spikes(record, 3)
-    assert events(first.pieces[0]) == [(0, 0), (10, 1), (399, 0)]
-    assert first.trial_steps.tolist() == [400]
-    # The next one begins with the silence, ends with a step, and counts steps from its own start.
-    assert second.trial_steps.tolist() == [301]
-    assert [event for piece in second.pieces for event in events(piece)] == [(100, 2), (300, 0), (300, 1)]
-    # A step is not cut in two: the second of two spikes in a step goes with the first.
-    assert [window.n_spikes for window in windows_of_spikes(record, 1)] == [1, 1, 1, 1, 2, 1]
-    assert [window.n_spikes for window in windows_of_spikes(record, 5)] == [6]
-    assert list(windows_of_spikes(record, 8)) == []  # of the first trial alone
+def correlations_of(raster):
+    """Pearson correlations of the columns of 0 and 1; NaN of silent neurons."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.corrcoef(raster.T)
+
+
+def windows_of(segments, n_neurons, *sizes):
+    windows = WindowCorrelations(n_neurons, *sizes)
+    for segment in segments:
+        windows.add(segment)
+    return windows.found
+
+
+@pytest.mark.filterwarnings("error")
+def test_windows_begin_with_silence_and_end_with_a_step(record):
+    # Of three spikes each, steps 0 to 399 and 400 to 700: a step is not cut in two. One spike is left over.
+    raster = np.zeros((1000, 3))
+    raster[[0, 10, 399, 500, 700, 700, 999], [0, 1, 0, 2, 0, 1, 0]] = 1
+    found = windows_of(record.segments(0), 3, 3)
+    expected = [correlations_of(raster[:400]), correlations_of(raster[400:701])]
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    assert np.isnan(found[0][2]).all()  # it fires only later
+    assert len(windows_of(record.segments(0), 3, 5)) == 1
+    assert len(windows_of(record.segments(0), 3, 1)) == 6  # of seven spikes: two are of one step
+    assert windows_of(record.segments(0), 3, 8) == []
+
+
+@pytest.mark.parametrize("most", [1, 3, 99])
+def test_windows_of_random_spikes(most):
+    raster = np.random.default_rng(3).random((900, 4)) < np.array([0.2, 0.3, 0.1, 0.4])
+    steps, neurons = np.nonzero(raster)
+    cuts = [0, 13, 14, 400, 900]
+    pieces = [
+        Segment(0, a, b - a, steps[(steps >= a) & (steps < b)], neurons[(steps >= a) & (steps < b)])
+        for a, b in pairwise(cuts)
+    ]
+    found, first, expected = windows_of(pieces, 4, 200, most), 0, []
+    for end in np.arange(1, 901):
+        if raster[first:end].sum() >= 200:
+            expected.append(correlations_of(raster[first:end]))
+            first = end
+    assert len(expected) == 4 and len(found) == min(most, 4)
+    np.testing.assert_allclose(found, expected[:most], atol=1e-12)
+
+
+def test_two_spikes_of_a_neuron_in_a_step_are_two_events():
+    counts = np.array([[2, 1], [0, 0], [1, 0], [0, 3]])
+    events = np.repeat(np.arange(8), counts.ravel())
+    (found,) = windows_of([Segment(0, 0, 4, events // 2, events % 2)], 2, 7)
+    np.testing.assert_allclose(found, np.corrcoef(counts.T), atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,14 @@
 """What the activity looks like: rates, pattern strength, and a piece of it to draw."""
 
 import warnings
-from collections.abc import Iterator
 
 import numpy as np
+from numba import njit
 
-from circuitbias.checks import whole
+from circuitbias.checks import MOST_WHOLE, whole
 from circuitbias.exceptions import SaturatedActivityWarning, SilentNeuronsWarning
-from circuitbias.spikes.segments import Segment, SpikeRecord, SpikeSource
+from circuitbias.spikes.correlograms import normalised
+from circuitbias.spikes.segments import Segment, SpikeSource
 
 SATURATED_SHARE = 0.1
 """A neuron that fires in more than this share of all steps is saturated: 1 kHz with steps of 0.1 ms."""
@@ -63,34 +64,62 @@ def firing_rates_hz(source: SpikeSource) -> np.ndarray:
     return spikes / (source.trial_steps.sum() * source.dt_ms / 1000)
 
 
-def windows_of_spikes(source: SpikeSource, n_spikes: int) -> Iterator[SpikeRecord]:
-    """Cut the first trial into records of ``n_spikes`` spikes each; an incomplete one is dropped.
+class WindowCorrelations:
+    """Correlations of single-step counts in windows of so many spikes, from segments as they come.
 
-    A window ends with the step in which it reaches its number.
+    A window ends with the step in which it reaches its number; an incomplete one is dropped.
 
-    Yields
-    ------
-    SpikeRecord
-        Of one trial; its steps count from the window's own start.
+    Parameters
+    ----------
+    n_neurons : int
+    n_spikes : int
+        In a window, of all neurons.
+    most : int, optional
+        Windows that are wanted: what follows them is not looked at.
+
+    Attributes
+    ----------
+    found : list of ndarray, shape (n, n)
+        One of each complete window; NaN where a neuron is silent.
     """
-    n_spikes = whole("n_spikes", n_spikes, least=1)
-    pieces, missing = [], n_spikes
-    for segment in source.segments(trial=0):
-        while segment.steps.size >= missing:
-            piece, segment = _split(segment, int(segment.steps[missing - 1]) + 1)
-            start = pieces[0].first_step if pieces else piece.first_step
-            yield SpikeRecord(
-                source.n_neurons,
-                source.dt_ms,
-                [
-                    p._replace(first_step=p.first_step - start, steps=p.steps - start)
-                    for p in (*pieces, piece)
-                ],
-                repeats=True,  # where they come from they were checked
-            )
-            pieces, missing = [], n_spikes
-        pieces.append(segment)
-        missing -= segment.steps.size
+
+    def __init__(self, n_neurons: int, n_spikes: int, most: int = MOST_WHOLE):
+        self._n, self._n_spikes, self._most = n_neurons, whole("n_spikes", n_spikes, least=1), most
+        self.found: list[np.ndarray] = []
+        self._begin()
+
+    def _begin(self):
+        self._missing, self._n_steps = self._n_spikes, 0
+        self._pairs = np.zeros((self._n, self._n), dtype=np.int64)
+        self._spikes = np.zeros(self._n, dtype=np.int64)
+
+    def add(self, segment: Segment) -> None:
+        """Go on with the next segment of the same trial."""
+        while len(self.found) < self._most and segment.steps.size >= self._missing:
+            piece, segment = _split(segment, int(segment.steps[self._missing - 1]) + 1)
+            self._count(piece)
+            pairs = self._pairs + self._pairs.T
+            self.found.append(normalised(pairs[None], self._spikes, np.array([self._n_steps]))[0])
+            self._begin()
+        if len(self.found) < self._most:
+            self._count(segment)
+
+    def _count(self, piece):
+        _add_coincidences(self._pairs, self._spikes, piece.steps, piece.neurons)
+        self._missing -= piece.steps.size
+        self._n_steps += piece.n_steps
+
+
+@njit(nogil=True, cache=True)
+def _add_coincidences(pairs, spikes, steps, neurons):
+    """Add each event to the spikes, and each two of one step to the pairs: ``[later, earlier]``."""
+    first = 0
+    for event in range(len(steps)):
+        if steps[event] != steps[first]:
+            first = event
+        spikes[neurons[event]] += 1
+        for earlier in range(first, event):
+            pairs[neurons[event], neurons[earlier]] += 1
 
 
 def _split(segment: Segment, step: int) -> tuple[Segment, Segment]:

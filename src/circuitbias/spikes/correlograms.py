@@ -165,12 +165,23 @@ def counted_correlogram(source, bin_steps, longest_lag, binarise=False) -> tuple
             f"(longest: {source.trial_steps.max(initial=0)} steps)"
         )
     pairs, spikes = count_pairs(source, bin_steps, longest_lag, binarise)
-    products = pairs.transpose(2, 1, 0).astype(np.float64)
-    products[0] += np.diag(spikes)  # a spike also pairs with itself
-    n_bins = trial_bins.sum()
-    mean = spikes / n_bins
-    variance = products[0].diagonal() / n_bins - mean**2
-    sd = np.where(variance > 1e-12 * np.maximum(mean**2, 1e-300), np.sqrt(np.abs(variance)), np.nan)
     n_products = np.maximum(trial_bins - np.arange(longest_lag + 1)[:, None], 0).sum(axis=1)
-    curves = (products / n_products[:, None, None] - np.outer(mean, mean)) / np.outer(sd, sd)
-    return curves, spikes
+    return normalised(pairs.transpose(2, 1, 0), spikes, n_products), spikes
+
+
+def normalised(pairs: np.ndarray, spikes: np.ndarray, n_products: np.ndarray) -> np.ndarray:
+    """Correlograms from numbers of pairs of spikes, those of a spike with itself not counted.
+
+    Parameters
+    ----------
+    pairs : ndarray of int, shape (n_lags, n, n)
+    spikes : ndarray of int, shape (n,)
+    n_products : ndarray of int, shape (n_lags,)
+        Pairs of bins at each lag: at lag 0, bins.
+    """
+    products = pairs.astype(np.float64)
+    products[0] += np.diag(spikes)  # a spike also pairs with itself
+    mean = spikes / n_products[0]
+    variance = products[0].diagonal() / n_products[0] - mean**2
+    sd = np.where(variance > 1e-12 * np.maximum(mean**2, 1e-300), np.sqrt(np.abs(variance)), np.nan)
+    return (products / n_products[:, None, None] - np.outer(mean, mean)) / np.outer(sd, sd)

@@ -4,15 +4,14 @@ import numpy as np
 
 from circuitbias.files import atomic_path
 from circuitbias.networks.network import Network
+from circuitbias.progress import Countdown
 from circuitbias.spikes.activity import (
+    WindowCorrelations,
     bump_period,
-    firing_rates_hz,
     pattern_strength,
     snapshot,
     warn_of_rates,
-    windows_of_spikes,
 )
-from circuitbias.spikes.correlograms import correlogram
 from circuitbias.spikes.segments import Segment
 from circuitbias.spikes.storage import SpikeFile
 
@@ -39,16 +38,24 @@ def run(arguments):
     network, spikes = Network.load(arguments.network), SpikeFile(arguments.spikes)
     parameters = spikes.metadata["parameters"]
     period = bump_period(network.dense_weights()) if network.circulant else np.nan
-    patterns = [
-        (n_spikes, pattern_strength(correlogram(window, bin_steps=1, longest_lag=0)[0], period))
+    windows = {
+        n_spikes: WindowCorrelations(spikes.n_neurons, n_spikes, _MOST_WINDOWS)
         for n_spikes in PATTERN_WINDOWS
         if np.isfinite(period)
-        for _, window in zip(range(_MOST_WINDOWS), windows_of_spikes(spikes, n_spikes), strict=False)
-    ]
+    }
+    counts, n_steps = np.zeros(spikes.n_neurons, dtype=np.int64), int(spikes.trial_steps.sum())
+    progress = Countdown(float(n_steps), "steps looked at")
+    for segment in spikes.segments():
+        counts += np.bincount(segment.neurons, minlength=spikes.n_neurons)
+        for of_size in windows.values() if segment.trial == 0 else ():
+            of_size.add(segment)
+        progress.add(segment.n_steps)
+    patterns = [(n, pattern_strength(one, period)) for n, of_size in windows.items() for one in of_size.found]
+    duration_s = n_steps * spikes.dt_ms / 1000
     if spikes.unusable:
         rates, piece = np.full(network.n_neurons, np.nan), Segment(0, 0, 0, *np.empty((2, 0), dtype=np.int64))
     else:
-        rates, piece = firing_rates_hz(spikes), snapshot(spikes, int(_SNAPSHOT_MS / spikes.dt_ms))
+        rates, piece = counts / duration_s, snapshot(spikes, int(_SNAPSHOT_MS / spikes.dt_ms))
         warn_of_rates(rates, spikes.dt_ms, network.drive_scale > 0)
     with atomic_path(arguments.output) as aside, open(aside, "wb") as file:
         np.savez_compressed(
@@ -59,7 +66,7 @@ def run(arguments):
             unusable=spikes.unusable,
             n_spikes=spikes.n_spikes,
             dt_ms=spikes.dt_ms,
-            duration_s=spikes.trial_steps.sum() * spikes.dt_ms / 1000,
+            duration_s=duration_s,
             rates_hz=rates,
             pattern_window_spikes=np.array([n for n, _ in patterns], dtype=np.int64),
             pattern_strength=np.array([strength for _, strength in patterns], dtype=np.float64),
