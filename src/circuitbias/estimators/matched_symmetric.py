@@ -1,7 +1,7 @@
 """Couplings that are the same both ways, from fits of each target and their information."""
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dpotri, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
 
 
 def of_couplings(information: np.ndarray) -> np.ndarray:
@@ -62,12 +62,14 @@ def symmetric_fit(couplings: np.ndarray, information: np.ndarray) -> tuple[np.nd
         pull[of_pairs] += weights @ couplings[others, target]
     told = matrix.diagonal() > 0
     matrix[np.diag_indices_from(matrix)] += ~told
-    # In the place of the matrix, which may be large: its factor, then its inverse.
+    # In the place of the matrix, which may be large: its factor, then the inverse of that. Its rows have the
+    # diagonal of the matrix's own inverse for squared lengths.
     factor, failed = dpotrf(matrix.T, overwrite_a=True)
     if failed:
         raise np.linalg.LinAlgError("the information on symmetric couplings is singular")
     values = dpotrs(factor, pull)[0]
-    errors = np.sqrt(dpotri(factor, overwrite_c=True)[0].diagonal())
+    inverse = dtrtri(factor, overwrite_c=True)[0]
+    errors = np.sqrt(np.einsum("ij,ij->i", inverse, inverse))
     values[~told], errors[~told] = np.nan, np.nan
     result = np.full((2, n, n), np.nan)
     result[:, *upper] = result[:, *upper[::-1]] = values, errors
