@@ -161,13 +161,13 @@ def test_measures_by_definition(record):
     peak = np.take_along_axis(causal, peak_lag[None], axis=0)[0]
     background = np.concatenate([beyond, beyond.transpose(0, 2, 1)])
     z_score = (peak - background.mean(axis=0)) / background.std(axis=0, ddof=1)
-    for measure, expected in (("zero_lag", curves[0]), ("peak", peak), ("z_score", z_score)):
+    for measure, expected, lags in (("zero_lag", curves[0], 3), ("peak", peak, 3), ("z_score", z_score, 8)):
         couplings = estimate("cross_correlation", record, window_ms=8.0, far_ms=3.0, measure=measure)
         np.testing.assert_allclose(off_diagonal(couplings.values), off_diagonal(expected), rtol=1e-9)
-        np.testing.assert_allclose(couplings.arrays["correlogram"], curves, atol=1e-6)
-        np.testing.assert_allclose(couplings.arrays["lags_ms"], np.arange(9))
-    np.testing.assert_allclose(couplings.arrays["peak_lag_ms"], peak_lag + 1)
-    assert couplings.diagnostics["lag_bins"] == 8
+        np.testing.assert_allclose(couplings.arrays["correlogram"], curves[: lags + 1], atol=1e-6)
+        np.testing.assert_allclose(couplings.arrays["lags_ms"], np.arange(lags + 1))
+        np.testing.assert_allclose(couplings.arrays["peak_lag_ms"], peak_lag + 1)
+        assert couplings.diagnostics["lag_bins"] == lags
 
 
 def test_peak_keeps_its_sign_and_may_be_a_trough(record_of):
@@ -216,7 +216,11 @@ def test_background_without_variation():
 
 def test_memory_is_bounded(record):
     with pytest.raises(ValueError, match=r"4 neurons at 2001 lags need 1 MB, but memory_mb=0\.5: shorten"):
-        estimate("cross_correlation", record, window_ms=200.0, bin_steps=1, memory_mb=0.5)
+        estimate("cross_correlation", record, window_ms=200.0, bin_steps=1, measure="z_score", memory_mb=0.5)
+    with pytest.raises(
+        ValueError, match=r"at 1001 lags need 1 MB, but memory_mb=0\.3: .* far_ms=100, or raise"
+    ):
+        estimate("cross_correlation", record, window_ms=200.0, bin_steps=1, memory_mb=0.3)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +229,11 @@ def test_memory_is_bounded(record):
         ({"measure": "mean"}, "measure = 'mean': must be one of `zero_lag`, `peak`, `z_score`"),
         ({"window_ms": 1.0}, "give 1 and 0 bins of 1 ms: at least one bin must lie within far_ms"),
         ({"window_ms": 8.0, "far_ms": 8.0}, "far_ms = 8.0: must be < window_ms = 8.0"),
-        ({"window_ms": 500.0}, "a lag of 500 bins of 10 steps is longer than every trial"),
+        (
+            {"window_ms": 500.0, "measure": "z_score"},
+            "a lag of 500 bins of 10 steps is longer than every trial",
+        ),
+        ({"window_ms": 900.0}, "a lag of 450 bins of 10 steps is longer than every trial"),
     ],
 )
 def test_wrong_windows(record, options, message):
@@ -235,6 +243,8 @@ def test_wrong_windows(record, options, message):
 
 def test_window_that_rounding_would_shorten(record):
     """0.7 ms are 7 steps of 0.1 ms, although 0.7 / 0.1 is less than 7 in floating point."""
-    couplings = estimate("cross_correlation", record, bin_steps=1, window_ms=0.7, far_ms=0.3)
+    options = {"bin_steps": 1, "window_ms": 0.7, "far_ms": 0.3}
+    couplings = estimate("cross_correlation", record, **options, measure="z_score")
     assert couplings.diagnostics["lag_bins"] == 7
+    assert estimate("cross_correlation", record, **options).diagnostics["lag_bins"] == 3
     assert couplings.arrays["peak_lag_ms"][~np.eye(4, dtype=bool)].max() <= 0.3 + 1e-12

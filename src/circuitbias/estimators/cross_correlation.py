@@ -17,7 +17,8 @@ class CrossCorrelation(Estimator):
     Lags up to ``far_ms`` can hold the effect of a coupling; those beyond it, on both sides, are the
     background. The measure ``zero_lag`` is C_ij(0), symmetric. ``peak`` is the value, with its sign, at the
     lag in (0, far_ms] where ``|C_ij|`` is largest; directed. ``z_score`` is the same after subtracting the
-    mean and dividing by the standard deviation of the background of the pair.
+    mean and dividing by the standard deviation of the background of the pair. The other two have no use for
+    the background, whose lags they do not count.
     """
 
     bin_steps: int = bin_width(10)
@@ -55,7 +56,8 @@ class CrossCorrelation(Estimator):
         -------
         Couplings
             Diagnostics: ``n_bins``, ``n_counts``, ``lag_bins``. Arrays: ``correlogram`` (lags, n, n) of
-            float32, ``lags_ms`` (lags,), ``peak_lag_ms`` (n, n).
+            float32, up to ``far_ms`` or, of the z-score, ``window_ms``; ``lags_ms`` (lags,), ``peak_lag_ms``
+            (n, n).
 
         Warns
         -----
@@ -82,11 +84,13 @@ class CrossCorrelation(Estimator):
                 f"window_ms={window_ms:g} and far_ms={far_ms:g} give {longest} and {near} bins of "
                 f"{bin_ms:g} ms: at least one bin must lie within far_ms, and one between both"
             )
+        longest = longest if self.measure == "z_score" else near
         needed_mb = 4 * 8 * source.n_neurons**2 * (longest + 1) / 1e6
         if needed_mb > memory_mb:
             raise MemoryLimitError(
                 f"correlograms of {source.n_neurons} neurons at {longest + 1} lags need {needed_mb:.0f} MB, "
-                f"but memory_mb={memory_mb:g}: shorten window_ms={window_ms:g} or raise memory_mb"
+                f"but memory_mb={memory_mb:g}: shorten window_ms={window_ms:g} or far_ms={far_ms:g}, or "
+                "raise memory_mb"
             )
 
         curves, spikes = counted_correlogram(source, bin_steps, longest, self.binarise)
