@@ -7,10 +7,12 @@ import numpy as np
 from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.dynamics.parameters import RHO_PAPER, model_parameter, synaptic_tau_ms
 from circuitbias.estimators.couplings import Certificate, SaturatedNeuronWarning, warn
+from circuitbias.estimators.matched_errors import standard_errors, without
 from circuitbias.estimators.matched_fit import BOUNDS, SATURATED, fit
 from circuitbias.estimators.matched_likelihood import WARM_UP, SpikeLikelihood
 from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
 from circuitbias.estimators.matched_shared import fit_shared
+from circuitbias.estimators.matched_sparse import fit_under
 from circuitbias.estimators.matched_symmetric import of_couplings, symmetric_fit
 from circuitbias.estimators.prepare import prepare
 from circuitbias.estimators.result import warn_infinite, warn_not_converged
@@ -78,6 +80,23 @@ class Matched(Estimator):
         below=1,
     )
     symmetric: bool = option(False, "Whether couplings are known to be the same both ways.")
+    signs: Literal["excitatory", "inhibitory", "by_presynaptic"] | None = option(
+        None,
+        "Sign of all couplings, if it is known; `by_presynaptic` fits one for each neuron that they leave "
+        "(Dale's law).",
+    )
+    l1: Literal["cross_validation"] | float = option(
+        0.0,
+        "Penalty on absolute couplings, in standard deviations of a coupling's score where there are none: a "
+        "number, or the one of `l1_grid` under which spikes left out are likeliest.",
+        least=0,
+    )
+    l1_grid: tuple[float, ...] = option(
+        (0, 0.5, 1, 1.5, 2, 3, 4, 6), "Penalties to choose from.", least=0, fewest=1, different=True
+    )
+    folds: int = option(
+        5, "Parts of the recording that cross-validation leaves out in turn.", least=2, most=100
+    )
     tolerance: float = option(
         0.01,
         "Largest derivative of the log-likelihood at which the fit has converged (standard deviations).",
@@ -93,6 +112,8 @@ class Matched(Estimator):
         {"bin_steps": 7, "rho": 0.05},
         {"generator": "lnp"},
         {"generator": "glm_exp"},
+        {"signs": "by_presynaptic"},
+        {"l1": 2.0, "signs": "inhibitory"},
     )
 
     @property
@@ -138,6 +159,11 @@ class Matched(Estimator):
                 "the drive of this recording changes in time, and matched takes it for constant: a GLM with "
                 "phase_offsets does not"
             )
+        if self.symmetric and (self.signs or self.l1 != 0):
+            raise ValueError(
+                f"symmetric = true: signs = {self.signs} and l1 = {self.l1} are for directed couplings; "
+                "must be null and 0"
+            )
         tau_ms, rho, symmetric = self.tau_ms, self.rho, self.symmetric
         bin_steps, limits = self.bin_steps, (self.tolerance, self.max_passes)
         wanted = np.array([tau_ms == "estimate", rho == "estimate"])
@@ -182,6 +208,11 @@ class Matched(Estimator):
             )
         shared = fit_shared(likelihood_of, source.dt_ms, tau_ms, rho, wanted, fit_at)
         likelihood, fitted = shared.likelihood, shared.fit
+        at_constraint, said = np.zeros((len(kept),) * 2, dtype=bool), {}
+        signs = np.zeros(len(kept))
+        if self.signs or self.l1 != 0:
+            start = _start(likelihood.link, moments, kept, bin_steps)
+            fitted, at_constraint, signs, said = fit_under(self, likelihood, fitted, start)
         warn_not_converged(kept, fitted, *limits)
         saturated = fitted.saturated
         _warn_saturated(kept[saturated])
@@ -199,12 +230,13 @@ class Matched(Estimator):
         steps = likelihood.used_steps()
         failed = saturated | ~fitted.converged.numpy()
         defined = ~(infinite | failed)
-        values, own_errors = fitted.coefficients[:-1].copy(), _standard_errors(fitted.information, infinite)
+        values = fitted.coefficients[:-1].copy()
+        own_errors = standard_errors(fitted.information, infinite | at_constraint)
         couplings, errors = values.copy(), own_errors.copy()
         # A target's own past stays its own.
         values[~defined], own_errors[~defined] = np.nan, np.nan
         if symmetric:
-            information = of_couplings(_without(fitted.information, infinite)) * ~failed[:, None, None]
+            information = of_couplings(without(fitted.information, infinite)) * ~failed[:, None, None]
             couplings, errors = symmetric_fit(couplings, information)
             defined &= defined.T
         couplings[~defined], errors[~defined] = np.nan, np.nan
@@ -222,7 +254,8 @@ class Matched(Estimator):
                 "steps_left_out": float(
                     steps_left_out[~saturated].sum() / max(steps * (~saturated).sum(), 1)
                 ),
-                **_said_of_shared(shared, wanted),
+                **shared.said(wanted),
+                **said,
             },
             certificate=Certificate(
                 fitted.passes, float(fitted.scaled_gradient.max()), int((~fitted.converged).sum())
@@ -231,21 +264,9 @@ class Matched(Estimator):
             neurons={
                 "intercepts": np.where(failed, np.nan, fitted.coefficients[-1]),
                 "scaled_gradient": fitted.scaled_gradient.numpy(),
+                **({"signs": signs} if self.signs else {}),
             },
         )
-
-
-def _said_of_shared(shared, wanted):
-    """Diagnostics of the parameters that were estimated."""
-    if not wanted.any():
-        return {}
-    values = np.array([shared.tau_ms, shared.rho])
-    errors = {
-        f"{name}_error": float(error * value)
-        for name, error, value, one in zip(("tau_ms", "rho"), shared.errors, values, wanted, strict=True)
-        if one and name not in shared.unidentified
-    }
-    return errors | {"not_identifiable": shared.unidentified, "settled": shared.settled}
 
 
 def _bytes(n, n_bins, symmetric):
@@ -260,24 +281,6 @@ def _start(link, moments: Moments, kept, bin_steps):
     start = np.zeros((len(kept) + 1, len(kept)))
     start[-1] = link.eta_of(moments.mean[kept] / bin_steps)
     return start
-
-
-def _without(information, infinite):
-    """Information without the coefficients that are held at their limits: their rows and columns are zero."""
-    free = np.vstack([~infinite, np.ones((1, len(information)), dtype=bool)]).T
-    return information * free[:, :, None] * free[:, None, :]
-
-
-def _standard_errors(information, infinite):
-    """Of all couplings, (n, n) [source, target]; NaN where they have no finite value."""
-    n = len(information)
-    errors = np.full((n, n), np.nan)
-    for target, matrix in enumerate(_without(information, infinite)):
-        free = np.flatnonzero(matrix.diagonal() > 0)
-        variances = np.linalg.pinv(matrix[np.ix_(free, free)], hermitian=True).diagonal()
-        sources = free[free < n]
-        errors[sources, target] = np.sqrt(np.where(variances > 0, variances, np.nan)[: len(sources)])
-    return errors
 
 
 def _warn_saturated(neurons):

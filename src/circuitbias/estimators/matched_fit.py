@@ -19,7 +19,7 @@ BOUNDS = (-0.3, -0.1)
 SATURATED = 0.5
 """Share of a neuron's spikes near its threshold, or above, from which on it is not fitted."""
 
-_ROWS_A_COLUMN = 1000  # of the sample that Hessians are made from
+ROWS_A_COLUMN = 1000  # of the sample that Hessians are made from
 _CHOSEN_A_COLUMN = 200  # of them for each target, drawn by their information: Hessians are off by a tenth
 _PART_SPIKES_A_NEURON = 10_000
 _PART_PASSES = 6  # for one Hessian: it changes much on the way from no couplings
@@ -28,7 +28,7 @@ _PART_ROUNDS = 8
 _SETTLED = 0.3  # scaled gradient at which a fit tells which steps to leave out
 _PASSES_A_HESSIAN = 10
 _COINCIDENCES = 0.1  # fewer, weighted by slopes, tell nothing of a coupling: that is infinite, or unknown
-_LIMIT = 8.0  # standard deviations of the noise for a spike: no spike follows
+LIMIT = 8.0  # standard deviations of the noise for a spike: no spike follows
 _STEEPEST_START = 3.0
 _LEAST_INFORMATION = 1e-6  # spikes; keeps Hessians invertible where the data tell nothing
 
@@ -92,7 +92,7 @@ def fit(
     """
     if likelihood.link.jumps:
         likelihood.held[:, start[-1] >= 0] = True  # on average at the threshold
-    sample = likelihood.sample(_ROWS_A_COLUMN * (likelihood.n + 1))
+    sample = likelihood.sample(ROWS_A_COLUMN * (likelihood.n + 1))
     if before is not None:
         coefficients, reached = before.coefficients.copy(), before.reached
         likelihood.held[:, before.saturated] = True
@@ -195,7 +195,7 @@ def _descend(likelihood, sample, coefficients, tolerance, max_passes):
         if solution.converged.all() or likelihood.passes >= max_passes:
             return coefficients, solution
         likelihood.held[:-1] |= infinite_of(likelihood)
-        coefficients[:-1][likelihood.held[:-1]] = np.minimum(coefficients[:-1][likelihood.held[:-1]], -_LIMIT)
+        coefficients[:-1][likelihood.held[:-1]] = np.minimum(coefficients[:-1][likelihood.held[:-1]], -LIMIT)
 
 
 def infinite_of(likelihood) -> np.ndarray:

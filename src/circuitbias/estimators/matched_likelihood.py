@@ -10,6 +10,7 @@ numbers, and a step without one nothing. The second is taken on one step of ever
 weight: its integrand varies as slowly as the sums do.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -56,8 +57,8 @@ class SpikeLikelihood:
         Steps for each lattice point.
     single : bool, optional
         Whether to sum over the lattice in single precision.
-    every : int, optional
-        Use one of so many blocks of the recording.
+    uses : callable, optional
+        Whether the block of that number is used. Default: all are.
     scale : ndarray, shape (n,), optional
         Mean spikes of each target in a step, for a link in rates.
     window : int, optional
@@ -84,13 +85,13 @@ class SpikeLikelihood:
         link: Link,
         bin_steps: int,
         single: bool = False,
-        every: int = 1,
+        uses: Callable[[int], bool] | None = None,
         scale: np.ndarray | None = None,
         window: int | None = None,
     ):
         self._source, self.decay, self.link, self.bin_steps = source, decay, link, bin_steps
         self.scale, self.window = np.ones(len(kept)) if scale is None else scale, window
-        self._kept, self._every = kept, every
+        self._kept, self._uses = kept, uses or (lambda block: True)
         self.n = len(kept)
         self._column = np.full(source.n_neurons, -1)
         self._column[kept] = np.arange(self.n)
@@ -107,10 +108,19 @@ class SpikeLikelihood:
 
     def part(self, every: int) -> "SpikeLikelihood":
         """The likelihood of one of so many blocks of the recording, evenly spread."""
-        kind = self.decay, self.link, self.bin_steps, self.single, every, self.scale, self.window
+        return self.of_blocks(lambda block: block % every == every // 2)
+
+    def of_blocks(self, uses: Callable[[int], bool]) -> "SpikeLikelihood":
+        """The likelihood of the blocks of some numbers."""
+        kind = self.decay, self.link, self.bin_steps, self.single, uses, self.scale, self.window
         part = SpikeLikelihood(self._source, self._kept, *kind)
         part.excluded, part.held = self.excluded, self.held
         return part
+
+    def n_blocks(self) -> int:
+        """Blocks of the recording."""
+        first, last = self._bounds(self._source.trial_steps, self.bin_steps)
+        return int((-(-np.maximum(last - first, 0) // (_BLOCK_ROWS * self.bin_steps))).sum())
 
     def used_steps(self) -> int:
         """Steps of the recording that its sums go over (of all blocks)."""
@@ -214,7 +224,7 @@ class SpikeLikelihood:
                     steps, columns, leaving = self._with_leaving(steps, columns, leaving, segment_end)
                 while step < segment_end:
                     until = min(segment_end, block_end)
-                    active = block % self._every == self._every // 2
+                    active = self._uses(block)
                     event, n_rows = advance(steps, columns, event, until, rows, n_rows, active)
                     step = until
                     if step == block_end:

@@ -16,6 +16,7 @@ from circuitbias.estimators.matched_link import look_up
 from circuitbias.progress import report_line
 
 TAU, RHO = 0, 1
+NAMES = "tau_ms", "rho"
 _ROWS_A_COLUMN = 200  # of the sample that information is taken from
 _MOST_ROUNDS = 12
 _SETTLED = 0.1  # standard errors: a step so small ends the search
@@ -47,6 +48,18 @@ class SharedFit:
     settled: bool
     likelihood: SpikeLikelihood
     fit: MatchedFit
+
+    def said(self, wanted) -> dict:
+        """Diagnostics of the parameters that were estimated: those ``wanted`` of tau and rho."""
+        if not np.any(wanted):
+            return {}
+        values = np.array([self.tau_ms, self.rho])
+        errors = {
+            f"{name}_error": float(error * value)
+            for name, error, value, one in zip(NAMES, self.errors, values, wanted, strict=True)
+            if one and name not in self.unidentified
+        }
+        return errors | {"not_identifiable": self.unidentified, "settled": self.settled}
 
 
 def fit_shared(likelihood_of, dt_ms, tau_ms, rho, wanted, fit_at) -> SharedFit:
@@ -106,7 +119,7 @@ def _blind(information, wanted, errors):
         worst = np.flatnonzero(wanted)[errors[wanted].argmax()]
         if 0 < errors[worst] < _IDENTIFIED:
             return
-        yield ("tau_ms", "rho")[worst], worst
+        yield NAMES[worst], worst
         wanted[worst] = False
 
 
