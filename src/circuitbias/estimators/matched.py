@@ -53,6 +53,9 @@ class Matched(Estimator):
     the log rate) or :math:`[\eta_j]_+` (``lnp``, ``glm_relu``; couplings are spikes in a step), eta being the
     same sum; in those of a GLM a spike leaves it after the generator's window.
 
+    ``signs`` bounds the couplings at zero. ``l1`` adds ``l1 sd_ij |J_ij|`` to the negative log-likelihood,
+    with sd_ij the standard deviation of that coupling's score if there are none. A neuron's own past is free.
+
     ``tau_ms: estimate`` fits the time constant, the same for all neurons, from the model's or 10 ms; ``rho:
     estimate`` does so from the model's or 0.0668. If rho is too high or low, couplings keep their form and
     change their scale. The ``tolerance`` is in standard deviations of the derivative at the true couplings:
@@ -121,6 +124,11 @@ class Matched(Estimator):
         """Unless couplings are known to be the same both ways."""
         return not self.symmetric
 
+    @property
+    def n_fits(self):
+        """One, and a tenth for every penalty to choose from and fold."""
+        return 1 + (len(self.l1_grid) * self.folds // 10 if self.l1 == "cross_validation" else 0)
+
     def estimate(self, source, *, memory_mb, device):
         """Fit all neurons; the likelihood is summed on the CPU.
 
@@ -132,9 +140,13 @@ class Matched(Estimator):
             targets). Of what is estimated also ``tau_ms_error``, ``rho_error`` (standard errors) and
             ``not_identifiable``, the names of those whose standard error would be more than half of their
             value: they keep their defaults. Errors of couplings are those with these parameters known.
-            Arrays: ``standard_errors`` (n, n) of the couplings, from the Fisher information at the estimate;
-            ``coefficients`` (n, n), with the same taken as free both ways, those of a neuron's own past on
-            the diagonal, and ``coefficient_errors``; ``intercepts`` (n,); ``scaled_gradient`` (n,).
+            Of ``l1: cross_validation``, ``l1`` is the choice and ``l1_path`` has the
+            ``held_out_log_likelihood`` of every penalty (nats a neuron). Arrays: ``standard_errors`` (n, n)
+            of the couplings, from the Fisher information at the estimate; ``coefficients`` (n, n), with the
+            same taken as free both ways, those of a neuron's own past on the diagonal, and
+            ``coefficient_errors``; ``intercepts`` (n,); ``scaled_gradient`` (n,), under constraints the
+            steepest fall that these allow; of ``signs``, ``signs`` (n,) of each neuron. Couplings that a sign
+            or the penalty holds at zero have no standard error; those of others take them for zero.
 
         Warns
         -----
@@ -150,9 +162,11 @@ class Matched(Estimator):
         Raises
         ------
         ValueError
-            If tau_ms is not longer than a step, or rho is no probability.
+            If tau_ms is not longer than a step, rho is no probability, or constraints are asked for that do
+            not go together.
         UnusableDataError
-            If there are not more bins than neurons, or no trial is longer than five time constants.
+            If there are not more bins than neurons, no trial is longer than five time constants, or there
+            are fewer blocks of the likelihood than folds.
         """
         if cycle_of(source)[0]:
             raise UnusableDataError(
@@ -209,7 +223,6 @@ class Matched(Estimator):
         shared = fit_shared(likelihood_of, source.dt_ms, tau_ms, rho, wanted, fit_at)
         likelihood, fitted = shared.likelihood, shared.fit
         at_constraint, said = np.zeros((len(kept),) * 2, dtype=bool), {}
-        signs = np.zeros(len(kept))
         if self.signs or self.l1 != 0:
             start = _start(likelihood.link, moments, kept, bin_steps)
             fitted, at_constraint, signs, said = fit_under(self, likelihood, fitted, start)
