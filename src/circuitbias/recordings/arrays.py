@@ -147,7 +147,7 @@ def _of_two_columns(name, table, unit_column, extra) -> Found:
     if unit_column:
         times, units, note = 2 - unit_column, unit_column - 1, f"column {unit_column} holds the units"
     else:
-        times, units, note = columns_of(table)
+        times, units, note = columns_of(table.T)
     return of_pairs(table[:, times], table[:, units], notes=[f"array {name}: {note}"], **extra)
 
 

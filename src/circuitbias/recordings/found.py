@@ -1,6 +1,6 @@
 """What a reader finds in a file, before anybody has looked at it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,7 +42,7 @@ class Found:
     notes: list[str] = field(default_factory=list)
 
 
-def of_pairs(times, labels, ids: Iterable | None = None, **others) -> Found:
+def of_pairs(times, labels, ids: Iterable | None = None, names: list | None = None, **others) -> Found:
     """Sort a list of spikes, each a time and a unit, by unit.
 
     Parameters
@@ -50,13 +50,17 @@ def of_pairs(times, labels, ids: Iterable | None = None, **others) -> Found:
     times, labels : array_like, shape (n_spikes,)
     ids : iterable, optional
         Units of which some may have no spike. Default: those of the spikes.
+    names : list, optional
+        Ids of the units, of which `labels` are then the places.
     **others
         Of `Found`.
     """
     times, labels = np.asarray(times), np.asarray(labels)
     if times.ndim != 1 or times.shape != labels.shape:
         raise ValueError(
-            f"times of shape {times.shape} and units of shape {labels.shape} must be two lists of one length"
+            f"times of shape {times.shape} and units of shape {labels.shape} must be two lists of one "
+            "length: needed is the unit of every spike, or where the times of each unit end "
+            "(spike_times_index)"
         )
     if labels.dtype.kind == "f" and not np.isfinite(labels).all():
         raise ValueError(
@@ -65,6 +69,9 @@ def of_pairs(times, labels, ids: Iterable | None = None, **others) -> Found:
     known, codes = _coded(labels)
     order = np.argsort(codes, kind="stable")  # of few units in two bytes, which takes linear time
     groups = np.split(times[order], np.cumsum(np.bincount(codes, minlength=len(known)))[:-1])
+    if names is not None:  # in the order of texts, as `_coded` has them
+        order = sorted(range(len(known)), key=lambda k: names[known[k]])
+        known, groups = [names[known[k]] for k in order], [groups[k] for k in order]
     by_id = dict(zip(map(id_text, known), groups if len(known) else [], strict=True))
     names = list(by_id) if ids is None else [id_text(one) for one in ids]
     if unknown := [one for one in by_id if one not in set(names)]:
@@ -101,7 +108,7 @@ def id_text(value) -> str:
     return str(value).strip()
 
 
-def columns_of(table: np.ndarray) -> tuple[int, int, str]:
+def columns_of(columns: Sequence[np.ndarray]) -> tuple[int, int, str]:
     """Which column of a list of spikes holds times, and which units.
 
     The units are the column of whole numbers, or of texts, in which fewer different values stand, at most
@@ -110,7 +117,7 @@ def columns_of(table: np.ndarray) -> tuple[int, int, str]:
 
     Parameters
     ----------
-    table : ndarray, shape (n_spikes, 2)
+    columns : two ndarrays, shape (n_spikes,)
 
     Returns
     -------
@@ -122,9 +129,9 @@ def columns_of(table: np.ndarray) -> tuple[int, int, str]:
     ValueError
         If that does not tell.
     """
-    different = [len(np.unique(column)) for column in table.T]
-    whole = [bool(np.isfinite(column).all() and (column == np.floor(column)).all()) for column in table.T]
-    may_be = [w and 2 * d <= len(table) for w, d in zip(whole, different, strict=True)]
+    different = [len(np.unique(column)) for column in columns]
+    whole = [bool(np.isfinite(column).all() and (column == np.floor(column)).all()) for column in columns]
+    may_be = [w and 2 * d <= len(columns[0]) for w, d in zip(whole, different, strict=True)]
     if any(may_be) and different[0] != different[1]:
         units = int(np.argmin([d if ok else np.inf for d, ok in zip(different, may_be, strict=True)]))
         if different[units] < different[1 - units]:

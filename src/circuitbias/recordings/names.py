@@ -7,14 +7,16 @@ from collections.abc import Iterable
 TIMES = (
     *("time", "times", "t", "spike_time", "spike_times", "spiketime", "spiketimes", "timestamp"),
     *("timestamps", "ts", "spk_t", "spikes_t", "spk_times", "peak_time"),
-    *("sample", "samples", "sample_index", "spike_sample", "spike_samples"),
+    *("sample", "samples", "sample_index", "spike_sample", "spike_samples", "st"),
 )
 """Plainest first: of two that are there, the first counts."""
+_OWNERS = ("unit", "cluster", "clu", "neuron", "cell", "node", "sorted_unit", "spike_unit", "spike_cluster")
 UNITS = (
     *("unit", "units", "unit_id", "unit_ids", "unitid", "id", "ids", "uid", "cluster", "clusters"),
-    *("cluster_id", "cluster_ids", "spike_clusters", "spike_units", "clu", "neuron", "neurons", "neuron_id"),
-    *("neuron_ids", "cell", "cells", "cell_id", "cell_ids", "node_id", "node_ids", "gid", "gids"),
-    *("sender", "senders", "channel", "electrode", "label", "labels", "index", "i"),
+    *("cluster_id", "cluster_ids", "spike_clusters", "spike_units", "clu", "neuron", "neurons"),
+    *("cell", "cells", "node", "nodes", "gid", "gids", "sender", "senders"),
+    *(f"{one}_{end}" for end in ("id", "ids", "index", "idx", "name", "names", "label") for one in _OWNERS),
+    *("channel", "electrode", "label", "labels", "index", "i"),
 )
 SUFFIXES = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), "s"),
@@ -23,6 +25,12 @@ SUFFIXES = {
     **dict.fromkeys(("us", "usec", "usecs", "μs", "µs", "microsecond", "microseconds"), "us"),
     **dict.fromkeys(("samples", "sample", "frames"), "samples"),
 }
+NOT_READ = {
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), "minutes"),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), "hours"),
+    **dict.fromkeys(("ns", "nsec", "nanosecond", "nanoseconds"), "nanoseconds"),
+}
+"""Words for units of time that no recording is read in."""
 _FILLING = {"in", "of", "the", "no", "nr", "number"}
 
 

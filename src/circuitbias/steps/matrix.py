@@ -16,7 +16,7 @@ from circuitbias.numpy_files import read_npy, read_npz
 from circuitbias.provenance import describe
 from circuitbias.reading import opened
 from circuitbias.recordings.arrays import listed
-from circuitbias.recordings.readers.text import as_table
+from circuitbias.recordings.text_tables import as_table
 
 EXAMPLES = """
 circuitbias matrix covariance.csv --output from_matrix.npz
@@ -78,7 +78,7 @@ def _read(path: Path, variable: str | None) -> tuple[np.ndarray, list | None]:
             return read_npy(file, path.stat().st_size, path.name), None
     with opened(path) as file:
         try:
-            table = as_table(file.read())
+            table = as_table(file)
         except ValueError as error:
             raise ValueError(f"{path}: {error}") from error
     ids = None if isinstance(table.columns, pd.RangeIndex) else [str(name) for name in table.columns]

@@ -9,10 +9,10 @@ import pandas as pd
 from circuitbias.component import Reader, option
 from circuitbias.mat_files import read_mat
 from circuitbias.numpy_files import read_npy, unzipped
-from circuitbias.reading import check_size, opened, unpacked
+from circuitbias.reading import check_size, opened
 from circuitbias.recordings.arrays import listed
 from circuitbias.recordings.found import Found, of_trains
-from circuitbias.recordings.readers.text import as_table
+from circuitbias.recordings.text_tables import as_table
 
 
 class Counts(Reader):
@@ -72,7 +72,7 @@ def _matrix(path: Path, variable: str | None) -> tuple[np.ndarray, list | None]:
         elif suffix == ".mat":
             held = read_mat(file, lambda names: [variable] if variable in names else names)
         else:
-            table = as_table(unpacked(file))
+            table = as_table(file)
             ids = None if isinstance(table.columns, pd.RangeIndex) else list(table.columns)
             if not all(map(pd.api.types.is_numeric_dtype, table.dtypes)):
                 raise ValueError("not all of it is numbers")
