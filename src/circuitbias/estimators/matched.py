@@ -116,13 +116,18 @@ class Matched(Estimator):
         {"generator": "lnp"},
         {"generator": "glm_exp"},
         {"signs": "by_presynaptic"},
-        {"l1": 2.0, "signs": "inhibitory"},
+        {"l1": 2.0},
     )
 
     @property
     def directed(self) -> bool:
         """Unless couplings are known to be the same both ways."""
         return not self.symmetric
+
+    @property
+    def signed(self):
+        """Unless all couplings are bounded on the same side."""
+        return self.signs not in ("excitatory", "inhibitory")
 
     @property
     def n_fits(self):

@@ -19,7 +19,8 @@ from circuitbias.estimators.matched_fit import LIMIT, MatchedFit, information_of
 from circuitbias.estimators.matched_likelihood import SpikeLikelihood
 
 _ROUNDING = 1e-2  # nats by which a step may seem to make it worse
-_MOST_SWEEPS = 2000
+_MOST_SWEEPS = 5000
+_STILL = 1e-9  # standard errors: the order of neurons changes no digit that counts
 _PASSES_AN_INFORMATION = 6
 _SMALLEST_STEP = 1 / 64
 
@@ -193,7 +194,7 @@ def parabola_minimum(
     limits = (getattr(constraints, name)[rest] for name in ("penalty", "lower", "upper"))
     found = at.copy()
     found[rest] = _coordinate_descent(
-        np.ascontiguousarray(reduced), reduced_score, at[rest], *limits, 1e-4, _MOST_SWEEPS
+        np.ascontiguousarray(reduced), reduced_score, at[rest], *limits, _STILL, _MOST_SWEEPS
     )
     found[free] = at[free] + solved[:, -1] - solved[:, :-1] @ (found - at)[rest]
     return found
