@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from circuitbias import api
-from circuitbias.spikes.slowness import _time_in_bins, correlation_time_s
+from circuitbias.spikes.phases import cycle_of
+from circuitbias.spikes.segments import SpikeRecord
+from circuitbias.spikes.slowness import Overheard, _time_in_bins, correlation_time_s
 from circuitbias.spikes.views import Joined, StepWindow, count_spikes
 
 
@@ -56,3 +58,48 @@ def test_joined_recordings_are_trials_of_one():
     ]
     with pytest.raises(ValueError, match="must be those of all"):
         Joined([])
+
+
+class Counted:
+    """A recording that counts how often it is read."""
+
+    def __init__(self, source):
+        self.source, self.n_neurons, self.dt_ms = source, source.n_neurons, source.dt_ms
+        self.trial_steps, self.reads = source.trial_steps, 0
+
+    def segments(self, *bounds):
+        self.reads += 1
+        return self.source.segments(*bounds)
+
+
+def test_what_has_been_read_is_not_read_again():
+    spikes = api.simulate(api.network("ring"), r=0.0025, theta=1.304e-3, n_spikes=60_000, trials=3)
+    source = Counted(spikes)
+    heard = Overheard(source)
+    list(heard.segments(0, 10, 500)), list(heard.segments(1, 3)), next(heard.segments(2))  # no whole trial
+    first, second = heard.segments(1), heard.segments(1)
+    for pair in zip(first, second, strict=True):  # at the same time
+        np.testing.assert_array_equal(pair[0].steps, pair[1].steps)
+    before = source.reads
+    assert correlation_time_s(heard) == correlation_time_s(spikes)
+    assert source.reads == before + 2  # of the trials 0 and 2
+    for trial, counts in enumerate(heard.counts()):
+        events = np.concatenate([[s.steps, s.neurons] for s in spikes.segments(trial)], axis=1)
+        whole = events[:, events[0] < len(counts) * 100]
+        expected = np.zeros((spikes.trial_steps[trial] // 100, 100))
+        np.add.at(expected, (whole[0] // 100, whole[1]), 1)
+        np.testing.assert_array_equal(counts, expected)
+    assert source.reads == before + 2
+
+
+def test_long_recordings_have_wider_bins():
+    spikes = SpikeRecord.from_events([5, 4_000_000], [0, 1], n_neurons=2, n_steps=6_000_000)
+    assert Overheard(spikes).bin_steps == 300
+    assert [np.argwhere(one).tolist() for one in Overheard(spikes).counts()] == [[[0, 0], [13_333, 1]]]
+
+
+def test_cycles_of_the_drive_are_those_of_the_recording():
+    spikes = SpikeRecord.from_events([5], [0], n_neurons=2, n_steps=600)
+    spikes.cycle_steps = 70
+    cycle, phases = cycle_of(StepWindow(Overheard(spikes), 100, 50))
+    assert (cycle, phases.tolist()) == (70, [30])

@@ -30,8 +30,11 @@ class CountBlock(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def _add_events(counts, steps, neurons, bin_steps, first_bin, start):
-    """Count events from index ``start`` on until one lies beyond the block; return its index."""
+def count_events(counts, steps, neurons, bin_steps, first_bin, start):
+    """Count events from index ``start`` on, until one lies beyond the block; return its index.
+
+    Row k of ``counts`` is bin ``first_bin + k``, of ``bin_steps`` steps.
+    """
     end = (first_bin + counts.shape[0]) * bin_steps
     for event in range(start, steps.shape[0]):
         if steps[event] >= end:
@@ -126,7 +129,7 @@ class BinnedCounts:
         for segment in self.source.segments(trial):
             event = 0
             while first_bin < n_bins:
-                event = _add_events(counts, segment.steps, segment.neurons, self.bin_steps, first_bin, event)
+                event = count_events(counts, segment.steps, segment.neurons, self.bin_steps, first_bin, event)
                 segment_end = segment.first_step + segment.n_steps
                 if segment_end < (first_bin + len(counts)) * self.bin_steps:
                     break  # the block goes on in the next segment

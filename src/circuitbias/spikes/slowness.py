@@ -1,14 +1,73 @@
 """How slowly the activity of a recording changes: the time after which a part of it is a new sample."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
-from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.spikes.segments import SpikeSource
+from circuitbias.spikes.binning import count_events
+from circuitbias.spikes.segments import Segment, SpikeSource, checked_source
 
 _MOST_BINS, _LEAST_BINS = 20_000, 100
 _COMPONENTS = 8
 _CLEAR = 4.0
 """Standard errors that the correlation of neighbouring bins must be above 0 to count as one."""
+
+
+class Overheard:
+    """A recording that is counted in wide bins while others go over it, for its correlation time.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    bin_steps : int
+        Least width of a bin (steps); of long recordings bins are wider, at most 20 000 of them.
+    """
+
+    def __init__(self, source: SpikeSource, bin_steps: int = 100):
+        self.source = checked_source(source)
+        self.n_neurons, self.dt_ms = source.n_neurons, source.dt_ms
+        self.bin_steps = max(bin_steps, int(np.sum(self.trial_steps)) // _MOST_BINS)
+        self._counts: dict[int, np.ndarray] = {}
+
+    @property
+    def trial_steps(self) -> np.ndarray:
+        """Recorded steps of each trial, shape (n_trials,)."""
+        return self.source.trial_steps
+
+    @property
+    def cycle_steps(self) -> int:
+        """Length of the cycles of the drive; 0: there are none."""
+        return getattr(self.source, "cycle_steps", 0)
+
+    @property
+    def unusable(self) -> str:
+        """Why there are no spikes; else empty."""
+        return getattr(self.source, "unusable", "")
+
+    def segments(
+        self, trial: int | None = None, first_step: int = 0, last_step: int | None = None
+    ) -> Iterator[Segment]:
+        """See `SpikeSource.segments`; trials that are read as a whole are counted."""
+        counts = np.empty((0, self.n_neurons))
+        for segment in self.source.segments(trial, first_step, last_step):
+            number = segment.trial
+            if first_step == 0 and last_step is None and number not in self._counts:
+                if segment.first_step == 0:
+                    n_bins = int(self.trial_steps[number]) // self.bin_steps
+                    counts = np.zeros((n_bins, self.n_neurons), dtype=np.min_scalar_type(self.bin_steps))
+                count_events(counts, segment.steps, segment.neurons, self.bin_steps, 0, 0)
+                if segment.first_step + segment.n_steps == self.trial_steps[number]:
+                    self._counts[number] = counts
+            yield segment
+
+    def counts(self) -> list[np.ndarray]:
+        """Counts in the complete bins of each trial, (n_bins, n_neurons); read now what nobody has read."""
+        for trial in range(len(self.trial_steps)):
+            if trial not in self._counts:
+                for _ in self.segments(trial):
+                    pass
+        nothing = np.empty((0, self.n_neurons))
+        return [self._counts.get(trial, nothing) for trial in range(len(self.trial_steps))]
 
 
 def correlation_time_s(source: SpikeSource, bin_steps: int = 100) -> float:
@@ -22,9 +81,9 @@ def correlation_time_s(source: SpikeSource, bin_steps: int = 100) -> float:
     Parameters
     ----------
     source : SpikeSource
-        Each trial is looked at by itself.
+        Each trial is looked at by itself. Of one that is `Overheard`, what has been read is not read again.
     bin_steps : int, optional
-        Least width of a bin (steps); of long recordings bins are wider, at most 20 000 of them.
+        See `Overheard`.
 
     Returns
     -------
@@ -32,12 +91,9 @@ def correlation_time_s(source: SpikeSource, bin_steps: int = 100) -> float:
         Seconds; 0 if no correlation stands out beyond a bin, NaN of fewer than 100 bins. A time that comes
         out longer than a twentieth of the recording is a lower bound: it saw too few of them.
     """
-    bin_steps = max(bin_steps, int(np.sum(source.trial_steps)) // _MOST_BINS)
-    counts = BinnedCounts(source, bin_steps)
-    trials: dict[int, list] = {}
-    for block in counts.blocks():
-        trials.setdefault(block.trial, []).append(block.counts.astype(np.float64))
-    rows = [np.concatenate(parts) for parts in trials.values()]
+    heard = source if isinstance(source, Overheard) else Overheard(source, bin_steps)
+    rows = [counts.astype(np.float64) for counts in heard.counts()]
+    rows = [part for part in rows if len(part)]
     if sum(map(len, rows)) < _LEAST_BINS:
         return float("nan")
     every = np.concatenate(rows)
@@ -46,7 +102,7 @@ def correlation_time_s(source: SpikeSource, bin_steps: int = 100) -> float:
     projected = [(part - mean) @ directions for part in rows]
     series = [[part[:, k] for part in projected] for k in range(directions.shape[1])]
     series.append([(part**2).sum(axis=1) for part in projected])
-    return max(map(_time_in_bins, series)) * bin_steps * source.dt_ms / 1000
+    return max(map(_time_in_bins, series)) * heard.bin_steps * source.dt_ms / 1000
 
 
 def _time_in_bins(parts: list[np.ndarray]) -> float:

@@ -10,6 +10,7 @@ from circuitbias.memory import DEFAULT_MB
 from circuitbias.networks.network import Network
 from circuitbias.progress import report_line
 from circuitbias.provenance import describe
+from circuitbias.spikes.slowness import Overheard
 from circuitbias.spikes.storage import SpikeFile
 from circuitbias.spikes.views import StepWindow
 from circuitbias.steps import add_keep_going, json_object
@@ -58,6 +59,7 @@ def run(arguments):
     started = time.perf_counter()
     steps = max(1, round(share * int(spikes.trial_steps.sum())))
     source = spikes if share == 1 else StepWindow(spikes, 0, steps)
+    source = Overheard(source) if arguments.sampling_errors else source
     how = {
         "memory_mb": arguments.memory_mb,
         "device": arguments.device,
