@@ -46,6 +46,32 @@ def test_all_that_is_promised_is_there():
         cb.infr  # noqa: B018
 
 
+def test_what_is_printed_is_short():
+    network = cb.network([[0, -2, 0], [0, 0, 0], [1, 0, 0]])
+    assert repr(network).splitlines() == [
+        "Network 'own': 3 neurons, 2 connections, weights from -2 to 1",
+        f"  all driven alike; made by {network.provenance}",
+    ]
+    spikes = cb.SpikeRecord.from_events([1, 5, 9, 9], [0, 1, 0, 2], 3, 10_000)
+    assert repr(spikes).splitlines() == [
+        "SpikeRecord: 3 neurons, 4 spikes in 1 s, 1.33 Hz a neuron",
+        "  steps of 0.1 ms, 1 trial",
+    ]
+    couplings = cb.Couplings(np.array([[0, -4, 0.5], [1, 0, np.nan], [2.5, 0, 0]]))
+    assert repr(couplings).splitlines() == [
+        "Couplings: 3 neurons, 5 of 6 pairs, from -4 to 2.5",
+        "  values, diagnostics (0), arrays (none)",
+    ]
+    compared = cb.compare(network, couplings)
+    printed = repr(compared).splitlines()
+    assert len(printed) <= 7 and "bias and variance are not told apart" in printed[0]
+    assert printed[2].split() == ["total", f"{compared['total']:.3f}"]
+    assert f"all {len(compared)} values" in printed[-1] and len(compared.to_string().splitlines()) > 30
+    assert "connections" not in repr(compared[["total", "bias"]])
+    backwards = repr(cb.compare(network, cb.Couplings(-couplings.values)))
+    assert "the signs of the couplings are the wrong way round" in backwards
+
+
 def test_weights_of_ones_own_from_one_neuron_to_another():
     # 0 inhibits 1, and nobody else anybody: 1 fires less, and the coupling from 0 to it alone is negative.
     weights = np.zeros((3, 3))

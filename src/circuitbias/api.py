@@ -144,7 +144,34 @@ def infer(
     return (estimate_with_blocks if blocks else estimate)(method, spikes, **options)
 
 
-def compare(network: Network, couplings: Couplings) -> pd.Series:
+class Comparison(pd.Series):
+    """Errors and scores of an estimate, by name. Printed, it shows the few that matter; `to_string`, all."""
+
+    @property
+    def _constructor(self):
+        return pd.Series  # of a part of it there is nothing to sum up
+
+    def __repr__(self):
+        how = "bias and variance are not told apart: infer with blocks=True"
+        if self["split_by"] != "nothing":
+            how = f"bias and variance are told apart by {self['split_by']}"
+        lines = [f"{self.name or 'couplings'}: {self['n_pairs']} pairs; {how}"]
+        lines.append(f"{'':<10}{'error':>8}   without sampling noise")
+        for name in ("total", "bias", "variance"):
+            corrected = ""
+            if np.isfinite(self.get(f"{name}_corrected", np.nan)):
+                corrected = f"{self[f'{name}_corrected']:.3f} ± {self[f'{name}_corrected_se']:.3f}"
+            lines.append(f"{name:<10}{self[name]:>8.3f}   {corrected}".rstrip())
+        lines.append(
+            f"connections: ROC area {self['roc_auc']:.3f}, "
+            f"average precision {self['average_precision']:.3f}; signs right: {self['signs_right']:.3f}"
+        )
+        if self["inverted"]:
+            lines.append("the signs of the couplings are the wrong way round")
+        return "\n".join([*lines, f"(all {len(self)} values: .to_string(); each by its name)"])
+
+
+def compare(network: Network, couplings: Couplings) -> Comparison:
     """Compare couplings with the true weights.
 
     Parameters
@@ -154,14 +181,14 @@ def compare(network: Network, couplings: Couplings) -> pd.Series:
 
     Returns
     -------
-    Series
-        What `circuitbias.errors.of_estimate.errors_of` and
+    Comparison
+        A pandas Series: what `circuitbias.errors.of_estimate.errors_of` and
         `circuitbias.errors.detection.detection_scores` give, by name. Couplings with all signs wrong are
         warned of (`InvertedCouplingsWarning`).
     """
     warn_if_inverted(network, couplings)
     scores = detection_of(network, couplings)
-    return pd.Series(errors_of(network, couplings) | scores, name=couplings.diagnostics.get("method"))
+    return Comparison(errors_of(network, couplings) | scores, name=couplings.diagnostics.get("method"))
 
 
 @style.styled

@@ -18,6 +18,7 @@ from importlib.metadata import entry_points
 
 from circuitbias.component import Component, Drive, Estimator, Generator, NetworkFamily, Picture, Reader
 from circuitbias.declaration import told
+from circuitbias.guest_lines import line_of_guest
 
 ESTIMATORS = {
     "glm": "circuitbias.estimators.glm:Glm",
@@ -213,9 +214,9 @@ def find(kind: str, name: str) -> type[Component]:
     except AttributeError as error:
         raise GuestError(f"{error}; {wanted}") from error
     except Exception as error:  # whatever a stranger's code does
-        raise GuestError(
-            f"importing {path.partition(':')[0]} failed: {type(error).__name__}: {error}; {wanted}"
-        ) from error
+        module = path.partition(":")[0]
+        what = f"{type(error).__name__}: {error}{line_of_guest(error, [module])}"
+        raise GuestError(f"importing {module} failed: {what}; {wanted}") from error
     if not (isinstance(found, type) and issubclass(found, _BASES[kind])):
         raise GuestError(f"it is no class of circuitbias.{_BASES[kind].__name__}; {wanted}")
     _MET[kind][name] = found
@@ -252,6 +253,21 @@ def loaded(path: str) -> type[Component]:
     """Class that a path such as ``package.module:Class`` names, with all that it needs."""
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def line_in_guests(error: BaseException) -> str:
+    """Name the line of a guest's code that an error came through, of the guests that were met so far.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    str
+        As from `circuitbias.guest_lines.line_of_guest`.
+    """
+    return line_of_guest(error, {guest.__module__ for met in _MET.values() for guest in met.values()})
 
 
 def looks() -> dict:

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 from circuitbias import __version__
+from circuitbias.catalogue import line_in_guests
 from circuitbias.exceptions import MissingExtraError, UnusableDataError, naming_extra
 from circuitbias.made_from import recorded
 from circuitbias.places import NO_PLACE_FOR_KERNELS
@@ -25,6 +26,10 @@ _CODES = (
     "  3 the data allow no result, as the message says; 130 interrupted.\n"
     "Results and JSON go to standard output, progress and messages to standard error."
 )
+
+
+_EXPLAINED = (ValueError, OSError, RuntimeError, MemoryError, MissingExtraError)
+"""Errors whose messages explain them. Others are mistakes of ours, or of a guest in a line that is named."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -83,12 +88,15 @@ def main(argv: list[str] | None = None) -> int:
             with recorded(vars(arguments)), naming_extra("this step"):
                 arguments.run(arguments)
         finish_line()
-    except (ValueError, OSError, RuntimeError, MemoryError, MissingExtraError) as error:
+    except Exception as error:
         if isinstance(error, BrokenPipeError) and _reader_has_left():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return DONE
+        line = "" if isinstance(error, UnusableDataError) else line_in_guests(error)
+        if not (line or isinstance(error, _EXPLAINED)):
+            raise
         finish_line()
-        print(f"circuitbias {chosen}: error: {_words(error)}", file=sys.stderr)
+        print(f"circuitbias {chosen}: error: {_words(error)}{line}", file=sys.stderr)
         return UNUSABLE if isinstance(error, UnusableDataError) else FAILED
     except KeyboardInterrupt:
         finish_line()
@@ -158,7 +166,7 @@ def _words(error: Exception) -> str:
         return f"there is not enough memory. {error}".strip()
     if "no locator available" in str(error):  # numba's words
         return NO_PLACE_FOR_KERNELS
-    return str(error)
+    return str(error) if isinstance(error, _EXPLAINED) else f"{type(error).__name__}: {error}"
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from circuitbias.component import Component
+from circuitbias.guest_lines import line_of_guest
 from circuitbias.validation import ConfigError
 
 
@@ -51,7 +52,9 @@ def hold(component: type[Component], checks: Checks, options: dict | None = None
             try:
                 check(component(**tried))
             except Exception as error:  # whatever a stranger's code does is an outcome
-                says = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
+                line = line_of_guest(error, [component.__module__])
+                by_check = isinstance(error, AssertionError) and not line
+                says = str(error) if by_check else f"{type(error).__name__}: {error}{line}"
                 yield Outcome(name, tried, False, says)
             else:
                 yield Outcome(name, tried, True, "")

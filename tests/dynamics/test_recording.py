@@ -70,6 +70,10 @@ def test_silence_is_given_up():
         (([0], [-1]), "within 0 ... 9"),
         (([0, 1], [1]), "as many as there are steps"),
         (([3, 3], [1, 1]), "one spike a neuron and step at most"),
+        (
+            ([0], [1], [2]),
+            r"a chunk of the generator = 'tuple of 3 parts': must be a pair \(steps, neurons\)",
+        ),
         (None, "it must go on for ever"),
     ],
 )
@@ -101,6 +105,14 @@ class Meddler(Poisson):
         yield from super().spikes(network, **how)
 
 
+class Setter(Poisson):
+    """Changes the network at the first run alone: later ones find it as they leave it."""
+
+    def spikes(self, network, **how):
+        network.weights[4, 0] = 7
+        yield from super().spikes(network, **how)
+
+
 class Short(Poisson):
     """Ends."""
 
@@ -118,6 +130,7 @@ def test_the_contract_of_generators():
     assert "randomness" in failed(Own, OF_GENERATORS)
     assert "spikes" in failed(Short, OF_GENERATORS)
     assert "leaves_the_network" in failed(Meddler, OF_GENERATORS)
+    assert "leaves_the_network" in failed(Setter, OF_GENERATORS)
 
 
 class Star(NetworkFamily):

@@ -49,6 +49,22 @@ class Gap(Honest):
         return values
 
 
+class Unbounded(Honest):
+    """Has an infinite coupling."""
+
+    def couple(self, counts):
+        values = super().couple(counts)
+        values[3, 5] = -np.inf
+        return values
+
+
+class Arrays(Honest):
+    """Says more of itself than JSON can hold."""
+
+    def estimate(self, source, *, memory_mb, **_):
+        return Couplings(super().estimate(source, memory_mb=memory_mb).values, {"more": np.arange(3)})
+
+
 class Random(Honest):
     """Differs each time."""
 
@@ -139,6 +155,8 @@ BROKEN = {
     Wordless: {"words"},
     Lax: {"options"},
     Gap: {"form"},
+    Unbounded: {"form"},
+    Arrays: {"form"},
     Random: {"repeatable"},
     Meddler: {"repeatable"},
     Partial: {"relabelling"},
@@ -191,6 +209,8 @@ def test_likely_mistakes_are_told_what_to_do():
     assert "transposed they do: values are [from, to]" in turned["connections"]
     assert "set directed = True" in failed(Shy)["directed"]
     assert "returned ndarray, and must return Couplings(values)" in failed(Bare)["form"]
+    assert "pairs [[3, 5]] have infinite couplings" in failed(Unbounded)["form"]
+    assert failed(Arrays)["form"].startswith("its diagnostics cannot be written as JSON")
 
 
 def test_every_check_has_been_seen_to_fail():

@@ -98,6 +98,9 @@ def _checked(chunk, n_neurons, chunk_steps):
     """Spikes of a chunk, sorted by step and neuron."""
     if chunk is None:
         raise ValueError("the generator has ended; it must go on for ever, `while True: yield ...`")
+    pair = isinstance(chunk, tuple | list | np.ndarray) and len(chunk) == 2
+    what = f"{type(chunk).__name__}{f' of {len(chunk)} parts' if hasattr(chunk, '__len__') else ''}"
+    require(pair, "a chunk of the generator", what, "a pair (steps, neurons)")
     steps, neurons = (np.asarray(part) for part in chunk)
     for name, part, most in (("steps", steps, chunk_steps), ("neurons", neurons, n_neurons)):
         whole_numbers = part.ndim == 1 and (part.dtype.kind in "iu" or not part.size)

@@ -108,10 +108,14 @@ def _values(component, record, **resources) -> np.ndarray:
 def form(component):
     """It returns a square matrix of floats, with NaN on the diagonal alone, and says JSON of itself."""
     found = estimate(component, sparse_record(), device="cpu", weights=sparse_weights())
-    require(found.values.shape == (N, N), f"couplings have shape {found.values.shape}, not {(N, N)}")
     missing = np.argwhere(np.isnan(found.values) & ~np.eye(N, dtype=bool)).tolist()
     require(not missing, f"pairs {missing} have no coupling though all is known of them")
-    json.dumps(found.diagnostics)
+    infinite = np.argwhere(np.isinf(found.values)).tolist()
+    require(not infinite, f"pairs {infinite} have infinite couplings; what has no finite one is NaN")
+    try:
+        json.dumps(found.diagnostics)
+    except (TypeError, ValueError) as error:
+        raise AssertionError(f"its diagnostics cannot be written as JSON: {error}") from error
     require(found.diagnostics["method"] == name_of("estimators", type(component)), "it has another name")
     require(found.diagnostics["options"] == component.options(), "it was run with other options")
 

@@ -165,6 +165,16 @@ class Couplings:
             raise ValueError(f"couplings must be a square matrix, got shape {self.values.shape}")
         np.fill_diagonal(self.values, np.nan)
 
+    def __repr__(self):
+        n = len(self.values)
+        known = self.values[np.isfinite(self.values)]
+        span = f", from {known.min():.3g} to {known.max():.3g}" if known.size else ""
+        by = f" by {self.diagnostics['method']}" if "method" in self.diagnostics else ""
+        return (
+            f"Couplings{by}: {n} neurons, {known.size} of {n * (n - 1)} pairs{span}\n"
+            f"  values, diagnostics ({len(self.diagnostics)}), arrays ({', '.join(self.arrays) or 'none'})"
+        )
+
     @property
     def certificate(self) -> Certificate | None:
         """How far the fit is from its optimum; None of a method with a closed form."""
@@ -232,14 +242,24 @@ class Couplings:
         return graph
 
     def save(self, path: str | Path) -> None:
-        """Write a .npz file, aside and then renamed."""
+        """Write a .npz file, aside and then renamed.
+
+        Raises
+        ------
+        ValueError
+            If JSON cannot hold what `diagnostics` or `provenance` say.
+        """
         texts = {"diagnostics": self.diagnostics, "provenance": self.provenance}
+        try:
+            texts = {name: json.dumps(text, sort_keys=True) for name, text in texts.items()}
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"diagnostics or provenance cannot be written as JSON ({error})") from error
         with atomic_path(path) as aside, open(aside, "wb") as file:
             np.savez_compressed(
                 file,
                 values=self.values,
                 **{f"array_{name}": array for name, array in self.arrays.items()},
-                **{name: json.dumps(text, sort_keys=True) for name, text in texts.items()},
+                **texts,
             )
 
     @classmethod

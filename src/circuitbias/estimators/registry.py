@@ -4,7 +4,7 @@ import inspect
 
 import numpy as np
 
-from circuitbias.catalogue import ESTIMATORS, find, name_of, path_of
+from circuitbias.catalogue import ESTIMATORS, GuestError, find, name_of, path_of
 from circuitbias.component import Estimator
 from circuitbias.config_schema import checked_section
 from circuitbias.estimators.couplings import Couplings, NoCouplingsWarning, warn
@@ -69,6 +69,8 @@ def estimate(
     ------
     ConfigError
         If the method or an option is unknown, or an option is not allowed.
+    GuestError
+        If a method of your own returns no couplings, or those of another number of neurons.
     ValueError
         If an argument does not allow an estimate.
     UnusableDataError
@@ -86,14 +88,19 @@ def estimate(
     source = in_phase(source, phases, chosen, name) if phases else source
     pairs = _BYTES_A_PAIR * source.n_neurons**2
     budget.require(pairs, f"the pairs of {source.n_neurons} neurons")
-    couplings = without_phases(
-        lambda: chosen.estimate(source, memory_mb=memory_mb, device=device, **shown), source, n_neurons
-    )
-    if not isinstance(couplings, Couplings):
-        raise TypeError(
-            f"{name}: estimate returned {type(couplings).__name__}, and must return Couplings(values): "
-            "values (n, n), [from, to], with NaN on the diagonal"
-        )
+
+    def estimated() -> Couplings:
+        couplings = chosen.estimate(source, memory_mb=memory_mb, device=device, **shown)
+        shape = couplings.values.shape if isinstance(couplings, Couplings) else None
+        if shape != (source.n_neurons,) * 2:
+            what = f"couplings of shape {shape}" if shape else type(couplings).__name__
+            raise GuestError(
+                f"{name}: estimate returned {what}, and must return Couplings(values): values "
+                f"{(source.n_neurons,) * 2}, [from, to], with NaN on the diagonal"
+            )
+        return couplings
+
+    couplings = without_phases(estimated, source, n_neurons)
     certificate = couplings.certificate
     couplings.diagnostics |= {
         "method": name,

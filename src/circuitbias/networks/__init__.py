@@ -2,7 +2,7 @@
 
 import importlib
 
-from circuitbias.catalogue import find
+from circuitbias.catalogue import GuestError, find, name_of
 from circuitbias.config_schema import checked_section
 from circuitbias.networks.network import Network, is_circulant
 
@@ -39,6 +39,8 @@ def build_network(options: dict) -> Network:
         If the family or an option is unknown, missing or out of its range.
     FileNotFoundError
         If the file to read is not there.
+    GuestError
+        If a family of your own builds no `Network`.
 
     Examples
     --------
@@ -46,4 +48,19 @@ def build_network(options: dict) -> Network:
     'ring_pinned'
     """
     options = checked_section("network", options, "options of the network")
-    return find("networks", options.pop("family")).of(options).build()
+    return built(find("networks", options.pop("family")).of(options))
+
+
+def built(family) -> Network:
+    """Build the network of a family, once it is sure to be one.
+
+    Raises
+    ------
+    GuestError
+        If ``build`` returns anything else.
+    """
+    network = family.build()
+    if not isinstance(network, Network):
+        name = name_of("networks", type(family))
+        raise GuestError(f"{name}: build returned {type(network).__name__}, and must return a Network")
+    return network

@@ -76,6 +76,16 @@ class Network:
         except (TypeError, ValueError) as error:
             raise ValueError(f"provenance: cannot be written as JSON ({error})") from error
 
+    def __repr__(self):
+        entries = scipy.sparse.coo_array(self.weights)
+        values = entries.data[(entries.row != entries.col) & (entries.data != 0)]
+        span = f", weights from {values.min():.3g} to {values.max():.3g}" if values.size else ""
+        alike = "all driven alike" if np.ptp(self.drive_scale) == 0 else "driven unequally"
+        return (
+            f"Network {self.name!r}: {self.n_neurons} neurons, {values.size} connections{span}\n"
+            f"  {'circulant, ' if self.circulant else ''}{alike}; made by {self.provenance!s:.200}"
+        )
+
     @property
     def n_neurons(self) -> int:
         """Number of neurons n."""

@@ -186,6 +186,14 @@ class SpikeRecord:
         pieces = sorted(self.pieces, key=lambda piece: (piece.trial, piece.first_step))
         self.pieces = list(checked_segments(pieces, self.n_neurons, self.repeats))
 
+    def __repr__(self):
+        n_trials, seconds = len(self.trial_steps), float(self.trial_steps.sum()) * self.dt_ms / 1000
+        rate = f", {self.n_spikes / self.n_neurons / seconds:.3g} Hz a neuron" if seconds else ""
+        return (
+            f"SpikeRecord: {self.n_neurons} neurons, {self.n_spikes} spikes in {seconds:.6g} s{rate}\n"
+            f"  steps of {self.dt_ms:g} ms, {n_trials} {'trial' if n_trials == 1 else 'trials'}"
+        )
+
     @classmethod
     def from_events(cls, steps, neurons, n_neurons, n_steps, dt_ms=0.1) -> "SpikeRecord":
         """Make a record of one trial from two arrays of events.

@@ -29,7 +29,7 @@ def run(arguments):
     checks = {"networks": OF_NETWORKS, "generators": OF_GENERATORS, "estimators": CHECKS}
     checks = checks.get(kind, OF_ALL)
     options = json_object("--options", arguments.options) if arguments.options else None
-    failed = 0
+    failed, told = 0, {}  # what went wrong, and the check that said it first
     with redirect_stderr(StringIO()):  # lines of progress
         for outcome in hold(component, checks, options):
             failed += not outcome.passed
@@ -38,6 +38,8 @@ def run(arguments):
             else:
                 verdict = "passed" if outcome.passed else "FAILED"
                 what = outcome.says or checks[outcome.check].__doc__
+                if outcome.says and (first := told.setdefault(outcome.says, outcome.check)) != outcome.check:
+                    what = f"as {first} does"
                 print(f"{verdict}  {outcome.check:14} {json.dumps(outcome.options)}  {what}", flush=True)
     if failed:
         raise ValueError(f"{arguments.component} fails {failed} checks")
