@@ -46,6 +46,7 @@ READERS = {
     "mat": "circuitbias.recordings.readers.mat:Mat",
     "nwb": "circuitbias.recordings.readers.nwb:Nwb",
     "phy": "circuitbias.recordings.readers.phy:Phy",
+    "spikeinterface": "circuitbias.recordings.readers.spikeinterface:SpikeInterface",
     "sonata": "circuitbias.recordings.readers.sonata:Sonata",
     "spike_file": "circuitbias.recordings.readers.spike_file:Spikes",
     "hdf5": "circuitbias.recordings.readers.hdf5:Hdf5",

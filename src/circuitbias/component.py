@@ -268,6 +268,11 @@ class Reader(Component):
 
     suffixes = ()
 
+    @staticmethod
+    def files(path) -> list:
+        """Files that are read of a folder that is a recording, those that are there."""
+        return [path]
+
     def read(self, path):
         """Read a file or a folder.
 

@@ -165,15 +165,23 @@ def recording_files(recording: dict, path: tuple = ()) -> list[str]:
         If there is no such file.
     """
     place = os.path.expanduser(recording["file"])
+    wrong = None
     if os.path.isdir(place):
-        inside = (os.path.join(place, name) for name in sorted(os.listdir(place)))
-        return [name for name in inside if name.endswith((".npy", ".tsv", ".csv", ".py"))]
-    if not os.path.isfile(place):
+        from circuitbias.recordings.opening import format_of
+
+        try:
+            reader = find("readers", recording.get("format") or format_of(Path(place)))
+            return [os.fspath(one) for one in reader.files(Path(place))]
+        except ValueError as error:
+            wrong = str(error)
+    elif not os.path.isfile(place):
         where = "" if os.path.isabs(place) else f" in {os.getcwd()}"
+        wrong = f"no such file{where}; must be a recording"
+    if wrong:
         whole = recording
         for key in (*reversed(path),):
             whole = {key: whole}
-        raise ConfigError(problem(whole, (*path, "file"), f"no such file{where}; must be a recording"))
+        raise ConfigError(problem(whole, (*path, "file"), wrong))
     return [place]
 
 

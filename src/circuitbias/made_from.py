@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 from circuitbias.files import WRITTEN, atomic_path
+from circuitbias.reading import READ
 
 FOLDER_VARIABLE = "CIRCUITBIAS_RECORDS"
 """Environment variable: the folder that steps leave their records in; without it they leave none."""
@@ -59,19 +60,27 @@ def recorded(arguments: dict) -> Iterator[None]:
     Parameters
     ----------
     arguments : dict
-        Of the step. Those that name files that are there are its inputs, unless it writes them itself.
+        Of the step. Those that name files that are there are its inputs, unless it writes them itself; of a
+        folder, those are that it read.
     """
     if not (folder := os.environ.get(FOLDER_VARIABLE)):
         yield
         return
     given = [value for name, value in arguments.items() if name not in _NO_FILES]
     words = [word for value in given for word in (value if isinstance(value, list) else [value])]
-    before, n_before = hashes(word for word in words if isinstance(word, str)), len(WRITTEN)
+    words = [word for word in words if isinstance(word, str)]
+    before, n_before, n_read = hashes(words), len(WRITTEN), len(READ)
+    folders = [word for word in words if os.path.isdir(word) and word != arguments["output"]]
     record = _record_path(folder, arguments["output"])
     record.unlink(missing_ok=True)
     yield
+    before |= hashes(path for path in READ[n_read:] if any(_is_inside(path, one) for one in folders))
     if outputs := hashes(WRITTEN[n_before:]):
         write_record(record, {path: was for path, was in before.items() if path not in outputs}, outputs)
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return Path(folder).expanduser() in Path(path).parents
 
 
 def _record_path(folder, output) -> Path:

@@ -26,6 +26,9 @@ import h5py
 LARGEST_BYTES = 2**31
 """Most memory that the arrays of one file may take: 16 384 neurons' weights in float64."""
 
+READ: list[str] = []
+"""Files that this process has opened here, as they were named: see `circuitbias.made_from`."""
+
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 _PACKERS = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\0": lzma}
@@ -101,6 +104,7 @@ def opened(path: str | os.PathLike) -> Iterator[BufferedReader]:
         If it is a folder, a pipe or a device.
     """
     source = _Source(os.fspath(_regular(path)))
+    READ.append(source.name)
     try:
         with BufferedReader(source) as file:
             yield file
@@ -119,6 +123,7 @@ def hdf5_opened(path: str | os.PathLike) -> Iterator[h5py.File]:
     Raises what `opened` does; other errors of h5py are those of the file.
     """
     path = _regular(path)
+    READ.append(os.fspath(path))
     try:
         with h5py.File(path, "r", locking=False) as file:
             yield file

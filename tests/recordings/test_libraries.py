@@ -78,14 +78,14 @@ def test_vectors_of_times_and_units(tmp_path, pairs, trains, same):
 @pytest.mark.parametrize(
     ("variables", "options", "message"),
     [
-        ({"a": np.eye(2), "b": "x"}, {}, r"there are a \(\(2, 2\)\)\. .* say variable.*; b is char"),
+        ({"a": np.eye(2), "b": "x"}, {}, r"there are a \(\(2, 2\)\), b .*.* say variable.*"),
         ({"a": np.zeros((9, 2)), "b": np.zeros((9, 2))}, {}, "not clear what holds the spikes"),
         ({"a": np.zeros((9, 2))}, {"variable": "z"}, "no variable 'z'; there are a"),
-        ({"a": {"times": "x"}}, {"variable": "a"}, "there are no arrays in it.*a.times is .*class char"),
+        ({"a": {"times": "x"}}, {"variable": "a"}, r"there are a.times"),
         ({"a": {"times": 1.0}}, {"variable": "a.units"}, "no variable 'a.units'; there are a.times"),
         ({"a": np.ones((30, 4))}, {}, "looks like counts in bins: read it with format counts"),
         ({"a": np.random.default_rng(0).random((9, 2))}, {}, "not clear which column .* unit_column, 1 or 2"),
-        ({"a": cells(np.ones(3), "x")}, {}, "cell 2 is of class char"),
+        ({"a": cells(np.ones(3), "x")}, {}, "cell 2 of a is a text"),
         ({"a": cells(np.ones(3), 1j * np.ones(3))}, {}, "allowed are real numbers"),
         ({"a": cells(np.ones(3), np.eye(3))}, {}, "cell 2 of a is no list of times"),
     ],

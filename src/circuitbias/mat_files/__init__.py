@@ -12,7 +12,7 @@ from io import BufferedReader
 
 import numpy as np
 
-from circuitbias.mat_files.contents import Cells, Other, Struct
+from circuitbias.mat_files.contents import Cells, Other, Struct, field_or_other
 from circuitbias.mat_files.version4 import variables_of_version4
 from circuitbias.mat_files.version5 import variables_of_version5
 from circuitbias.mat_files.version73 import read_version73
@@ -32,7 +32,7 @@ def read_mat(
     choose : callable
         Given the names in the file, returns those to read.
     cells : bool, optional
-        Whether to read cell arrays of such matrices, and structs of both, too.
+        Whether to read texts, cell arrays and structs, too. Of these, what holds anything else is an Other.
 
     Returns
     -------
@@ -41,8 +41,7 @@ def read_mat(
     Raises
     ------
     Exception
-        Of any kind, if the file is damaged, a cell that was chosen holds anything else, or its matrices
-        would take more memory than is allowed.
+        Of any kind, if the file is damaged, or its matrices would take more memory than is allowed.
     """
     if is_hdf5(file):
         return read_version73(file.name, choose, cells)
@@ -59,4 +58,4 @@ def read_mat(
     arrays = {variable.name: Other(variable.what, variable.shape) for variable in variables}
     arrays |= {variable.name: variable.read() for variable in wanted}
     held = [variable for variable in variables if cells and variable.read_cells and variable.name in chosen]
-    return arrays | {variable.name: variable.read_cells() for variable in held}
+    return arrays | {variable.name: field_or_other(variable.read_cells) for variable in held}

@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+DEEPEST = 4
+"""How deep structs may lie in one another."""
+
 
 class Other(NamedTuple):
     """A variable that is no matrix of real numbers, or was not chosen: its class in MATLAB, and its shape."""
@@ -14,7 +17,7 @@ class Other(NamedTuple):
 
 
 class Cells(NamedTuple):
-    """A cell array whose cells all hold matrices of real numbers: its shape, and the cells, columns first."""
+    """A cell array of matrices of real numbers, or of texts: its shape, and the cells, columns first."""
 
     shape: tuple[int, ...]
     arrays: list[np.ndarray]
@@ -24,7 +27,7 @@ class Struct(NamedTuple):
     """A struct: its shape, and its fields; of several elements each field is a cell for every one."""
 
     shape: tuple[int, ...]
-    fields: dict[str, "np.ndarray | Cells | Other"]
+    fields: dict[str, "np.ndarray | Cells | Struct | Other"]
 
 
 class Variable(NamedTuple):
@@ -37,9 +40,16 @@ class Variable(NamedTuple):
     read_cells: Callable[[], Cells | Struct] | None = None
 
 
-def field_or_other(read: Callable) -> np.ndarray | Cells | Other:
-    """Read what a field of a struct holds, if it is of use here; texts and structs within structs are not."""
+def field_or_other(read: Callable) -> "np.ndarray | Cells | Struct | Other":
+    """Read what a field of a struct, or a variable, holds; what is of no use here is named."""
     try:
         return read()
     except ValueError as error:
         return Other(str(error), ())
+
+
+def rows_of_text(characters: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Texts in the rows of a matrix of characters, which come columns first."""
+    if len(shape) != 2 or shape[0] * shape[1] != len(characters):
+        raise ValueError(f"a text of {len(characters)} characters has shape {shape}")
+    return np.array([characters[row :: shape[0]].strip() for row in range(shape[0])], dtype=str)

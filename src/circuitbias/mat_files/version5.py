@@ -10,14 +10,22 @@ from typing import BinaryIO
 
 import numpy as np
 
-from circuitbias.mat_files.contents import Cells, Struct, Variable, field_or_other
+from circuitbias.mat_files.contents import (
+    DEEPEST,
+    Cells,
+    Struct,
+    Variable,
+    field_or_other,
+    rows_of_text,
+)
 from circuitbias.mat_files.sparse import from_columns
 from circuitbias.reading import up_to_limit
 
 _TYPES_5 = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _MATRIX, _COMPRESSED = 14, 15  # kinds of elements beside those of numbers, version 5
 _SPARSE_5, _NUMBERS_5, _OPAQUE_5 = 5, range(5, 16), 17  # classes: 5 sparse, 6 double ... 15 uint64
-_CELL_5 = 1
+_CELL_5, _STRUCT_5, _TEXT_5 = 1, 2, 4
+_ENCODINGS_5 = {2: "latin1", 16: "utf-8", 4: "utf-16", 17: "utf-16", 18: "utf-32"}
 _OTHERS_5 = {1: "cell", 2: "struct", 3: "object", 4: "char", 16: "function_handle"}
 _COMPLEX_5 = 0x800
 _HEADER_5 = 4096  # bytes; enough for the flags, the shape and the name of a variable
@@ -53,8 +61,11 @@ def variables_of_version5(file: BinaryIO, size: int) -> Iterator[Variable]:
         if what == "double" and flags & _COMPLEX_5:
             what = "complex"
         read = partial(_matrix5, content, order, array, shape) if what == "double" else None
-        is_inner = what in ("cell", "struct")
-        read_cells = partial(_inner5, content, order, shape, what == "struct") if is_inner else None
+        read_cells = None
+        if what == "char":
+            read_cells = partial(_text5, content, order, shape)
+        elif what in ("cell", "struct"):
+            read_cells = partial(_inner5, content, order, shape, what == "struct")
         yield Variable(name.decode("latin1"), shape, what, read, read_cells)
 
 
@@ -98,7 +109,20 @@ def _matrix5(content: Callable, order: str, array: int, shape: tuple[int, ...]) 
     return parts[0].reshape(shape, order="F")
 
 
-def _inner5(content: Callable, order: str, shape: tuple[int, ...], of_struct: bool) -> Cells | Struct:
+def _text5(content: Callable, order: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Read a matrix of characters: a text for each row."""
+    ((kind, part),) = list(islice(_elements5(up_to_limit("a text", content), order), 3, 4)) or [(2, b"")]
+    if kind not in _ENCODINGS_5:
+        raise ValueError(f"a text of unknown kind {kind}")
+    encoding = _ENCODINGS_5[kind]
+    if encoding in ("utf-16", "utf-32"):
+        encoding += "-le" if order == "<" else "-be"
+    return rows_of_text(part.decode(encoding), shape)
+
+
+def _inner5(
+    content: Callable, order: str, shape: tuple[int, ...], of_struct: bool, depth: int = 1
+) -> Cells | Struct:
     """Read a cell array, or a struct with its fields, of which each is a cell for every element."""
     what = "struct" if of_struct else "cell array"
     whole = up_to_limit(f"a {what}", content)
@@ -121,22 +145,24 @@ def _inner5(content: Callable, order: str, shape: tuple[int, ...], of_struct: bo
     return Struct(
         shape,
         {
-            field: field_or_other(lambda k=k: _field5(parts[k :: len(fields)], order))
+            field: field_or_other(lambda k=k: _field5(parts[k :: len(fields)], order, depth))
             for k, field in enumerate(fields)
         },
     )
 
 
 def _cell5(number: int, kind: int, part: bytes, order: str) -> np.ndarray:
-    """Read a cell that holds an array of real numbers."""
+    """Read a cell that holds an array of real numbers, or a text."""
     if kind != _MATRIX:
         raise ValueError(f"cell {number} is an element of kind {kind}")
     if not part:  # an empty cell, as some write it
         return np.empty((0, 0))
     array, shape = _head5(part, order)
+    if array & 0xFF == _TEXT_5:
+        return _text5(lambda _: part, order, shape)
     if array & 0xFF not in _NUMBERS_5 or array & _COMPLEX_5:
         what = _OTHERS_5.get(array & 0xFF, "unknown")
-        raise ValueError(f"cell {number} is of class {what}; allowed are real numbers")
+        raise ValueError(f"cell {number} is of class {what}; allowed are real numbers and texts")
     values = list(islice(_elements5(part, order), 3, 4))
     kind, numbers = values[0] if values else (9, b"")
     if kind not in _TYPES_5:
@@ -150,12 +176,15 @@ def _head5(part: bytes, order: str) -> tuple[int, tuple[int, ...]]:
     return struct.unpack(f"{order}2I", flags)[0], tuple(np.frombuffer(shape, f"{order}i4").tolist())
 
 
-def _field5(values: list[tuple[int, bytes]], order: str) -> np.ndarray | Cells:
+def _field5(values: list[tuple[int, bytes]], order: str, depth: int) -> np.ndarray | Cells | Struct:
     """Read a field of a struct of one element: an array or a cell array; or of several: a cell for each."""
     if len(values) != 1:
         arrays = [_cell5(k, *one, order) for k, one in enumerate(values, 1)]
         return Cells((len(arrays), 1), arrays)
     (kind, part) = values[0]
-    if kind == _MATRIX and part and (head := _head5(part, order))[0] & 0xFF == _CELL_5:
-        return _inner5(lambda _: part, order, head[1], of_struct=False)
+    if kind == _MATRIX and part:
+        array, shape = _head5(part, order)
+        inner = array & 0xFF
+        if inner == _CELL_5 or (inner == _STRUCT_5 and depth < DEEPEST):
+            return _inner5(lambda _: part, order, shape, inner == _STRUCT_5, depth + 1)
     return _cell5(1, kind, part, order)

@@ -7,7 +7,7 @@ from functools import partial
 import h5py
 import numpy as np
 
-from circuitbias.mat_files.contents import Cells, Other, Struct, field_or_other
+from circuitbias.mat_files.contents import DEEPEST, Cells, Other, Struct, field_or_other, rows_of_text
 from circuitbias.mat_files.sparse import from_columns
 from circuitbias.reading import check_hdf5_storage, check_size, hdf5_item, hdf5_opened
 
@@ -38,11 +38,11 @@ def read_version73(path: str, choose: Callable, cells: bool) -> dict[str, np.nda
             elif parts[name]:
                 arrays[name] = item[()].T
             elif cells and _is_cell73(item) and not name.startswith("#"):
-                arrays[name] = _cells73(file, item)
+                arrays[name] = field_or_other(partial(_cells73, file, item))
+            elif cells and _is_text73(item):
+                arrays[name] = field_or_other(partial(_text73, item))
             elif cells and isinstance(item, h5py.Group) and item.attrs.get("MATLAB_class") == b"struct":
-                arrays[name] = Struct(
-                    (), {key: field_or_other(partial(_field73, file, item, key)) for key in item}
-                )
+                arrays[name] = _struct73(file, item, 1)
             elif not name.startswith("#"):  # those are MATLAB's own
                 arrays[name] = Other(_what73(item), getattr(item, "shape", ())[::-1])
         return arrays
@@ -55,8 +55,13 @@ def _cells73(file: h5py.File, item: h5py.Dataset) -> Cells:
     arrays, n_bytes = [], 0
     for k, reference in enumerate(item[()].ravel()):
         cell = file[reference] if reference else None
-        if not isinstance(cell, h5py.Dataset) or cell.is_virtual or cell.external or not _parts(cell):
-            raise ValueError(f"cell {k + 1} holds no real numbers that lie in the file itself")
+        if not isinstance(cell, h5py.Dataset) or cell.is_virtual or cell.external:
+            raise ValueError(f"cell {k + 1} holds no real numbers or text that lie in the file itself")
+        if _is_text73(cell):
+            arrays.append(_text73(cell))
+            continue
+        if not _parts(cell):
+            raise ValueError(f"cell {k + 1} holds no real numbers")
         check_hdf5_storage(cell)
         n_bytes += cell.nbytes
         check_size("its cells", n_bytes)
@@ -64,9 +69,30 @@ def _cells73(file: h5py.File, item: h5py.Dataset) -> Cells:
     return Cells(item.shape[::-1], arrays)
 
 
-def _field73(file: h5py.File, group: h5py.Group, name: str) -> np.ndarray | Cells:
+def _struct73(file: h5py.File, group: h5py.Group, depth: int) -> Struct:
+    return Struct((), {key: field_or_other(partial(_field73, file, group, key, depth)) for key in group})
+
+
+def _is_text73(item) -> bool:
+    return isinstance(item, h5py.Dataset) and item.attrs.get("MATLAB_class") == b"char"
+
+
+def _text73(item: h5py.Dataset) -> np.ndarray:
+    """Read a matrix of characters: a text for each row."""
+    check_size("a text", 4 * item.size)
+    check_hdf5_storage(item)
+    if "MATLAB_empty" in item.attrs or item.dtype.kind != "u":
+        return np.array([], dtype=str)
+    return rows_of_text("".join(map(chr, item[()].ravel().tolist())), item.shape[::-1])
+
+
+def _field73(file: h5py.File, group: h5py.Group, name: str, depth: int) -> np.ndarray | Cells | Struct:
     """Read a field of a struct: an array, or a cell array; of a struct array, too, it holds references."""
     item = hdf5_item(group, name)
+    if isinstance(item, h5py.Group) and item.attrs.get("MATLAB_class") == b"struct" and depth < DEEPEST:
+        return _struct73(file, item, depth + 1)
+    if _is_text73(item):
+        return _text73(item)
     if _is_cell73(item):
         return _cells73(file, item)
     if not _parts(item) or "MATLAB_sparse" in item.attrs:

@@ -8,6 +8,8 @@ from circuitbias.recordings.found import Found, columns_of, of_pairs, of_trains
 from circuitbias.recordings.names import TIMES, UNITS, called, plain, unit_of_time
 
 _RATES = ("sampling_rate_hz", "sampling_rate", "fs", "sampling_frequency", "sample_rate", "sr")
+_COUNTS = ("n_spikes", "num_spikes", "spike_counts", "lengths", "sizes")
+_PLACES = ("index", "offset", "ends", "splits", "indptr", "boundaries", *_COUNTS)  # of units among times
 _MOST_NAMED = 8
 _BINS = 20  # a matrix of whole numbers with fewer rows and columns is hardly one of counts in bins
 
@@ -37,11 +39,11 @@ def found_in_arrays(held: Mapping, *, say: str, unit_column: int | None = None) 
     ValueError
         If they do not tell. Lists what is there.
     """
-    held = {name: one if isinstance(one, list) else _flat(one) for name, one in held.items()}
+    held = {name: one if isinstance(one, list) else _flat(one) for name, one in _fields(held).items()}
     extra = said_by_scalars(held)
     lists = {name: one for name, one in held.items() if _is_list(one)}
     cells = {name: one for name, one in held.items() if isinstance(one, list) and one}
-    named = called(TIMES, [*lists, *cells])
+    named = called(TIMES, [*(name for name, one in lists.items() if one.dtype.kind != "U"), *cells])
     if named:
         times = named[0]
         extra = {"time_unit": plain(times)[1]} | extra
@@ -53,8 +55,9 @@ def found_in_arrays(held: Mapping, *, say: str, unit_column: int | None = None) 
             longs = [name for name in units if len(lists[name]) == len(lists[times])]
             units = (longs or units)[0]
             return of_pairs(lists[times], lists[units], notes=[f"arrays {times} and {units}"], **extra)
-    if len(cells) == 1:
-        (name,) = cells
+    numbers = [name for name, one in cells.items() if any(cell.dtype.kind != "U" for cell in one)]
+    if len(numbers) == 1:
+        (name,) = numbers
         return _of_cells(name, cells[name], lists, extra)
     matrices = {name: one for name, one in held.items() if _is_matrix(one)}
     pairs = {name: one for name, one in matrices.items() if 2 in one.shape and max(one.shape) > 2}
@@ -63,7 +66,9 @@ def found_in_arrays(held: Mapping, *, say: str, unit_column: int | None = None) 
     if len(matrices) == 1:
         name, matrix = next(iter(matrices.items()))
         if (rows := _padded(matrix)) is not None:
-            notes = [f"array {name}: times of a unit in each row, filled up with NaN; units numbered from 1"]
+            notes = [
+                f"array {name}: times of a unit in each row, filled up with NaN or 0; units numbered from 1"
+            ]
             return of_trains(enumerate(rows, 1), notes=notes, **extra)
     if trains := _of_one_unit_each(lists):
         others = [name for name, one in held.items() if name not in trains and np.size(one) > 1]
@@ -87,6 +92,16 @@ def _flat(one: np.ndarray) -> np.ndarray:
     return one.ravel() if one.ndim > 1 and one.size == max(one.shape) and one.size > 1 else one
 
 
+def _fields(held: Mapping) -> dict:
+    """Arrays, fields of structured ones by their path, such as spikes.time, and truth values as numbers."""
+    flat = {}
+    for name, one in held.items():
+        fields = one.dtype.names if isinstance(one, np.ndarray) else None
+        flat |= {f"{name}.{field}": one[field] for field in fields} if fields else {name: one}
+    truth = {k: one for k, one in flat.items() if isinstance(one, np.ndarray) and one.dtype.kind == "b"}
+    return flat | {name: one.view("u1") for name, one in truth.items()}
+
+
 def _is_list(one) -> bool:
     return isinstance(one, np.ndarray) and one.ndim == 1 and one.dtype.kind in "iufUS"
 
@@ -108,21 +123,34 @@ def said_by_scalars(held: Mapping) -> dict:
     return found
 
 
-def _index_of(times: str, lists) -> np.ndarray | None:
-    """Where each unit ends in the list of all times, if there is such an array beside it."""
-    index = lists.get(f"{times}_index")
-    fits = index is not None and index.dtype.kind in "iu" and len(index) and (np.diff(index) >= 0).all()
-    return index if fits and index[0] >= 0 and index[-1] == len(lists[times]) else None
+def _index_of(times: str, lists) -> tuple[str, np.ndarray] | None:
+    """Where each unit ends in the list of all times, if there is an array that says so."""
+    n, units = len(lists[times]), {len(lists[name]) for name in called(UNITS, lists)}
+    for name, index in lists.items():
+        own = name == f"{times}_index"
+        word = plain(name)[0]
+        if index.dtype.kind not in "iu" or not len(index) or not (own or any(one in word for one in _PLACES)):
+            continue
+        if any(one in word for one in _COUNTS) and index.sum() == n and (index >= 0).all():
+            return name, np.cumsum(index)
+        if not own and len(index) > 1 and index[0] == 0 and (not units or len(index) - 1 in units):
+            index = index[1:]  # where each unit starts, and the end of the last one
+        if (np.diff(index) >= 0).all() and index[0] >= 0 and index[-1] == n:
+            return name, index
+    return None
 
 
 def _of_ragged(name, times, index, lists, extra) -> Found:
-    trains = np.split(times, index[:-1])
-    return _of_units(trains, lists, [f"arrays {name} and {name}_index"], extra)
+    place, ends = index
+    trains = np.split(times, ends[:-1])
+    return _of_units(trains, lists, [f"arrays {name} and {place}"], extra)
 
 
 def _of_cells(name, cells, lists, extra) -> Found:
     """Take a list of arrays, one a unit."""
-    if bad := [k for k, cell in enumerate(cells) if cell.size != max(cell.shape, default=0)]:
+    if texts := [k for k, cell in enumerate(cells) if cell.dtype.kind == "U" and cell.size]:
+        raise ValueError(f"cell {texts[0] + 1} of {name} is a text; needed are lists of times")
+    if bad := [k for k, cell in enumerate(cells) if cell.size not in (0, max(cell.shape, default=0))]:
         shape = cells[bad[0]].shape
         raise ValueError(f"cell {bad[0] + 1} of {name} is no list of times, but of shape {shape}")
     trains = [cell.ravel() for cell in cells]
@@ -152,13 +180,16 @@ def _of_two_columns(name, table, unit_column, extra) -> Found:
 
 
 def _padded(matrix: np.ndarray) -> list[np.ndarray] | None:
-    """Rows, or else columns, that rise until nothing but NaN comes; None if they do not."""
-    if matrix.dtype.kind != "f" or not np.isnan(matrix).any():
+    """Rows, or else columns, that rise until only NaN, or only 0, comes; None if they do not."""
+    if matrix.dtype.kind != "f" or (matrix == np.floor(matrix)).all():
         return None
-    for rows in (matrix, matrix.T):
-        known = ~np.isnan(rows)
-        if (known[:, :-1] >= known[:, 1:]).all() and not (np.diff(rows, axis=1) <= 0).any():
-            return [row[there] for row, there in zip(rows, known, strict=True)]
+    known = ~np.isnan(matrix) if np.isnan(matrix).any() else matrix != 0
+    if known.all():
+        return None
+    for rows, there in ((matrix, known), (matrix.T, known.T)):
+        falls = (np.diff(rows, axis=1) <= 0) & there[:, 1:]
+        if (there[:, :-1] >= there[:, 1:]).all() and not falls.any():
+            return [row[inside] for row, inside in zip(rows, there, strict=True)]
     return None
 
 

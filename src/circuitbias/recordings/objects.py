@@ -8,13 +8,15 @@ from itertools import pairwise
 
 import numpy as np
 
+from circuitbias.recordings.arrays import found_in_arrays
 from circuitbias.recordings.found import Found, id_text, of_trains
+from circuitbias.recordings.names import TIMES, called
 from circuitbias.recordings.readers.spike_file import of_source
 
 TAKEN = (
-    "a mapping of times by unit, a list of arrays of times, a SpikeInterface sorting, a pynapple TsGroup, "
-    "a neo "
-    "Block, Segment or list of SpikeTrains, a Brian SpikeMonitor, a SpikeRecord or SpikeFile"
+    "a mapping of times by unit, or of arrays by name, a list of arrays of times, a pandas DataFrame or an "
+    "array with a row a spike, a SpikeInterface sorting, a pynapple TsGroup, a neo Block, Segment or list of "
+    "SpikeTrains, a Brian SpikeMonitor, a SpikeRecord or SpikeFile"
 )
 
 
@@ -38,15 +40,81 @@ def found_in(thing) -> Found:
         return of_neo([thing.spiketrains])
     if hasattr(thing, "spike_trains"):  # of Brian: seconds, if its unit is taken off
         return of_trains({k: np.asarray(v) for k, v in thing.spike_trains().items()}, time_unit="s")
+    if hasattr(thing, "columns") and hasattr(thing, "iloc") and not _is_of_pynapple(thing):
+        return _of_table({str(name): np.asarray(thing[name]) for name in thing.columns})
+    if hasattr(thing, "items") and hasattr(thing, "index"):  # a Series of pandas
+        return _of_trains(list(thing.items()))
     if isinstance(thing, Mapping):
-        return of_trains(thing)
-    if isinstance(thing, Sequence) and not isinstance(thing, str | bytes) and len(thing):
+        if called(TIMES, map(str, thing)):
+            return _of_table(thing)
+        return _of_trains(list(thing.items()))
+    if isinstance(thing, np.ndarray) and thing.dtype != object:
+        return _of_table({"array": thing})
+    listed = isinstance(thing, Sequence | np.ndarray) or type(thing).__name__ == "SpikeTrainList"
+    if listed and not isinstance(thing, str | bytes) and len(thing):
         if all(hasattr(one, "t_start") and hasattr(one, "rescale") for one in thing):
-            return of_neo([thing])
-        return of_trains(enumerate(thing))
+            return of_neo([list(thing)])
+        if isinstance(thing, tuple) and len(thing) == 2 and _are_pairs(*map(np.asarray, thing)):
+            return _of_table({"times": np.asarray(thing[0]), "units": np.asarray(thing[1])})
+        return _of_trains(list(enumerate(thing)))
     raise ValueError(
         f"a {type(thing).__name__} is no recording that is known here: must be a path, or {TAKEN}"
     )
+
+
+_SAY = "say which they are, as {'times': ..., 'units': ...}"
+
+
+def _is_of_pynapple(thing) -> bool:
+    return hasattr(thing, "time_support")
+
+
+def _of_table(arrays: Mapping) -> Found:
+    """Arrays with names, as in a file: times and units of spikes, or times with where each unit ends."""
+    held = {
+        str(name): [np.asarray(cell) for cell in one]
+        if isinstance(one, list | tuple) and len(one) and np.ndim(one[0])
+        else np.asarray(one if not hasattr(one, "rescale") else one.rescale("s").magnitude)
+        for name, one in arrays.items()
+    }
+    held = {
+        name: one.astype(str) if isinstance(one, np.ndarray) and one.dtype == object else one
+        for name, one in held.items()
+    }
+    return found_in_arrays(held, say=_SAY)
+
+
+def _are_pairs(times: np.ndarray, units: np.ndarray) -> bool:
+    """Whether two arrays are times and units of spikes, and not times of two units."""
+    alike = times.ndim == units.ndim == 1 and len(times) == len(units) > 2
+    return alike and (units.dtype.kind in "USiu" or bool((np.diff(units) < 0).any()))
+
+
+def _of_trains(pairs: list) -> Found:
+    """Times of units, each an array, or what holds one: a quantity, a Ts of pynapple, a column."""
+    words, trains = set(), []
+    for unit, one in pairs:
+        if hasattr(one, "rescale"):  # of neo and quantities
+            one, word = one.rescale("s").magnitude, "s"
+        elif hasattr(one, "time_support"):
+            one, word = one.t, "s"
+        elif hasattr(one, "get_best_unit"):  # of Brian: in seconds, if its unit is taken off
+            one, word = np.asarray(one), "s"
+        else:
+            word = None
+        try:
+            times = np.asarray(one, dtype=None if len(one) else float)
+            is_list = times.dtype.kind in "iuf"
+        except (TypeError, ValueError):
+            is_list = False
+        if not is_list:
+            raise ValueError(f"unit {unit} is a {type(one).__name__}, which holds no times: {_SAY}")
+        times = times.ravel() if times.size == max(times.shape, default=0) else times
+        trains.append((unit, times))
+        words.add(word)
+    if len(words) > 1:
+        raise ValueError("some units have times with a unit of measure, others without: give all alike")
+    return of_trains(trains, time_unit=words.pop() if words else None)
 
 
 def _of_spikeinterface(sorting) -> Found:

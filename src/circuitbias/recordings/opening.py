@@ -17,6 +17,7 @@ from circuitbias.recordings.recording import Recording
 from circuitbias.recordings.time_units import in_seconds
 
 _HDF5 = (".h5", ".hdf5", ".nwb")
+_MARKS = ("spike_times.npy", "numpysorting_info.json")  # of folders that are recordings
 _MOST_NAMED = 8
 _TABLE = "save it as .csv: a line a spike, with its time and its unit"
 _PICKLE = "pickles are never opened, as they can run any code; save the times as .npz or .csv"
@@ -149,6 +150,11 @@ def format_of(path: Path) -> str:
             raise ValueError(
                 "zarr is not read: write it as HDF5, or read it in Python and hand over the object"
             )
+        if (path / "numpysorting_info.json").exists() and (path / "spikes.npy").exists():
+            return "spikeinterface"
+        if inside := sorted(one.parent for mark in _MARKS for one in path.glob(f"*/{mark}")):
+            others = f" ({', '.join(one.name for one in inside[:_MOST_NAMED])})" * (len(inside) > 1)
+            raise ValueError(f"the spikes lie in a folder inside of it{others}: name {inside[0]}")
         held = sorted(one.name for one in path.iterdir() if not one.name.startswith("."))[:_MOST_NAMED]
         raise ValueError(
             "a folder without spike_times.npy, which Phy and Kilosort write; name the file that is meant"
@@ -185,7 +191,9 @@ def _format_in_hdf5(path: Path, suffix: str) -> str:
     with hdf5_opened(path) as file:
         if "gap" in file and "segments" in file:
             return "spike_file"
-        if "nwb_version" in file.attrs or isinstance(file.get("units"), h5py.Group) or suffix == ".nwb":
+        units = file.get("units") if isinstance(file.get("units", getlink=True), h5py.HardLink) else None
+        is_table = isinstance(units, h5py.Group) and "id" in units
+        if "nwb_version" in file.attrs or is_table or suffix == ".nwb":
             return "nwb"
         if isinstance(file.get("spikes", getlink=True), h5py.HardLink):
             return "sonata"

@@ -66,7 +66,7 @@ def in_seconds(found: Found, time_unit: str | None, sampling_rate_hz: float | No
         if not rate:
             raise ValueError(
                 "times are in samples, and no sampling rate is known: give sampling_rate_hz "
-                "(--sampling-rate-hz)"
+                "(--sampling-rate-hz)" + "".join(f"; {one}" for one in found.notes if "sample_rate" in one)
             )
         trains = [times / rate for times in trains]
     elif chosen != "s":

@@ -66,19 +66,24 @@ class Mat(Reader):
 
 def _flat(held: dict) -> dict:
     """Variables with the fields of structs by their path, such as spikes.times."""
-    return {
-        f"{name}.{field}" if field else name: inner
-        for name, one in held.items()
-        for field, inner in (one.fields.items() if isinstance(one, Struct) else [("", one)])
-    }
+    flat = {}
+    for name, one in held.items():
+        if isinstance(one, Struct):
+            flat |= _flat({f"{name}.{field}": inner for field, inner in one.fields.items()})
+        else:
+            flat[name] = one
+    return flat
 
 
 def _plain(name: str, one):
     """A cell array as a list; a field with a number for each element of a struct, such as ids: an array."""
     if not isinstance(one, Cells):
         return one
+    texts = bool(one.arrays) and all(cell.dtype.kind == "U" and cell.size <= 1 for cell in one.arrays)
+    if texts:
+        return np.array([cell.item() if cell.size else "" for cell in one.arrays])
     field = "." in name and not called(TIMES, [name])
-    single = field and all(cell.size == 1 for cell in one.arrays)
+    single = field and all(cell.size == 1 and cell.dtype.kind != "U" for cell in one.arrays)
     return np.concatenate([cell.ravel() for cell in one.arrays]) if single else one.arrays
 
 

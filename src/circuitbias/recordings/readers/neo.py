@@ -30,10 +30,8 @@ class Neo(Reader):
         kinds = [kind for kind in neo.list_candidate_ios(str(path)) if kind.__name__ not in _UNPICKLES]
         if not kinds:
             raise ValueError("neo has no reader for it that does not unpickle")
-        kind = neo.io.get_io(str(path)).__class__ if len(kinds) > 1 else kinds[0]
-        if kind.__name__ in _UNPICKLES:
-            kind = kinds[0]
-        reader = kind(str(path))
+        reader = _opened_by(kinds, path)
+        kind = type(reader)
         lazy = {"lazy": True} if reader.support_lazy else {}
         blocks = reader.read(**lazy) if hasattr(reader, "read") else [reader.read_block(**lazy)]
         blocks = blocks if isinstance(blocks, list) else [blocks]
@@ -43,6 +41,19 @@ class Neo(Reader):
         found = of_neo(segments)
         found.notes.append(f"read by {kind.__name__} of neo")
         return found
+
+
+def _opened_by(kinds: list, path: Path):
+    """The first reader of neo that can open a file; some need libraries of their own."""
+    failed = []
+    for kind in kinds:
+        try:
+            return kind(str(path))
+        except Exception as error:  # of any kind, as it is another library's
+            failed.append(f"{kind.__name__}: {str(error).strip()[:200] or repr(error)}")
+    raise ValueError(
+        f"neo cannot open it ({'; '.join(dict.fromkeys(failed))}). If it names a library, install that"
+    )
 
 
 def _loaded(train):

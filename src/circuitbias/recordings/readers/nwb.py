@@ -8,8 +8,12 @@ import numpy as np
 from circuitbias.component import Reader, option
 from circuitbias.reading import check_hdf5_storage, check_size, hdf5_item, hdf5_opened
 from circuitbias.recordings.found import Found, id_text
+from circuitbias.recordings.names import say
 
 _MOST_UNITS = 2**20
+_MOST_MEMBERS = 1000
+_USUAL = "units"
+_ROOMS = ("analysis", "scratch")  # beside the modules in processing
 _TIMES = ("spike_times", "spike_times_index", "obs_intervals", "obs_intervals_index", "id")
 _POSITIONS = (("x", "y", "z"), ("rel_x", "rel_y", "rel_z"))
 
@@ -19,18 +23,16 @@ class Nwb(Reader):
 
     suffixes = (".nwb",)
 
-    table: str = option("units", "Path of the table within the file.")
+    table: str = option(_USUAL, "Path of the table within the file.")
 
     def read(self, path: Path) -> Found:
         """See `Reader.read`."""
         with hdf5_opened(path) as file:
-            group = file
-            for part in self.table.split("/"):
-                if part not in group:
-                    raise ValueError(f"there is no table {self.table} in it: no sorted units")
+            group, place = file, _place(file, self.table)
+            for part in place.split("/"):
                 group = hdf5_item(group, part)
             if not isinstance(group, h5py.Group) or "id" not in group:
-                raise ValueError(f"{self.table} is no table of units")
+                raise ValueError(f"{place} is no table of units")
             ids = [id_text(one) for one in _numbers(group, "id")]
             if not ids:
                 raise ValueError("there are no units in it: the table of units is empty")
@@ -40,10 +42,35 @@ class Nwb(Reader):
             observed = None
             if "obs_intervals" in group:
                 observed = _ragged(group, "obs_intervals", len(ids))
-            found = Found(ids, times, time_unit="s", observed_s=observed, notes=[f"table {self.table}"])
+            found = Found(ids, times, time_unit="s", observed_s=observed, notes=[f"table {place}"])
             found.properties = _columns(group, len(ids), found.notes)
             found.properties |= _positions(file, group, len(ids))
             return found
+
+
+def _place(file: h5py.File, table: str) -> str:
+    """Path of the table of units: that which was asked for, or the only one that lies elsewhere."""
+    if table in file:
+        return table
+    rooms = [*_ROOMS, *(f"processing/{name}" for name in _members(file, "processing"))]
+    places = [f"{room}/{name}" for room in rooms for name in _members(file, room)]
+    others = [place for place in places if "spike_times" in _members(file, place)]
+    if len(others) == 1 and table == _USUAL:
+        return others[0]
+    hint = f"; there are {', '.join(others)}: {say('table', others[0])}" if others else ": no sorted units"
+    raise ValueError(f"there is no table {table} in it{hint}")
+
+
+def _members(file: h5py.File, place: str) -> list[str]:
+    """Names in a group that lies in the file itself; none if it is no group."""
+    group = file
+    for part in place.split("/"):
+        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            return []
+        group = group[part]
+        if not isinstance(group, h5py.Group):
+            return []
+    return list(group)[:_MOST_MEMBERS]
 
 
 def _numbers(group: h5py.Group, name: str) -> np.ndarray:

@@ -24,6 +24,13 @@ class Phy(Reader):
 
     noise: bool = option(False, "Whether to take clusters whose group is `noise`, too.")
 
+    @staticmethod
+    def files(path: Path) -> list[Path]:
+        """See `Reader.files`. Features and templates, which may be large, are none of them."""
+        arrays = ("spike_times.npy", "spike_clusters.npy", "spike_templates.npy", "params.py", *_TABLES)
+        found = [path / name for name in arrays] + list(path.glob("cluster_*.tsv"))
+        return sorted({one for one in found if one.exists()})
+
     def read(self, path: Path) -> Found:
         """See `Reader.read`."""
         times = _vector(path / "spike_times.npy")
@@ -40,6 +47,8 @@ class Phy(Reader):
         rate = _sampling_rate(path / "params.py")
         unit = "samples" if times.dtype.kind in "iu" or bool((times == np.floor(times)).all()) else None
         notes = [f"spike_times.npy and {'spike_clusters' if clusters.exists() else 'spike_templates'}.npy"]
+        if rate is None and (path / "params.py").exists():
+            notes.append("params.py has no sample_rate that is a plain number, and is not executed")
         found = of_pairs(times, labels, time_unit=unit, sampling_rate_hz=rate, notes=notes)
         for name in _TABLES:
             if (path / name).exists():
@@ -73,15 +82,25 @@ def _sampling_rate(path: Path) -> float | None:
     try:
         statements = ast.parse(text).body
         rates = [
-            ast.literal_eval(one.value)
+            _plain_value(one.value)
             for one in statements
             if isinstance(one, ast.Assign) and [getattr(t, "id", "") for t in one.targets] == ["sample_rate"]
         ]
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ValueError(f"params.py cannot be read ({error})") from error
+    if rates and rates[-1] is None:
+        return None
     if rates and not (type(rates[-1]) in (int, float) and 0 < rates[-1] < np.inf):
         raise ValueError(f"params.py: sample_rate = {rates[-1]!r:.100}: must be a number above 0")
     return float(rates[-1]) if rates else None
+
+
+def _plain_value(value: ast.expr):
+    """Value of a literal; None for what would have to be executed."""
+    try:
+        return ast.literal_eval(value)
+    except ValueError:
+        return None
 
 
 def _add_table(found: Found, path: Path) -> None:
@@ -91,7 +110,7 @@ def _add_table(found: Found, path: Path) -> None:
     if not content.strip():
         found.notes.append(f"{path.name} is empty")
         return
-    table = pd.read_csv(io.BytesIO(content), sep="," if path.suffix == ".csv" else "\t")
+    table = pd.read_csv(io.BytesIO(content), sep="\t" if b"\t" in content.splitlines()[0] else ",")
     key = next((name for name in ("cluster_id", "id") if name in table), None)
     if key is None:
         raise ValueError(f"{path.name} has no column cluster_id; it has {', '.join(map(str, table))}")

@@ -8,8 +8,7 @@ import numpy as np
 from circuitbias.component import Reader, option
 from circuitbias.reading import check_hdf5_storage, check_size, hdf5_item, hdf5_opened
 from circuitbias.recordings.found import Found, of_pairs
-
-_UNITS = {"milliseconds": "ms", "millisecond": "ms", "seconds": "s", "second": "s", "s": "s", "ms": "ms"}
+from circuitbias.recordings.names import unit_of_time
 
 
 class Sonata(Reader):
@@ -58,8 +57,8 @@ def _read(name: str, group: h5py.Group) -> tuple[np.ndarray, np.ndarray, str]:
         check_hdf5_storage(dataset)
     unit = times.attrs.get("units", "milliseconds")
     unit = unit.decode("utf-8", "replace") if isinstance(unit, bytes) else str(unit)
-    if unit not in _UNITS:
-        raise ValueError(
-            f"population {name}: the unit of its timestamps is {unit!r}; known are {', '.join(_UNITS)}"
-        )
-    return times[:], ids[:], _UNITS[unit]
+    try:
+        unit = unit_of_time(unit)
+    except ValueError as error:
+        raise ValueError(f"population {name}: {error}") from None
+    return times[:], ids[:], unit
