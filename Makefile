@@ -17,7 +17,7 @@ export UV_COMPILE_BYTECODE := 1
 # What a recipe calls by its bare name is the environment's own. (Snakemake's rules see to that themselves.)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run everything methods paper pinned matched-mismatched remedies reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu explore report docs tutorial clean
+.PHONY: run everything methods paper pinned matched-mismatched random-sparse remedies reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu explore report docs tutorial clean
 
 run: $(VENV)/.ok         ## the main job: the paper's central figure at its full scale, from the network to the picture
 	$(BIN)/snakemake --cores $(CORES)
@@ -33,6 +33,9 @@ pinned: $(VENV)/.ok      ## the ring with one neuron silenced
 
 matched-mismatched: $(VENV)/.ok  ## five generators, each inferred by methods of which some are its own model
 	$(BIN)/snakemake --cores $(CORES) --configfile config/matched_mismatched.yaml
+
+random-sparse: $(VENV)/.ok  ## random sparse inhibition: who is connected, by graphs of correlograms and by GLMs
+	$(BIN)/snakemake --cores $(CORES) --configfile config/random_sparse.yaml
 
 remedies: $(VENV)/.ok    ## noise, resets, suppression and release at the strongest ring: what they buy
 	$(BIN)/snakemake --cores $(CORES) --configfile config/remedies.yaml

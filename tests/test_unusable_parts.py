@@ -41,6 +41,7 @@ OPTIONS = {
     "mismatch": {"n_spikes": None},
     "substates": {"n_spikes": None},
     "freezing": {"bin_steps": 100},
+    "pairs": {"bin_steps": 100, "n_groups": 3, "least_weight": 0.05, "n_spikes": None},
 }
 
 

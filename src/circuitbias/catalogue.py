@@ -99,6 +99,7 @@ EXPERIMENTS = {
     "mismatch": "circuitbias.experiments.mismatch:Mismatch",
     "substates": "circuitbias.experiments.substates:Substates",
     "freezing": "circuitbias.experiments.freezing:Freezing",
+    "pairs": "circuitbias.experiments.pairs:Pairs",
 }
 """Experiments: what a config may ask for beside the errors at every strength. There are no guests."""
 
@@ -107,6 +108,7 @@ FIGURES = {
     "figure2": "circuitbias.figures.figure2:Figure2",
     "methods": "circuitbias.figures.methods:Methods",
     "profiles": "circuitbias.figures.profiles:Profiles",
+    "detection": "circuitbias.figures.detection:Detection",
     "circuits": "circuitbias.figures.circuits:Circuits",
     "matched_mismatched": "circuitbias.figures.matched_mismatched:MatchedMismatched",
     "remedies": "circuitbias.figures.remedies:Remedies",
@@ -118,6 +120,7 @@ FIGURES = {
     "mismatch": "circuitbias.figures.mismatch:Mismatch",
     "substates": "circuitbias.figures.substates:Substates",
     "freezing": "circuitbias.figures.freezing:Freezing",
+    "pairs": "circuitbias.figures.pairs:Pairs",
 }
 """Figures of a run; one of an experiment has its name."""
 

@@ -8,7 +8,9 @@ from scipy.stats import poisson
 import circuitbias as cb
 from circuitbias.config import ConfigError, load_config
 from circuitbias.dynamics import ThresholdParameters
-from circuitbias.dynamics.engines.philox import STREAM_INITIAL_STATE, uniforms
+from circuitbias.dynamics.engines.philox import STREAM_INITIAL_STATE, fill_words, uniforms
+from circuitbias.dynamics.models.adaptive_lif import AdaptiveLif
+from circuitbias.dynamics.models.chaotic import Chaotic
 from circuitbias.dynamics.named import NamedModel
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.dynamics.threshold_sam import ThresholdSAM
@@ -72,9 +74,9 @@ def rules(name, stimuli):
 CASES = ["release", "reset", "clamp", "held high", "pulses", "neurons", "groups"]
 
 
-def raster_of(generator, drive, n_steps, trial=1, **options):
-    net = mixed()
-    model = NamedModel.of({"r": 0.005, "theta": THETA[generator], "family": generator, "drive": drive})
+def raster_of(generator, drive, n_steps, trial=1, told=None, **options):
+    net, told = mixed(), told or {"r": 0.005, "theta": THETA[generator]}
+    model = NamedModel.of(told | {"family": generator, "drive": drive})
     counts = np.zeros((n_steps, N), dtype=int)
     for segment in simulate(net, model.engine(net), seed=5, n_steps=n_steps, trials=2, burn_in=0, **options):
         if segment.trial == trial:
@@ -137,6 +139,37 @@ def test_spikes_equal_those_of_the_readable_models(case, generator, stimuli):
     assert expected.sum() > 50
     steady = raster_of(generator, None, n_steps)
     assert not np.array_equal(steady, expected)  # the drive makes a difference
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_integrate_and_fire_neurons_under_drives_equal_their_reference(case, stimuli):
+    drive, rule = rules(case, stimuli)
+    told, n_steps, options = {"r": 0.05, "theta": 6e-4}, 900, {"membrane_ms": 1.0}  # short pulses are felt
+    start = told["theta"] * uniforms(5, 1, 0, 1, N, STREAM_INITIAL_STATE)[0]
+    known = {"uniforms": uniforms(5, 1, 0, n_steps, N), "potential": start, "drive": rule}
+    expected = AdaptiveLif(**options).reference(mixed(), **told, **known)
+    assert np.array_equal(raster_of("adaptive_lif", drive, n_steps, told=told | options), expected)
+    assert expected.sum() > 30
+    assert not np.array_equal(raster_of("adaptive_lif", None, n_steps, told=told | options), expected)
+
+
+@pytest.mark.parametrize("case", [*(case for case in CASES if case not in ("clamp", "held high")), "looks"])
+def test_a_network_of_rates_under_drives_equals_its_reference(case, stimuli):
+    """The last case looks at every fifth step of the integration."""
+    drive, rule = rules("release" if case == "looks" else case, stimuli)
+    inner = 5 if case == "looks" else 1
+    options = {"dt_ms": 0.1 * inner, "decay_ms": 2.0, "b": 1e-3, "noise": 1e-3}
+    told, n_looks = {"r": 20.0, "theta": 3e-4}, 600
+    words = np.zeros((n_looks * inner // 2, 4, N), dtype=np.uint32)
+    for block, of_block in enumerate(words):
+        fill_words(of_block, np.uint64(5), 1, block, 0)
+    u = (words.reshape(-1, 2, N) + 0.5) / 2**32
+    known = {"normals": np.sqrt(-2 * np.log(u[:, 0])) * np.cos(2 * np.pi * u[:, 1])}
+    known["h"] = uniforms(5, 1, 0, 1, N, STREAM_INITIAL_STATE)[0] - 0.5
+    expected = Chaotic(**options).reference(mixed(), **told, **known, drive=lambda t: rule(inner * t))
+    assert np.array_equal(raster_of("chaotic", drive, n_looks, told=told | options), expected)
+    assert 0.1 < expected.mean() < 0.9
+    assert not np.array_equal(raster_of("chaotic", None, n_looks, told=told | options), expected)
 
 
 @pytest.mark.parametrize("generator", THETA)

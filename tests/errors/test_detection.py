@@ -26,6 +26,9 @@ def test_scores_by_hand():
     assert scores["average_precision_inhibitory"] == pytest.approx((1 + 2 / 10) / 2)
     assert scores["signs_right"] == pytest.approx(2 / 3)
     assert (scores["n_excitatory"], scores["n_inhibitory"]) == (1, 2)
+    # all three connections have a coupling, and of nine other pairs (0, 2)
+    assert (scores["graph_sensitivity"], scores["graph_false_positive_rate"]) == (1, pytest.approx(1 / 9))
+    assert math.isnan(detection_scores(WEIGHTS, couplings + 1)["graph_sensitivity"])  # no graph
 
 
 def test_missing_pairs_and_the_diagonal_do_not_count():

@@ -11,6 +11,7 @@ rule errors:
             labels={"table": "Errors of every estimate"},
         ),
         profiles="{results}/profiles.csv",
+        detection="{results}/detection.csv",
         # With one seed it has no row, and nothing to show.
         repetitions=(
             report(
@@ -33,7 +34,7 @@ rule errors:
     shell:
         "circuitbias errors --network {input.network:q} --couplings {input.couplings:q}"
         " --output {output.errors:q} --profiles {output.profiles:q}"
-        " --repetitions {output.repetitions:q} > {log:q} 2>&1"
+        " --repetitions {output.repetitions:q} --detection {output.detection:q} > {log:q} 2>&1"
 
 
 # The least errors that there can be.

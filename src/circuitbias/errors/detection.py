@@ -70,9 +70,11 @@ def detection_scores(weights, couplings, connected=None, signed=True):
         (``..._excitatory``), and of -J for those that inhibit (``..._inhibitory``), against all other pairs;
         NaN if all observed pairs are such or none is. ``signs_right``: fraction of the connected pairs whose
         coupling has the sign of the weight (0 has none); NaN without any. ``n_excitatory``,
-        ``n_inhibitory``: connected pairs of each sign that are observed. Couplings count as they are, not
-        times the fitted scale, whose sign is known from the truth alone; of a method that is not signed,
-        what would need a sign is NaN.
+        ``n_inhibitory``: connected pairs of each sign that are observed. ``graph_sensitivity`` and
+        ``graph_false_positive_rate``: of a method that leaves pairs out (a coupling of 0), the shares of the
+        connected pairs, and of the others, that it does not; NaN if no coupling is 0. Couplings
+        count as they are, not times the fitted scale, whose sign is known from the truth alone; of a method
+        that is not signed, what would need a sign is NaN.
 
     Raises
     ------
@@ -98,7 +100,15 @@ def detection_scores(weights, couplings, connected=None, signed=True):
         "signs_right": float(right[connected].mean()) if known else math.nan,
         "n_excitatory": int(excites.sum()),
         "n_inhibitory": int(inhibits.sum()),
+        "graph_sensitivity": _share_there(couplings, connected),
+        "graph_false_positive_rate": _share_there(couplings, ~connected),
     }
+
+
+def _share_there(couplings, pairs):
+    """Share of some pairs whose coupling is not 0; NaN if none is 0 anywhere."""
+    graph = (couplings == 0).any() and pairs.any()
+    return float((couplings[pairs] != 0).mean()) if graph else math.nan
 
 
 def _typical(largest):

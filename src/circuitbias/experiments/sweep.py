@@ -23,7 +23,7 @@ number: their error would always be 0.
 """
 
 
-def try_estimate(entry: dict, source: SpikeSource, network: Network, resources: dict):
+def try_estimate(entry: dict, source: SpikeSource, network: Network, resources: dict, *, blocks: bool = True):
     """Estimate couplings where the data allow it.
 
     Parameters
@@ -35,12 +35,15 @@ def try_estimate(entry: dict, source: SpikeSource, network: Network, resources: 
         Its weights are shown to an oracle.
     resources : dict
         ``memory_mb`` and ``device``.
+    blocks : bool, optional
+        Whether bias and variance are to be told apart.
 
     Returns
     -------
     couplings : Couplings or None
-        None where no pair has one. With blocks of the recording (`estimate_with_blocks`) unless the rows are
-        repetitions of each other: they are not if neurons can be told apart, or some are unseen.
+        None where no pair has one. If bias and variance are to be told apart, with blocks of the recording
+        (`estimate_with_blocks`) unless the rows are repetitions of each other: they are not if neurons can be
+        told apart, or some are unseen.
     note : str
         What it refused or warned of; empty if nothing.
 
@@ -55,7 +58,12 @@ def try_estimate(entry: dict, source: SpikeSource, network: Network, resources: 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the note says what there is to say
         couplings = attempt(
-            entry["method"], source, blocks=not repeated, weights=weights, **resources, **options
+            entry["method"],
+            source,
+            blocks=blocks and not repeated,
+            weights=weights,
+            **resources,
+            **options,
         )
     note = couplings.diagnostics["note"]
     return (couplings if np.isfinite(couplings.values).any() else None), note

@@ -1,5 +1,6 @@
-"""Compare couplings with the true weights: a table of errors, and the mean profiles behind it."""
+"""Compare couplings with the true weights: errors, mean profiles behind them, curves of detection."""
 
+from circuitbias.errors.detection_curves import curve_table
 from circuitbias.errors.tables import error_table, profile_table, repetition_table
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.files import atomic_path
@@ -18,6 +19,7 @@ def add_arguments(parser):
     parser.add_argument("--output", required=True, help="errors of each run (.csv)")
     parser.add_argument("--profiles", help="mean profiles of each run (.csv)")
     parser.add_argument("--repetitions", help="bias and variance over seeds (.csv)")
+    parser.add_argument("--detection", help="ROC and precision-recall curves of each run (.csv)")
 
 
 def run(arguments):
@@ -28,6 +30,7 @@ def run(arguments):
         (arguments.output, error_table),
         (arguments.profiles, profile_table),
         (arguments.repetitions, repetition_table),
+        (arguments.detection, curve_table),
     ):
         if path:
             with atomic_path(path) as aside:

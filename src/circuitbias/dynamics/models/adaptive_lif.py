@@ -34,7 +34,7 @@ class AdaptiveLif(Generator):
         """Its kernel, of `circuitbias.dynamics.engines.integrate_fire`."""
         return IntegrateFireEngine(network, self, r=r, theta=theta, schedule=schedule)
 
-    def reference(self, network, *, r, theta, uniforms, potential):
+    def reference(self, network, *, r, theta, uniforms, potential, drive=None):
         r"""Simulate step by step, as the equations say it.
 
         .. math::
@@ -54,6 +54,10 @@ class AdaptiveLif(Generator):
             of one in a step, one that inhibits if it is above 1 less that.
         potential : ndarray, shape (n,)
             v before the first step.
+        drive : callable, optional
+            What holds at a step: the factor of b, what is added to the input, what the whole input is held at
+            (None: it is free; else neither synapses nor adaptation nor background are felt), and whether all
+            spikes before it are forgotten.
 
         Returns
         -------
@@ -65,14 +69,20 @@ class AdaptiveLif(Generator):
         leak = 1 - self.dt_ms / self.membrane_ms
         synapse, fading = 1 - self.dt_ms / self.tau_ms, 1 - self.dt_ms / self.adaptation_ms
         resting = np.full(n, -1)  # last step of rest
-        chance = self.kicks_hz * self.dt_ms / 1000
+        chance, since = self.kicks_hz * self.dt_ms / 1000, 0
         for t, u in enumerate(uniforms):
+            level, extra, held, reset = drive(t) if drive else (1.0, 0.0, None, False)
+            since = t if reset else since
             age = t - np.arange(t)[:, None]
-            arrived = np.where(age >= delays, synapse ** np.maximum(age - delays, 0.0), 0.0)
+            felt = (age >= delays) & (age <= t - since)
+            arrived = np.where(felt, synapse ** np.maximum(age - delays, 0.0), 0.0)
             h = (arrived * spikes[:t]).sum(axis=0) @ weights
             a = self.jump * self.b * (fading**age * spikes[:t]).sum(axis=0)
-            v = leak * v + (1 - leak) * (self.b * network.drive_scale + h - a)
-            v += self.kick * self.b * ((u < chance).astype(float) - (u > 1 - chance))
+            if held is None:
+                v = leak * v + (1 - leak) * (level * self.b * network.drive_scale + extra + h - a)
+                v += self.kick * self.b * ((u < chance).astype(float) - (u > 1 - chance))
+            else:
+                v = leak * v + (1 - leak) * held
             spikes[t] = (v > theta) & (t > resting)
             resting[spikes[t]] = t + round(self.rest_ms / self.dt_ms)
             v[(t <= resting) | spikes[t]] = 0.0

@@ -34,7 +34,7 @@ class Chaotic(Generator):
         """Its kernel, of `circuitbias.dynamics.engines.rates`."""
         return RateEngine(network, self, r=r, theta=theta, schedule=schedule)
 
-    def reference(self, network, *, r, theta, normals, h):
+    def reference(self, network, *, r, theta, normals, h, drive=None):
         r"""Simulate step by step, as the equation says it.
 
         .. math::
@@ -49,6 +49,9 @@ class Chaotic(Generator):
             Standard normal numbers for every step of the integration.
         h : ndarray, shape (n,)
             Before the first step.
+        drive : callable, optional
+            What holds from one look to the next: the factor of b, what is added to the input, None, and
+            whether all h are set to 0 before.
 
         Returns
         -------
@@ -60,8 +63,11 @@ class Chaotic(Generator):
         Das & Fiete, Nat. Neurosci. 23:1286 (2020): the chaotic network; it starts there from h = 0.
         """
         weights, states = network.dense_weights(), []
-        for z in normals:
-            total = r * np.tanh(h) @ weights + self.b * network.drive_scale + self.noise * z
+        for step, z in enumerate(normals):
+            look, within = divmod(step, self.inner_steps)
+            level, extra, _, reset = drive(look) if drive else (1.0, 0.0, None, False)
+            h = np.zeros_like(h) if reset and within == 0 else h
+            total = r * np.tanh(h) @ weights + level * self.b * network.drive_scale + extra + self.noise * z
             h = h + self.step_ms / self.decay_ms * (total - h)
             states.append(h > theta)
         return np.array(states[self.inner_steps - 1 :: self.inner_steps])
