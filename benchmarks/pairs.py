@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/pairs.py docs/data/pairs.csv docs/images/pairs   # 3 minutes
     .venv/bin/python benchmarks/pairs.py --print docs/data/pairs.csv
 
-The ring at r = .0125 and .0225, three recordings of 1e6 spikes each, by the paper's GLM and by naive mean field.
+The ring at r = .0125 and .0225, three recordings of 1e6 spikes each, by the paper's GLM and by mean field.
 """
 
 import argparse
