@@ -42,7 +42,7 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     panels[0].set(title=style.lettered("a", "total error"), yscale="log")
     panels[1].set(title=style.lettered("b", "active neurons"))
     panels[2].set(title=style.lettered("c", "firing rate"), ylabel="Hz")
-    panels[3].set(title=style.lettered("d", "freezes after"), ylabel="s", yscale="log")
+    panels[3].set(title=style.lettered("d", "freezes after"), ylabel="s")
     strengths = sorted(table.r.unique())
     for k, r in enumerate(strengths):
         color = style.tint("#3B2E7E", 0.35 + 0.65 * (k + 1) / len(strengths))
@@ -69,6 +69,7 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     froze = once.frozen_from_s.notna()
     panels[3].plot(once.r[froze], once.frozen_from_s[froze], "o", color="#3B2E7E", markersize=4)
     panels[3].plot(once.r[~froze], once.duration_s[~froze], "^", color="#3B2E7E", **style.OPEN)
+    shared.log_errors(panels[3])
     numbers.add("d", "freezes after", once.r, once.frozen_from_s)
     for axes in panels[1:]:
         shared.strength_axis(axes)

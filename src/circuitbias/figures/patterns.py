@@ -58,7 +58,7 @@ def draw(
     panels = figure.subplots(1, 4)
     panels[0].set(title=style.lettered("a", "pattern strength"), ylim=(-0.06, 1.02), yticks=(0, 0.5, 1))
     panels[1].set(title=style.lettered("b", "noise correlation"))
-    panels[2].set(title=style.lettered("c", "diffusivity"), ylabel="neurons²/s", yscale="log")
+    panels[2].set(title=style.lettered("c", "diffusivity"), ylabel="neurons²/s")
     panels[3].set(title=style.lettered("d", "firing rate"), ylabel="Hz")
     for axes in panels[:2]:
         axes.axhline(0, color=style.GUIDE, linewidth=0.6)
@@ -75,6 +75,7 @@ def draw(
     factor = scaled.condition.iloc[0].removeprefix("published times ") if len(scaled) else ""
     # The published unit is not known: what `expected` holds is the published value in ours, up to a factor.
     _published(panels[2], numbers, "c", f"published times {factor}", scaled.r, scaled.get("expected"))
+    shared.log_errors(panels[2])
     _rates(panels[3], numbers, table)
     for axes in panels:
         shared.strength_axis(axes)

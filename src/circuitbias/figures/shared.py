@@ -20,16 +20,22 @@ FEWER = {"color": INK, "marker": "x", "linestyle": "", "markersize": 4.5, "marke
 def log_errors(axes) -> None:
     """Make the y axis logarithmic, with plain numbers; also between powers of ten if these are too few.
 
-    To be called when the limits are known.
+    To be called when the limits are known. Values that are all the same have no range: they get one.
     """
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    panels = axes.get_shared_y_axes().get_siblings(axes)
+    lowest, highest = min(one.dataLim.y0 for one in panels), max(one.dataLim.y1 for one in panels)
+    if 0 < highest <= lowest * (1 + 1e-6):
+        for one in panels:
+            one.set_autoscaley_on(False)
+        axes.set_ylim(lowest / 2, 2 * lowest)
     low, high = axes.get_ylim()
-    labelled = range(2, 10) if high < 3 * low else (2, 5) if high < 100 * low else ()
+    labelled = (2, 5) if high < 100 * low else ()
 
     def label(value, _):
         digit = value / 10 ** math.floor(math.log10(value) + 1e-9)
-        return f"{value:g}" if round(digit) in labelled else ""
+        return f"{value:g}" if high < 3 * low or round(digit) in labelled else ""
 
     axes.yaxis.set_minor_formatter(FuncFormatter(label))
 
@@ -54,8 +60,13 @@ def volume_axis(axis) -> None:
 
 
 def strength_axis(axes) -> None:
-    """Label the x axis as that of weight strengths."""
-    axes.set(xlabel="weight strength r", xlim=(0, None))
+    """Label the x axis as that of weight strengths: from 0 to a little beyond the largest that is drawn.
+
+    To be called when all is drawn.
+    """
+    axes.set_xlabel("weight strength r")
+    right = max(one.dataLim.x1 for one in axes.get_shared_x_axes().get_siblings(axes))
+    axes.set_xlim(0, 1.05 * right if 0 < right < math.inf else None)
     axes.xaxis.set_major_locator(MaxNLocator(3))
 
 
