@@ -13,7 +13,7 @@ import pandas as pd
 
 from circuitbias.errors.decomposition import off_diagonal
 from circuitbias.errors.detection import connected_pairs
-from circuitbias.errors.tables import is_signed, run_of, why_no_error
+from circuitbias.errors.of_estimate import is_signed, run_of, why_no_error
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.networks.network import Network
 

@@ -15,7 +15,7 @@ from circuitbias.component import Experiment, option
 from circuitbias.device import torch_device
 from circuitbias.errors.decomposition import fit_scale, total_error
 from circuitbias.errors.detection import connected_pairs
-from circuitbias.errors.tables import why_no_error
+from circuitbias.errors.of_estimate import why_no_error
 from circuitbias.experiments.sweep import described, try_estimate
 from circuitbias.networks.network import Network
 from circuitbias.options import beginning, which_estimators, which_strengths
