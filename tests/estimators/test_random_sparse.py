@@ -41,7 +41,7 @@ def test_graphs_of_correlograms_see_most_at_middling_strengths(scores):
 @pytest.mark.slow
 @pytest.mark.parametrize("r", [0.01, 0.03])
 def test_counts_of_the_same_bin_tell_no_direction_and_those_of_the_bin_before_do(scores, r):
-    """Found with other code: those of the same bin are nearly symmetric, those of the bin before much better."""
+    """Found with other code: those of the same bin are nearly symmetric, of the bin before much better."""
     off = ~np.eye(100, dtype=bool)
     (same, symmetric), (lagged, directed) = scores[r, "same"], scores[r, "lagged"]
     assert np.corrcoef(symmetric[off], symmetric.T[off])[0, 1] > 0.9
