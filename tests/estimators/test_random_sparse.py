@@ -32,8 +32,8 @@ def test_graphs_of_correlograms_see_most_at_middling_strengths(scores):
     """Published: nearly none of the connections at r = .001, most near .03 to .07, and fewer at .1; false
     positives below half a percent throughout."""
     seen = {r: scores[r, "graph"][0].graph_sensitivity for r in THRESHOLDS}
-    assert seen[0.001] < 0.1 < seen[0.01] < max(seen[0.03], seen[0.05])
-    assert seen[0.1] < max(seen[0.03], seen[0.05])
+    assert seen[0.001] < 0.02 and seen[0.001] < seen[0.01] < 0.3 * seen[0.03]
+    assert min(seen[0.03], seen[0.05]) > 0.3 and seen[0.1] < max(seen[0.03], seen[0.05])
     for r in THRESHOLDS:
         assert scores[r, "graph"][0].graph_false_positive_rate < 0.005, r
 
