@@ -34,7 +34,13 @@ def comparison():
 
 def test_every_number_is_there_and_what_differs_has_its_reason(comparison):
     why = [
-        {"quantity": "bias", "estimator": "glm", "r": [0.01, 0.03], "text": "Drift of the bumps."},
+        {
+            "quantity": "bias",
+            "estimator": "glm",
+            "r": [0.01, 0.03],
+            "text": "Drift of the bumps.",
+            "shown_by": "tests/test_drift.py",
+        },
         {"quantity": "total", "r": 0.02, "text": "Too short."},
     ]
     page = reproduction_page(comparison, "# Title\n\nOf us.", why)
@@ -46,7 +52,10 @@ def test_every_number_is_there_and_what_differs_has_its_reason(comparison):
     assert "### glm, scale of the mean profile" in page
     assert "### glm: error against bin width" in page
     assert "| bins of 25 steps | 0.5 |" in page
-    assert "1. Drift of the bumps.\n2. Too short.\n" in page
+    assert (
+        "1. Drift of the bumps. *Shown by* `tests/test_drift.py`.\n2. **Unexplained.** Too short.\n" in page
+    )
+    assert "Of 3 rows that differ, 1 have a cause that a named test shows" in page
     assert f"3. noise_correlation at r = 0.02 (ring): {UNEXPLAINED}." in page
     assert [entry["text"] for entry in why] == ["Drift of the bumps.", "Too short."]  # left as they were
 
@@ -187,7 +196,7 @@ def test_explanations_are_taken_by_their_first_match_and_named_once():
     page = page_of(
         {"ours": 0.9}, {"ours": 0.8, "quantity": "bias"}, {"quantity": "variance"}, explanations=why
     )
-    assert page[-2:] == ["1. Both.", ""] or page[-1] == "1. Both."
+    assert page[-1] == "1. **Unexplained.** Both."
     assert sum("[1]" in line for line in page) == 1 and not any("[2]" in line for line in page)
     whole = page_of({}, explanations=why)
     assert not any("Why some differ" in line for line in whole)

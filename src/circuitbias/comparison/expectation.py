@@ -26,7 +26,9 @@ from circuitbias.errors.sampling import (
 )
 
 QUANTITIES = ("total", "bias", "variance")
-NEURONS = {"ring": 100, "ring_pinned": 99}
+GENERATORS = ("lnp", "glm_exp", "glm_relu", "ising")
+"""Others than the threshold model that the paper has numbers of, on the ring."""
+NEURONS = {"ring": 100, "ring_pinned": 99, "sideband": 100} | {f"ring_{name}": 100 for name in GENERATORS}
 """Networks that the paper has numbers of, and how many of their neurons fire."""
 PUBLISHED_COUNTS = 1e8
 """Volume of the published errors."""

@@ -8,7 +8,15 @@ import pandas as pd
 from circuitbias.comparison.checks import ERRORS, independent_checks
 from circuitbias.comparison.verdicts import INDEPENDENT, strength_of_bumps
 
-_NETWORKS = {"ring": "The ring", "ring_pinned": "The pinned ring"}
+_NETWORKS = {
+    "ring": "The ring",
+    "ring_pinned": "The pinned ring",
+    "sideband": "The ring with sidebands",
+    "ring_ising": "The ring, Ising generator",
+    "ring_glm_exp": "The ring, generator GLM-exp",
+    "ring_glm_relu": "The ring, generator GLM-relu",
+    "ring_lnp": "The ring, generator LNP",
+}
 _QUANTITIES = {
     "pattern_strength": "pattern strength (single-step counts)",
     "noise_correlation": "noise correlation of co-tuned neurons",
@@ -32,8 +40,9 @@ def reproduction_page(comparison: pd.DataFrame, introduction: str, explanations:
     introduction : str
         Its first line is the heading of the page; the rest stands after the counts.
     explanations : iterable of dict
-        Each with ``text`` and any of ``network``, ``quantity``, ``estimator``, ``r``, ``condition`` (a
-        value or a list of values): it explains the rows that have all of these. The first that fits counts.
+        Each with ``text``, any of ``network``, ``quantity``, ``estimator``, ``r``, ``condition`` (a value or
+        a list of values), and, if a test shows the cause, ``shown_by``, its name: it explains the rows that
+        have all of these. The first that fits counts. What nothing shows is called unexplained.
 
     Returns
     -------
@@ -67,16 +76,32 @@ def reproduction_page(comparison: pd.DataFrame, introduction: str, explanations:
         for quantity, rows in of_network[~of_errors].groupby("quantity", sort=False):
             lines += [f"### {_QUANTITIES[quantity]}", "", *_value_table(rows), ""]
     if used:
-        lines += ["## Why some differ", ""]
-        lines += [
-            f"{number}. {explanations[index - 1]['text'].strip()}" for number, index in enumerate(used, 1)
-        ]
+        lines += ["## Why some differ", "", *_how_many_are_shown(reasons, explanations), ""]
+        for number, index in enumerate(used, 1):
+            lines.append(f"{number}. {_told(explanations[index - 1])}")
         lines += [""]
     return "\n".join(lines)
 
 
 _KINDS = {"bins": ": error against bin width", "10": ": error against volume", "synchrony": ": synchrony"}
 UNEXPLAINED = "not explained"
+_WORDS = ("text", "shown_by")  # of an explanation; all else says of which rows it is
+
+
+def _how_many_are_shown(reasons, explanations) -> list[str]:
+    differ = [explanations[reason - 1] for reason in reasons if reason]
+    shown = sum("shown_by" in entry for entry in differ)
+    return [
+        f"Of {len(differ)} rows that differ, {shown} have a cause that a named test shows; the others are "
+        "unexplained, whatever else is said of them."
+    ]
+
+
+def _told(entry) -> str:
+    text = entry["text"].strip()
+    if "shown_by" in entry:
+        return f"{text} *Shown by* `{entry['shown_by']}`."
+    return text if UNEXPLAINED in text else f"**Unexplained.** {text}"
 
 
 def _reason(row, explanations) -> int:
@@ -84,7 +109,7 @@ def _reason(row, explanations) -> int:
     if row.verdict != "differs":
         return 0
     for number, entry in enumerate(explanations, 1):
-        wanted = {key: value for key, value in entry.items() if key != "text"}
+        wanted = {key: value for key, value in entry.items() if key not in _WORDS}
         if all(_is_among(row[key], value) for key, value in wanted.items()):
             return number
     which = {key: row[key] for key in ("network", "quantity", "estimator", "r", "condition")}

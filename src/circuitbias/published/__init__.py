@@ -47,17 +47,21 @@ def errors(network: str = "ring") -> pd.DataFrame:
 
     Parameters
     ----------
-    network : {"ring", "ring_pinned"}
+    network : {"ring", "ring_pinned", "sideband", "ring_lnp", "ring_glm_exp", "ring_glm_relu", "ring_ising"}
+        The last four are of other generators on the ring, with fewer spikes.
 
     Returns
     -------
     DataFrame
         Columns method ("glm", "mean_field", "mean_field_binarised", "logistic", "mpf", "tap",
-        "sessak_monasson"; of the pinned ring "mpf" and "logistic_binarised"), r, n_spikes, total, bias,
+        "sessak_monasson"; of the pinned ring "mpf" and "logistic_binarised", of the ring with sidebands and
+        of the Ising generator "mpf", of other generators "glm"), r, n_spikes, total, bias,
         variance (errors relative to the norm of W0); total_l1, bias_l1, variance_l1: the same with the older
         scale, where the authors' files have that, else NaN.
     """
-    table = _table("errors")
+    table, others = _table("errors"), _table("errors_generators")
+    others = others.assign(network="ring_" + others.generator).drop(columns="generator")
+    table = pd.concat([table, others], ignore_index=True)[list(table)]
     return table[table.network == network].drop(columns="network").reset_index(drop=True)
 
 

@@ -10,6 +10,7 @@ from circuitbias.comparison.activity import (
     compare_substates,
 )
 from circuitbias.comparison.errors import compare_errors
+from circuitbias.comparison.expectation import NEURONS
 from circuitbias.comparison.experiments import (
     compare_bin_widths,
     compare_data_demand,
@@ -28,7 +29,7 @@ def add_arguments(parser):
     """Declare the arguments of the step."""
     parser.add_argument("--network", required=True, help="network file: the ring of the paper, pinned or not")
     parser.add_argument("--errors", required=True, help="errors of each run (.csv)")
-    parser.add_argument("--activity", required=True, nargs="+", help="activity files (.npz)")
+    parser.add_argument("--activity", nargs="+", default=[], help="activity files (.npz)")
     for name in _TABLES:
         parser.add_argument(f"--{name.replace('_', '-')}", help="table of this experiment (.csv)")
     parser.add_argument("--output", required=True, help="comparison (.csv)")
@@ -42,10 +43,12 @@ def run(arguments):
     if which is None:
         raise ValueError(
             f"--network {arguments.network}: {network.name!r} is not a network of the published numbers, "
-            "the ring of 100 neurons with equal drive, or with one neuron silenced"
+            "the ring of 100 neurons with equal drive, or with one neuron silenced, or that with sidebands"
         )
-    parts = [compare_errors(read_table(arguments.errors), which), *_experiments(arguments, which)]
-    if which == "ring":
+    errors = read_table(arguments.errors)
+    which = _with_generator(which, errors, arguments.errors)
+    parts = [compare_errors(errors, which), *_experiments(arguments, which)]
+    if which == "ring" and arguments.activity:
         parts.insert(1, compare_patterns(_patterns(arguments.activity)))
     # An empty table would make columns of text of all others.
     parts = [part for part in parts if len(part)] or parts[:1]
@@ -57,6 +60,20 @@ def run(arguments):
     if arguments.summary:
         with atomic_path(arguments.summary) as aside:
             aside.write_text(summary(comparison) + "\n", encoding="utf-8")
+
+
+def _with_generator(which, errors, path) -> str:
+    """Name of the network in the published tables, with the generator if it is not the threshold model."""
+    of_steady = errors[errors.drive.isna()] if "drive" in errors else errors
+    if len(errors) and of_steady.empty:
+        raise ValueError(f"--errors {path}: the paper has no numbers of a drive that changes in time")
+    found = set(errors.generator.dropna()) if "generator" in errors else set()
+    names = [f"{which}_{name}" if name != "threshold" else which for name in sorted(found)] or [which]
+    if unknown := [name for name in names if name not in NEURONS]:
+        raise ValueError(f"--errors {path}: {unknown[0]} is not among {', '.join(NEURONS)}")
+    if len(names) > 1:
+        raise ValueError(f"--errors {path}: generators {', '.join(sorted(found))}; must be of one")
+    return names[0]
 
 
 def _experiments(arguments, which):
