@@ -4,7 +4,7 @@ A part of it that is given alone, in Python or on the command line, is held agai
 (`checked_section`), so that every door knows the same rules and says the same words.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -49,21 +49,35 @@ __all__ = [
 ]
 
 
+_KEYS = {
+    "estimators": ("method", "estimators"),
+    "network": ("family", "networks"),
+    "generator": ("family", "generators"),
+    "drive": ("family", "drives"),
+}
+"""Sections that name a component: the key that does, and its kind. Of estimators, one entry."""
+
+
+def _without_components() -> dict:
+    path = Path(__file__).with_name("config_schema.yaml")
+    known = yaml.safe_load(path.read_text(encoding="utf-8"))
+    known["properties"]["estimators"]["additionalProperties"]["properties"] |= of_phases()
+    return known
+
+
+def _section(known: dict, section: str) -> dict:
+    part = known["properties"][section]
+    return part["additionalProperties"] if section == "estimators" else part
+
+
 @cache
 def schema() -> dict:
     """Return the JSON schema (draft 2020-12) of a config."""
-    path = Path(__file__).with_name("config_schema.yaml")
-    known = yaml.safe_load(path.read_text(encoding="utf-8"))
-    entry = known["properties"]["estimators"]["additionalProperties"]
-    entry["properties"] |= of_phases()
-    _take_components(entry, "method", "estimators")
-    _take_components(known["properties"]["network"], "family", "networks")
-    _take_components(known["properties"]["generator"], "family", "generators")
-    _take_components(known["properties"]["drive"], "family", "drives")
-    for name, path in EXPERIMENTS.items():
-        experiment = told(path)
-        section = experiment.schema() | {"description": experiment.says()}
-        known["properties"]["experiments"]["properties"][name] = section
+    known = _without_components()
+    for section in _KEYS:
+        _take_components(_section(known, section), section)
+    for name in EXPERIMENTS:
+        known["properties"]["experiments"]["properties"][name] = _of_experiment(name)
     own = known["properties"]["circuits"]["additionalProperties"]["properties"]
     for key in [key for key, part in own.items() if part == "as above"]:
         own[key] = {word: value for word, value in known["properties"][key].items() if word != "default"}
@@ -71,17 +85,32 @@ def schema() -> dict:
     return known
 
 
-def _take_components(section: dict, key: str, kind: str) -> None:
-    """Let a key of a section name a component, and the other keys be its options."""
-    section["properties"][key] |= {"enum": list(BUILT_IN[kind]), "guests": kind}
-    section["optionsOfGuest"] = key
-    default = section["properties"][key].get("default")
-    section["allOf"] = [
+@cache
+def _of_experiment(name: str) -> dict:
+    experiment = told(EXPERIMENTS[name])
+    return experiment.schema() | {"description": experiment.says()}
+
+
+@cache
+def _of_component(section: str, name: str | None) -> dict:
+    """Schema of a section that names this component, which reads no other one; None: none of ours."""
+    part = _section(_without_components(), section)
+    _take_components(part, section, [name] if name else [])
+    return part
+
+
+def _take_components(part: dict, section: str, names: Iterable[str] | None = None) -> None:
+    """Let a key of a section name a component, and the other keys be its options; of all, or of some."""
+    key, kind = _KEYS[section]
+    part["properties"][key] |= {"enum": list(BUILT_IN[kind]), "guests": kind}
+    part["optionsOfGuest"] = key
+    default = part["properties"][key].get("default")
+    part["allOf"] = [
         {
             "if": {"properties": {key: {"const": name}}} | ({} if name == default else {"required": [key]}),
             "then": _branch(key, kind, name),
         }
-        for name in BUILT_IN[kind]
+        for name in (BUILT_IN[kind] if names is None else names)
     ]
 
 
@@ -154,11 +183,19 @@ def checked_section(section: str, values: Mapping, what: str) -> dict:
     ConfigError
         With all that is wrong.
     """
-    part = schema()
-    for key in section.split("."):
-        part = part["properties"][key]
-    part = part["additionalProperties"] if section == "estimators" else part
     values = plain(values)
+    first, _, rest = section.partition(".")
+    if section in _KEYS:  # one component's options are known sooner than those of all
+        key, kind = _KEYS[section]
+        default = _of_component(section, None)["properties"][key].get("default")
+        name = values.get(key, default) if isinstance(values, dict) else None
+        part = _of_component(section, name if isinstance(name, str) and name in BUILT_IN[kind] else None)
+    elif first == "experiments" and rest in EXPERIMENTS:
+        part = _of_experiment(rest)
+    else:
+        part = schema()
+        for key in section.split("."):
+            part = part["properties"][key]
     return sound(problems_of(_validator(texts=False)(part), values), values, what)
 
 
