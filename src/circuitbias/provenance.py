@@ -79,7 +79,7 @@ def code_hash(*modules: str, root: Path | None = None) -> str:
         name = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
         if path.suffix == ".py":
-            found = _imports(path.read_text(encoding="utf-8"), root.name, True)
+            found = _imports(path.read_bytes(), root.name, True)
             libraries |= {name.partition(".")[0] for name in found} & _LIBRARIES.keys()
     for name in sorted(libraries):
         digest.update(f"{name}\0{version(_LIBRARIES[name])}\0".encode())
@@ -95,19 +95,27 @@ def _meaning(path: Path) -> bytes:
 def _meaning_of(suffix: str, content: bytes) -> bytes:
     """What a file of such a kind says: a workflow asks for most files once a step."""
     if suffix == ".py":
-        tree = ast.parse(content)
-        for node in ast.walk(tree):
-            for name in ("body", "orelse", "finalbody"):
-                statements = getattr(node, name, None)
-                if isinstance(statements, list):
-                    setattr(node, name, [part for part in statements if not _says_only(part)])
-            if _calls(node) == "option":  # its default matters, not its range and its words
-                node.args, node.keywords = node.args[:1], []
-        return ast.dump(tree).encode()
+        return _read(content)[0]
     if suffix == ".yaml":
         return json.dumps(yaml.safe_load(content), default=str).encode()
     lines = content.splitlines()
     return b"\n".join(line for line in lines if not line.startswith(b"#"))
+
+
+@cache
+def _read(content: bytes) -> tuple[bytes, list]:
+    """What a module says, and the import statements in it: both in one walk, which is what takes time."""
+    tree, statements = ast.parse(content), []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            statements.append(node)
+        for name in ("body", "orelse", "finalbody"):
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):
+                setattr(node, name, [part for part in inner if not _says_only(part)])
+        if _calls(node) == "option":  # its default matters, not its range and its words
+            node.args, node.keywords = node.args[:1], []
+    return ast.dump(tree).encode(), statements
 
 
 def _says_only(statement) -> bool:
@@ -142,8 +150,8 @@ def code_files(*modules: str, root: Path) -> list[Path]:
         name = waiting.pop()
         path = _locate(name, root) or _of_guest(name, guests)
         if path and path not in sources:
-            sources[path] = text = path.read_text(encoding="utf-8")
-            found = _imports(text, name, path.name == "__init__.py")
+            sources[path] = content = path.read_bytes()
+            found = _imports(content, name, path.name == "__init__.py")
             found = [_AT_THE_TOP.get(name, name) for name in found]
             waiting += [
                 name for name in found if name.split(".")[1:2] not in [[module] for module in _REFUSE_ONLY]
@@ -157,7 +165,7 @@ def code_files(*modules: str, root: Path) -> list[Path]:
         if file.suffix in _DATA
         and (
             (folder != root and folder / "__init__.py" in sources)
-            or any(file.name in text for text in sources.values())
+            or any(file.name.encode() in content for content in sources.values())
         )
     }
     return sorted(data.union(sources))
@@ -220,10 +228,10 @@ def _locate(name, root) -> Path | None:
 
 
 @cache
-def _imports(text: str, name: str, is_package: bool) -> list[str]:
+def _imports(content: bytes, name: str, is_package: bool) -> list[str]:
     """Names that a module's import statements may refer to, modules or not."""
     found = []
-    for node in ast.walk(ast.parse(text, name)):
+    for node in _read(content)[1]:
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
