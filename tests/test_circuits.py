@@ -3,8 +3,9 @@
 import pytest
 
 from circuitbias.circuits import circuits
-from circuitbias.config import ConfigError, compares_with_paper, load_config, resolve_thresholds
+from circuitbias.config import ConfigError, compares_with_paper, load_config
 from circuitbias.plan import require_possible
+from circuitbias.thresholds import resolve_thresholds
 
 SPARSE = {"network": {"family": "sparse", "n_neurons": 50, "n_inputs": 10}}
 
@@ -93,8 +94,11 @@ WRONG = [
     ({"strengths": [0.01], "thresholds": [1, 2]}, "thresholds = [1.0, 2.0]: has 2 entries; must have 1"),
     (SPARSE, "thresholds = 'published': the paper has some for rings of 100 neurons"),
     ({"strengths": [0.3]}, "strengths = [0.3]: the paper has no threshold for [0.3]"),
-    ({"estimators": ["glm", "nome"]}, "estimators = ['glm', 'nome']: must be among ['glm', 'mean_field',"),
-    ({"experiments": ["patterns"]}, "experiments = ['patterns']: must be among []"),
+    (
+        {"estimators": ["glm", "nome"]},
+        "estimators = ['glm', 'nome']: must be among estimators = ['glm', 'mean_field',",
+    ),
+    ({"experiments": ["patterns"]}, "experiments = ['patterns']: must be among experiments = []"),
     ({"network": {"family": "file", "path": "gone.npy"}, "thresholds": {"rate_hz": 5}}, None),
     ({"memory_mb": 300}, "memory_mb = 300: unknown key"),
 ]

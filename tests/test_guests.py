@@ -16,13 +16,14 @@ from checkout import ROOT, Checkout
 import circuitbias as cb
 from circuitbias import catalogue
 from circuitbias.cli import main
-from circuitbias.config import ConfigError, load_config, resolve_thresholds
+from circuitbias.config import ConfigError, load_config
 from circuitbias.config_reference import config_reference
 from circuitbias.estimators import METHODS
 from circuitbias.estimators.contract import CHECKS
 from circuitbias.figures import style
 from circuitbias.provenance import code_hash
 from circuitbias.spikes.storage import SpikeFile
+from circuitbias.thresholds import resolve_thresholds
 
 GUESTS = Path(__file__).parent / "guests"
 MINE = "lagged:LaggedCovariance"
@@ -85,7 +86,10 @@ def test_one_without_bins_is_kept_out_of_the_sweep_over_bins(visiting, tmp_path,
 @pytest.mark.parametrize(
     ("path", "says"),
     [
-        ("lagged:Lagged", "'lagged' has no attribute 'Lagged'; must be the path of a class of Estimator"),
+        (
+            "lagged:Lagged",
+            "'lagged' has no attribute 'Lagged' (it has LaggedCovariance); must be the path of a class",
+        ),
         ("nowhere:Mine", "No module named 'nowhere', here or in "),
         ("json:JSONDecoder", "it is no class of circuitbias.Estimator"),
         ("lagged:Couplings", "it is no class of circuitbias.Estimator"),

@@ -19,6 +19,7 @@ from importlib.metadata import entry_points
 from circuitbias.component import Component, Drive, Estimator, Generator, NetworkFamily, Picture, Reader
 from circuitbias.declaration import told
 from circuitbias.guest_lines import line_of_guest
+from circuitbias.wording import meant
 
 ESTIMATORS = {
     "glm": "circuitbias.estimators.glm:Glm",
@@ -216,7 +217,13 @@ def find(kind: str, name: str) -> type[Component]:
     except ModuleNotFoundError as error:
         raise GuestError(f"{error}, here or in {os.getcwd()}; {wanted}") from error
     except AttributeError as error:
-        raise GuestError(f"{error}; {wanted}") from error
+        has = [
+            name
+            for name, one in vars(sys.modules.get(path.partition(":")[0], object)).items()
+            if isinstance(one, type) and issubclass(one, _BASES[kind]) and one is not _BASES[kind]
+        ]
+        here = f" (it has {', '.join(has)})" if has else ""
+        raise GuestError(f"{error}{here}; {wanted}") from error
     except Exception as error:  # whatever a stranger's code does
         module = path.partition(":")[0]
         what = f"{type(error).__name__}: {error}{line_of_guest(error, [module])}"
@@ -238,8 +245,9 @@ def find_any(name: str) -> tuple[str, type[Component]]:
     kinds = [kind for kind in BUILT_IN if name in BUILT_IN[kind] or name in guests(kind)]
     kinds = kinds or [kind for kind in BUILT_IN if path_of(kind, name)]
     if not kinds:
-        known = ", ".join(other for kind in BUILT_IN for other in [*BUILT_IN[kind], *guests(kind)])
-        raise GuestError(f"{name!r} is no component; must be one of {known}, or a path my_module:MyClass")
+        known = [other for kind in BUILT_IN for other in [*BUILT_IN[kind], *guests(kind)]]
+        rule = f"must be one of {', '.join(known)}, or a path my_module:MyClass{meant(name, known)}"
+        raise GuestError(f"{name!r} is no component; {rule}")
     for kind in kinds:
         with suppress(GuestError):
             return kind, find(kind, name)

@@ -21,16 +21,14 @@ from circuitbias.validation import (
     MOST_VALUES,
     ConfigError,
     add_contradictions,
-    allowed,
     checked,
     plain,
-    problem,
     problems_of,
     refuse,
     sound,
-    types,
     validator,
 )
+from circuitbias.wording import allowed, meant, problem, types
 
 __all__ = [
     "MOST_VALUES",
@@ -220,7 +218,8 @@ def component(kind: str, name, options: Mapping):
     if isinstance(name, type) and issubclass(name, Component):
         return name(**options)
     if not path_of(kind, name):
-        raise ConfigError(f"{name!r} is none of {kind}; must be one of {', '.join(BUILT_IN[kind])} or a path")
+        rule = f"must be one of {', '.join(BUILT_IN[kind])} or a path{meant(name, BUILT_IN[kind])}"
+        raise ConfigError(f"{name!r} is none of {kind}; {rule}")
     try:
         found = find(kind, name)
     except GuestError as error:

@@ -1,37 +1,28 @@
-"""Check values against a schema: fill defaults, read numbers and word the errors."""
+"""Check values against a schema: fill defaults, read numbers, and gather all that is wrong."""
 
-import difflib
 import math
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from copy import deepcopy
-from functools import cache, reduce
-from operator import getitem
+from functools import cache
 
 import numpy as np
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
+from circuitbias.wording import explain, problem, types
+
 _STANDARD = Draft202012Validator
-_BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 _LARGEST = sys.float_info.max
-_LONGEST_SHOWN = 500
 # Far beyond what a config needs, and far below what takes long to look at.
 MOST_VALUES = 20_000
 _DEEPEST = 20
 _MOST_LISTED = 100
 _MOST_BITS = 10_000  # Python itself prints no number with many more
 _NUMBER = re.compile(r"[-+]?(0|[1-9][0-9]*|(?=\.[0-9]))(\.[0-9]*)?([eE][-+]?[0-9]+)?", re.ASCII)
-_KINDS = {
-    "number": "a finite number",
-    "integer": "a whole number",
-    "string": "text",
-    "boolean": "true or false",
-    "null": "null",
-}
 
 
 class ConfigError(ValueError):
@@ -121,7 +112,7 @@ def problems_of(validator, values) -> dict[tuple, str]:
     """Say what a validator finds wrong, by the path to it; defaults are filled in on the way."""
     problems = {}
     for error in validator.iter_errors(values):
-        for path, rule in _explain(error):
+        for path, rule in explain(error):
             problems.setdefault(path, problem(values, path, rule))
     return problems
 
@@ -145,24 +136,6 @@ def add_contradictions(problems, config, path, section):
         if known and problems.keys().isdisjoint({(*path, low), (*path, high)}) and not values[0] < values[1]:
             rule = f"must be < {high} = {values[1]}"
             problems[*path, low] = problem(config, (*path, low), rule)
-
-
-def problem(config, path: tuple, rule: str) -> str:
-    """Word one problem: the full key, its value (if it has one) and what is allowed."""
-    # Keys are foreign text, too: one that is no name is quoted, so that a problem stays on its line.
-    key = "".join(f".{part}" if _is_name(part) else f"[{_shown(part)}]" for part in path)
-    with suppress(KeyError):
-        key += f" = {_shown(reduce(getitem, path, config))}"
-    return f"{key.removeprefix('.') if path else f'config{key}'}: {rule}"
-
-
-def _is_name(part) -> bool:
-    return isinstance(part, str) and part.isprintable() and 0 < len(part) <= _LONGEST_SHOWN
-
-
-def _shown(value) -> str:
-    text = repr(value)
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
 
 
 # --- the validator ------------------------------------------------------------------------------
@@ -220,64 +193,3 @@ def _as_number(value, sub, texts):
     if "number" in wanted:
         return float(number) if abs(number) <= _LARGEST else number
     return int(number) if isinstance(number, float) and number.is_integer() else number
-
-
-def types(sub) -> list[str]:
-    """The kinds of value that a schema admits, by their names in JSON schema."""
-    kinds = sub.get("type", ())
-    return [kinds] if isinstance(kinds, str) else kinds
-
-
-# --- the wording --------------------------------------------------------------------------------
-
-
-def allowed(sub):
-    """Say in words what a schema admits."""
-    if "anyOf" in sub:
-        return " or ".join(map(allowed, sub["anyOf"]))
-    if "const" in sub:
-        return f"`{sub['const']}`"
-    if "enum" in sub:
-        return "one of " + ", ".join(f"`{value}`" for value in sub["enum"])
-    kind, *others = types(sub)
-    if kind == "array":
-        low, high = sub.get("minItems", 0), sub.get("maxItems")
-        count = f"{low} to {high}" if high else f"{low} or more"
-        different = "different " if sub.get("uniqueItems") else ""
-        return f"a list of {count} {different}entries, each {allowed(sub['items'])}"
-    if kind == "object":
-        keys = ", ".join(sub.get("properties", ()))
-        return f"a mapping with the keys {keys}" if keys else "a mapping with one or more entries"
-    limits = [f"{sign} {sub[bound]}" for bound, sign in _BOUNDS.items() if bound in sub]
-    limits += [f"matching `{sub['pattern']}`"] if "pattern" in sub else []
-    limits += ["that is not empty"] if "minLength" in sub else []
-    limits += [f"of at most {sub['maxLength']} characters"] if "maxLength" in sub else []
-    return " or ".join([f"{_KINDS[kind]} {' and '.join(limits)}".strip(), *map(_KINDS.get, others)])
-
-
-def _explain(error) -> Iterator[tuple[tuple, str]]:
-    """Yield path and rule of every problem behind one error of the validator."""
-    inner = [sub for sub in error.context if sub.path]
-    if inner:  # an entry of a list which is one of several alternatives: name the entry
-        for sub in inner:
-            yield from _explain(sub)
-        return
-    path, value, sub = tuple(error.absolute_path), error.instance, error.schema
-    if error.validator == "guests":
-        yield path, error.message
-    elif error.validator == "additionalProperties":
-        known = sub["properties"]
-        branch = "".join(f" with {k}: {v['const']}" for k, v in known.items() if "const" in v)
-        for key in [key for key in value if key not in known]:
-            close = difflib.get_close_matches(str(key), known, n=1)
-            hint = f" (did you mean {close[0]}?)" if close else ""
-            yield (*path, key), f"unknown key{hint}; allowed{branch}: {', '.join(known)}"
-    elif error.validator == "required":
-        for key in [key for key in error.validator_value if key not in value]:
-            yield (*path, key), f"missing; must be {allowed(sub['properties'][key])}"
-    elif "propertyNames" in error.absolute_schema_path:
-        yield (*path, value), f"its name must be {allowed(sub)}"
-    else:
-        choices = sub.get("enum", [])
-        close = difflib.get_close_matches(value, choices, n=1) if isinstance(value, str) else []
-        yield path, f"must be {allowed(sub)}" + "".join(f" (did you mean {choice}?)" for choice in close)

@@ -5,9 +5,10 @@ import pytest
 from scipy.stats import binom, kstest
 
 from circuitbias.catalogue import NETWORKS, find
-from circuitbias.config import load_config, resolve_thresholds
+from circuitbias.config import load_config
 from circuitbias.networks import build_network, ring_network, sideband_network
 from circuitbias.networks.sideband import published_profile
+from circuitbias.thresholds import resolve_thresholds
 from circuitbias.validation import ConfigError
 
 STRONGEST = 2.289e-3

@@ -8,15 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from circuitbias import catalogue
-from circuitbias.config import (
-    circuits,
-    compares_with_paper,
-    drive_files,
-    network_files,
-    recording_files,
-    resolve_thresholds,
-    strength_label,
-)
+from circuitbias.config import circuits, compares_with_paper, drive_files, network_files, recording_files
+from circuitbias.thresholds import resolve_thresholds, strength_label
 from circuitbias.estimators.registry import module_of
 from circuitbias.experiments import SUMMARISED
 from circuitbias.job_sizes import job_memory_mb, job_minutes
