@@ -12,7 +12,6 @@ from circuitbias.recordings.names import say
 
 _MOST_UNITS = 2**20
 _MOST_MEMBERS = 1000
-_USUAL = "units"
 _ROOMS = ("analysis", "scratch")  # beside the modules in processing
 _TIMES = ("spike_times", "spike_times_index", "obs_intervals", "obs_intervals_index", "id")
 _POSITIONS = (("x", "y", "z"), ("rel_x", "rel_y", "rel_z"))
@@ -23,7 +22,7 @@ class Nwb(Reader):
 
     suffixes = (".nwb",)
 
-    table: str = option(_USUAL, "Path of the table within the file.")
+    table: str = option("units", "Path of the table within the file.")
 
     def read(self, path: Path) -> Found:
         """See `Reader.read`."""
@@ -55,7 +54,7 @@ def _place(file: h5py.File, table: str) -> str:
     rooms = [*_ROOMS, *(f"processing/{name}" for name in _members(file, "processing"))]
     places = [f"{room}/{name}" for room in rooms for name in _members(file, room)]
     others = [place for place in places if "spike_times" in _members(file, place)]
-    if len(others) == 1 and table == _USUAL:
+    if len(others) == 1 and table == Nwb().table:
         return others[0]
     hint = f"; there are {', '.join(others)}: {say('table', others[0])}" if others else ": no sorted units"
     raise ValueError(f"there is no table {table} in it{hint}")
