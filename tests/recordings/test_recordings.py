@@ -1,6 +1,7 @@
 """Selection, observed time, and the rule by which times become steps; oracles are loops over spikes."""
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -205,6 +206,32 @@ def test_a_thousand_units_and_the_bound_of_memory():
     assert report.spikes.sum() + report.merged.sum() == recording.n_spikes
     with pytest.raises(MemoryLimitError, match=r"memory_mb=21 is too small for \d+ spikes"):
         to_spikes(recording, memory_mb=21)
+
+
+def peak_bytes(action):
+    tracemalloc.start()
+    try:
+        kept = action()
+        return kept, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_spike_times_are_in_memory_once(tmp_path):
+    """Bytes a spike at the peak of reading and of counting steps; the promise of memory_mb rests on them."""
+    rng, n = np.random.default_rng(0), 2_000_000
+    times, units = np.sort(rng.uniform(0, 1000, n)), rng.integers(0, 400, n)
+    ends = np.cumsum(np.bincount(units))
+    trains = np.concatenate([np.sort(one) for one in np.split(rng.permutation(times), ends[:-1])])
+    np.savez(tmp_path / "a.npz", spike_times=trains, spike_times_index=ends)
+    np.savez(tmp_path / "small.npz", a=times[::20_000], b=times[50::20_000])
+    to_spikes(cb.recording(tmp_path / "small.npz", time_unit="s"))  # imports and compiles
+    read, peak = peak_bytes(lambda: cb.recording(tmp_path / "a.npz"))
+    assert peak < 10 * n
+    (spikes, _), peak = peak_bytes(lambda: to_spikes(read))
+    assert spikes.n_spikes > 0.99 * n and peak < 17 * n
+    np.savez(tmp_path / "b.npz", times=times, units=units)
+    assert peak_bytes(lambda: cb.recording(tmp_path / "b.npz"))[1] < 32 * n
 
 
 def test_one_neuron_counted_twice_is_named():

@@ -14,16 +14,26 @@ def longest_gap(spikes: SpikeRecord, trials: np.ndarray) -> tuple[float, float] 
     worst = None
     for piece, (start, _) in zip(spikes.pieces, trials, strict=True):
         if len(piece.steps) >= _FEWEST_FOR_GAPS:
-            apart = np.diff(piece.steps)
-            place = int(np.argmax(apart))
+            place = _longest(piece.steps)
+            apart, n = piece.steps[place + 1] - piece.steps[place], len(piece.steps) - 1
             # Chance makes one of n exponential intervals so long once in 22 000 recordings.
-            if apart[place] > max(
-                piece.n_steps / 10, (10 + np.log(len(apart))) * np.median(apart) / np.log(2)
-            ):
+            if apart > piece.n_steps / 10 and apart > (10 + np.log(n)) * np.median(
+                np.diff(piece.steps)
+            ) / np.log(2):
                 edges = piece.steps[place : place + 2] * spikes.dt_ms / 1000 + start
                 if worst is None or edges[1] - edges[0] > worst[1] - worst[0]:
                     worst = float(edges[0]), float(edges[1])
     return worst
+
+
+@njit(cache=True)
+def _longest(steps):
+    """Place of the first of the two steps, in order, that are farthest apart."""
+    place = 0
+    for k in range(1, steps.shape[0] - 1):
+        if steps[k + 1] - steps[k] > steps[place + 1] - steps[place]:
+            place = k
+    return place
 
 
 def twins(units, spikes: SpikeRecord, counts: np.ndarray) -> tuple:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+_AT_ONCE = 2**17  # spikes
 _DENSE = 2**20  # whole numbers that lie closer are counted, not sorted
 
 
@@ -67,8 +68,7 @@ def of_pairs(times, labels, ids: Iterable | None = None, names: list | None = No
             f"{(~np.isfinite(labels)).sum()} spikes have no unit: their unit is no finite number"
         )
     known, codes = _coded(labels)
-    order = np.argsort(codes, kind="stable")  # of few units in two bytes, which takes linear time
-    groups = np.split(times[order], np.cumsum(np.bincount(codes, minlength=len(known)))[:-1])
+    groups = _grouped(times, codes, len(known))
     if names is not None:  # in the order of texts, as `_coded` has them
         order = sorted(range(len(known)), key=lambda k: names[known[k]])
         known, groups = [names[known[k]] for k in order], [groups[k] for k in order]
@@ -84,13 +84,36 @@ def of_pairs(times, labels, ids: Iterable | None = None, names: list | None = No
 def _coded(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Different labels, sorted, and the place of each among them, in as few bytes as that takes."""
     if labels.dtype.kind in "iu" and labels.size and int(labels.max()) - int(labels.min()) < _DENSE:
-        wide = labels.astype(np.int64) if labels.dtype.kind == "i" else labels
-        shifted = wide - wide.min()
-        there = np.bincount(shifted) > 0
-        place, known = np.cumsum(there) - 1, np.flatnonzero(there) + labels.min()
-        return known, place.astype(np.min_scalar_type(len(known)))[shifted]
+        wide = np.int64 if labels.dtype.kind == "i" else np.uint64  # signed ones apart might not fit
+        lowest, there = labels.min().astype(wide), np.zeros(_DENSE, dtype=bool)
+        for part in _pieces(len(labels)):
+            there[labels[part].astype(wide) - lowest] = True
+        known, place = np.flatnonzero(there), np.cumsum(there) - 1
+        place = place.astype(np.min_scalar_type(len(known)))
+        codes = np.empty(len(labels), dtype=place.dtype)
+        for part in _pieces(len(labels)):
+            codes[part] = place[labels[part].astype(wide) - lowest]
+        return known.astype(wide) + lowest, codes
     known, codes = np.unique(labels, return_inverse=True)
     return known, codes.astype(np.min_scalar_type(len(known)))
+
+
+def _pieces(n: int):
+    return (slice(first, first + _AT_ONCE) for first in range(0, n, _AT_ONCE))
+
+
+def _grouped(times: np.ndarray, codes: np.ndarray, n_groups: int) -> list[np.ndarray]:
+    """Times of each code, in the order in which they come; beside them only a piece is in memory twice."""
+    counts = np.bincount(codes, minlength=n_groups) if len(codes) else np.zeros(n_groups, dtype=np.int64)
+    free, sorted_ = np.cumsum(counts) - counts, np.empty_like(times)
+    for part in _pieces(len(times)):
+        order = np.argsort(codes[part], kind="stable")  # of few units in two bytes, which takes linear time
+        own = codes[part][order]
+        inside = np.bincount(own, minlength=n_groups)
+        rank = np.arange(len(own)) - np.repeat(np.cumsum(inside) - inside, inside)
+        sorted_[free[own] + rank] = times[part][order]
+        free += inside
+    return np.split(sorted_, np.cumsum(counts)[:-1])
 
 
 def of_trains(trains: Mapping | Iterable, **others) -> Found:

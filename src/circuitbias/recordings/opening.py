@@ -72,7 +72,11 @@ def recording(
     if not isinstance(source, str | os.PathLike):
         require(format is None, "format", format, f"left out for what is in memory already ({TAKEN})")
         require(not options, "options", options, "left out for what is in memory already")
-        return _made(found_in(source), time_unit, sampling_rate_hz, {"format": type(source).__name__})
+        found = found_in(source)
+        found.times = [
+            np.array(times) for times in found.times
+        ]  # of their own, whatever becomes of the source
+        return _made(found, time_unit, sampling_rate_hz, {"format": type(source).__name__})
     require("://" not in os.fspath(source), "recording", source, "a file on this machine: download it first")
     path = expanded(source)
     if not os.path.lexists(path):

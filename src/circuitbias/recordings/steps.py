@@ -18,7 +18,8 @@ from circuitbias.recordings.intervals import common, cut_to
 from circuitbias.spikes.segments import Segment, SpikeRecord
 
 _SLACK = 1e-6  # of a step
-_BYTES_A_SPIKE = 40  # times, keys, steps and units at once
+_BYTES_A_SPIKE = 24  # times, keys, which become steps, and units at once; 20, and what single units take
+_AT_ONCE = 2**20
 _LITTLE = 0.5  # of the time for which half of the units were observed
 
 
@@ -82,7 +83,8 @@ def to_spikes(
             f"no time in which all units were observed is as long as a step of {dt_ms:g} ms"
         )
     offsets = np.cumsum(n_steps) - n_steps
-    counts, keys = np.zeros((4, len(recording.units)), dtype=np.int64), []
+    counts = np.zeros((4, len(recording.units)), dtype=np.int64)
+    keys, n_keys = np.empty(recording.n_spikes, dtype=np.int64), 0
     for unit, times in enumerate(recording.times_s):
         trial = np.searchsorted(trials[:, 0] - _SLACK * dt_s, times, "right") - 1
         steps = np.floor((times - trials[trial, 0]) / dt_s + _SLACK).astype(np.int64)
@@ -91,9 +93,12 @@ def to_spikes(
         fresh = np.diff(steps, prepend=-1) > 0
         short = (np.diff(times) < refractory_ms / 1000 * (1 - 1e-9)) & (np.diff(trial) == 0)
         counts[:, unit] = fresh.sum(), (~inside).sum(), (~fresh).sum(), short.sum()
-        keys.append(steps[fresh] * len(recording.units) + unit)
+        keys[n_keys : n_keys + counts[0, unit]] = steps[fresh] * len(recording.units) + unit
+        n_keys += counts[0, unit]
     _refuse_most_outside(recording, counts)
-    spikes = _record(np.sort(np.concatenate(keys)), len(recording.units), n_steps, offsets, dt_ms)
+    keys = keys[:n_keys]
+    keys.sort()
+    spikes = _record(keys, len(recording.units), n_steps, offsets, dt_ms)
     report = Conversion(
         recording.units,
         dt_ms,
@@ -121,15 +126,16 @@ def to_spikes(
 
 
 def _record(keys, n_units, n_steps, offsets, dt_ms) -> SpikeRecord:
-    """Cut sorted numbers (step, counted through all trials, times units, plus unit) into trials."""
-    steps, units = keys // n_units, (keys % n_units).astype(np.int32)
-    ends = np.searchsorted(steps, offsets + n_steps)
-    pieces = [
-        Segment(trial, 0, int(length), steps[first:last] - offset, units[first:last])
-        for trial, (length, offset, first, last) in enumerate(
-            zip(n_steps, offsets, np.append(0, ends[:-1]), ends, strict=True)
-        )
-    ]
+    """Cut sorted numbers (step, counted through all trials, times units, plus unit) into trials, in place."""
+    units = np.empty(len(keys), dtype=np.int32)
+    for first in range(0, len(keys), _AT_ONCE):
+        units[first : first + _AT_ONCE] = keys[first : first + _AT_ONCE] % n_units
+    steps = np.floor_divide(keys, n_units, out=keys)
+    ends, pieces, first = np.searchsorted(steps, offsets + n_steps), [], 0
+    for trial, (length, offset, last) in enumerate(zip(n_steps, offsets, ends, strict=True)):
+        steps[first:last] -= offset
+        pieces.append(Segment(trial, 0, int(length), steps[first:last], units[first:last]))
+        first = last
     return SpikeRecord(n_units, dt_ms, pieces)
 
 

@@ -73,7 +73,8 @@ def in_seconds(found: Found, time_unit: str | None, sampling_rate_hz: float | No
         trains = [times * UNITS_S[chosen] for times in trains]
     if unsorted := [one for one, times in zip(found.ids, trains, strict=True) if (np.diff(times) < 0).any()]:
         found.notes.append(f"times of {_units(unsorted)} were not in order: they were sorted")
-    return [np.sort(times) for times in trains]
+    wrong = set(unsorted)
+    return [np.sort(times) if one in wrong else times for one, times in zip(found.ids, trains, strict=True)]
 
 
 def _finite(unit: str, times: np.ndarray) -> np.ndarray:
@@ -85,7 +86,7 @@ def _finite(unit: str, times: np.ndarray) -> np.ndarray:
             f"times of unit {unit} are of type {times.dtype} and shape {times.shape}: must be a list of "
             "numbers"
         )
-    times = times.astype(np.float64)
+    times = times.astype(np.float64, copy=False)
     if bad := int((~np.isfinite(times)).sum()):
         first = int(np.flatnonzero(~np.isfinite(times))[0])
         raise ValueError(
@@ -98,20 +99,22 @@ def _finite(unit: str, times: np.ndarray) -> np.ndarray:
 
 def _refuse_unlikely_seconds(trains: list[np.ndarray]) -> None:
     """Raise a ValueError if these can hardly be seconds."""
-    times = np.concatenate(trains) if trains else np.empty(0)
-    if times.size < 2:
+    spiking, n_times = [train for train in trains if train.size], sum(train.size for train in trains)
+    if n_times < 2:
         return
-    if (times == np.floor(times)).all():
-        raise ValueError(f"all {times.size} times are whole numbers, such as {times[-1]:.15g}: {_REMEDY}")
-    span = float(times.max() - times.min())
+    if all((train == np.floor(train)).all() for train in spiking):
+        raise ValueError(f"all {n_times} times are whole numbers, such as {spiking[-1][-1]:.15g}: {_REMEDY}")
+    span = float(max(train.max() for train in spiking) - min(train.min() for train in spiking))
     if span > _LONGEST_S:
         raise ValueError(f"in seconds the recording would be {span / 86_400:.3g} days long: {_REMEDY}")
     most = max(train.size for train in trains)
     rate = most / span if span else np.inf
     if rate > _HIGHEST_HZ or (rate < _LOWEST_HZ and most > 1):
         raise ValueError(f"in seconds the most active unit would fire at {rate:.3g} Hz: {_REMEDY}")
-    intervals = np.concatenate([np.diff(np.sort(train)) for train in trains])
-    if intervals.size >= _INTERVALS and (intervals < _SHORT_S).mean() < _FEWEST_SHORT:
+    n_intervals = sum(train.size - 1 for train in spiking)
+    n_short = sum(int((np.diff(np.sort(train)) < _SHORT_S).sum()) for train in spiking)
+    if n_intervals >= _INTERVALS and n_short < _FEWEST_SHORT * n_intervals:
+        intervals = np.concatenate([np.diff(np.sort(train)) for train in spiking])
         raise ValueError(
             f"in seconds hardly any of the {intervals.size} intervals between spikes of a unit would be "
             "shorter "
