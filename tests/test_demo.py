@@ -61,7 +61,7 @@ def test_a_wheel_in_an_empty_environment_answers(tmp_path):
     pip = [str(tmp_path / "bare/bin/pip"), "install", "-q", "-c", str(ROOT / "constraints.txt"), str(wheel)]
     subprocess.run(pip, **run)
     program = str(tmp_path / "bare/bin/circuitbias")
-    first = "infer demo/spikes.csv --method cross_correlation --output answer"
+    first = "infer demo/spikes.csv --output answer"
     for words in ("demo", first, "doctor --no-benchmark"):
         said = subprocess.run([program, *words.split()], **run).stdout
     assert "not installed" in said

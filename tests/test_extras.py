@@ -52,30 +52,43 @@ OUTPUT = ("--output", "spikes.h5")
 DATA = ("--network", "net.npz", "--spikes", "spikes.h5")
 
 
-def test_what_needs_no_torch_runs_without_it(circuitbias):
-    """From the network to the figures, by cross-correlation."""
+def test_everything_runs_without_torch(circuitbias):
+    """From the network to the figures, by the method that `infer` takes of itself."""
     circuitbias("activity", *DATA, "--output", "activity.npz")
-    method = ("--method", "cross_correlation", "--options", "{}", "--name", "cc")
-    circuitbias("estimate", *DATA, *method, "--output", "cc.npz")
-    assert np.isfinite(Couplings.load(circuitbias.folder / "cc.npz").values).sum() == 20 * 19
+    method = ("--method", "glm", "--options", "{}", "--name", "glm")
+    circuitbias("estimate", *DATA, *method, "--output", "glm.npz")
+    assert np.isfinite(Couplings.load(circuitbias.folder / "glm.npz").values).sum() == 20 * 19
     tables = ("--output", "errors.csv", "--profiles", "profiles.csv", "--repetitions", "seeds.csv")
-    circuitbias("errors", "--network", "net.npz", "--couplings", "cc.npz", *tables)
+    circuitbias("errors", "--network", "net.npz", "--couplings", "glm.npz", *tables)
     circuitbias("figure", "methods", "--network", "net.npz", "--table", "errors.csv", "--output", "methods")
     assert (circuitbias.folder / "methods.svg").stat().st_size > 0
 
 
-@pytest.mark.parametrize(
-    ("words", "what"),
-    [
-        (("estimate", "--method", "glm", "--options", "{}", "--name", "glm"), "the method glm"),
-        (("experiment", "patterns", "--estimators", "{}", "--options", "{}"), "this step"),
-    ],
-    ids=["estimate", "experiment"],
-)
-def test_what_needs_torch_names_the_extra_that_brings_it(circuitbias, words, what):
+EVERY_METHOD = """
+import sys
+
+from circuitbias.catalogue import declared
+from circuitbias.estimators import METHODS, estimate
+from circuitbias.estimators.contract import sparse_record
+
+record = sparse_record()
+for method in METHODS:
+    estimate(method, record, **declared("estimators", method).examples[-1])
+assert "torch" not in sys.modules
+"""
+
+
+@pytest.mark.parametrize("before", [WITHOUT, ""], ids=["without torch", "with torch"])
+def test_no_method_loads_torch_on_the_cpu(before):
+    done = subprocess.run([sys.executable, "-c", before + EVERY_METHOD], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_needs_torch_names_the_extra_that_brings_it(circuitbias):
+    words = ("estimate", "--method", "glm", "--options", "{}", "--name", "glm", "--device", "cuda")
     said = circuitbias(*words, *DATA, "--output", "none", code=1)
-    sentence = f"{what} needs torch, which is not installed: pip install 'circuitbias[torch]'"
-    assert said.splitlines() == [f"circuitbias {words[0]}: error: {sentence}"]
+    sentence = "device='cuda' needs torch, which is not installed: pip install 'circuitbias[torch]'"
+    assert said.splitlines() == [f"circuitbias estimate: error: {sentence}"]
     assert not Path(circuitbias.folder / "none").exists()
 
 

@@ -18,7 +18,7 @@ from circuitbias.places import settle_kernels
 
 __version__ = "0.1.0"
 
-# Imported when they are first asked for: torch and numba take a second to load.
+# Imported when they are first asked for: numba and scipy take a second to load.
 _WHERE = {
     "network": "api",
     "simulate": "api",

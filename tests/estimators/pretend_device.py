@@ -80,12 +80,17 @@ def _placed(value):
     return _OnDevice(value) if isinstance(value, torch.Tensor) else value
 
 
+def use_device(monkeypatch, chosen):
+    """Have the estimators use a device, whatever they are asked for."""
+    original = device.resolve_device
+    for module in list(sys.modules.values()):
+        if getattr(module, "resolve_device", None) is original:
+            monkeypatch.setattr(module, "resolve_device", lambda device: chosen)
+
+
 @contextmanager
 def pretend_device(monkeypatch):
-    """Have the estimators use the device, whatever they are asked for."""
-    original = device.torch_device
-    for module in list(sys.modules.values()):
-        if getattr(module, "torch_device", None) is original:
-            monkeypatch.setattr(module, "torch_device", lambda device: DEVICE)
-    with _Device():
+    """Have the estimators use the pretended one."""
+    with monkeypatch.context() as patched, _Device():
+        use_device(patched, DEVICE)
         yield

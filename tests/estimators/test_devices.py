@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from pretend_device import DEVICE, pretend_device
+from pretend_device import DEVICE, pretend_device, use_device
 from test_contract import every_case
 
 from circuitbias.catalogue import declared
@@ -21,14 +21,22 @@ def short_record(sparse_record):
 
 
 @pytest.mark.parametrize(("method", "options"), PRETENDED, ids=METHODS)
-def test_arrays_of_a_device_do_not_mix_with_others(short_record, method, options, monkeypatch):
-    expected = estimate(method, short_record, device="cpu", **options)
+def test_torch_finds_what_numpy_does_and_its_devices_do_not_mix(short_record, method, options, monkeypatch):
+    """One code: with arrays of numpy, with tensors of the CPU, and with tensors that mix with none of it."""
+    by_numpy = estimate(method, short_record, device="cpu", **options)
+    with monkeypatch.context() as patched:
+        use_device(patched, torch.device("cpu"))
+        by_torch = estimate(method, short_record, device="cpu", **options)
     with pretend_device(monkeypatch):
         found = estimate(method, short_record, device="cuda", **options)
-    assert found.values.tobytes() == expected.values.tobytes()
-    assert found.arrays.keys() == expected.arrays.keys()
-    for name, values in expected.arrays.items():
+    assert found.values.tobytes() == by_torch.values.tobytes()
+    assert found.arrays.keys() == by_torch.arrays.keys() == by_numpy.arrays.keys()
+    # Sums in another order: of moments to rounding, of fits to the tolerance at which both have converged.
+    np.testing.assert_allclose(by_torch.values, by_numpy.values, rtol=1e-6, atol=1e-7)
+    for name, values in by_torch.arrays.items():
         np.testing.assert_array_equal(found.arrays[name], values)
+        if name != "scaled_gradient":
+            np.testing.assert_allclose(values, by_numpy.arrays[name], rtol=1e-4, atol=1e-6)
 
 
 def test_the_pretended_device_refuses_what_a_real_one_does(monkeypatch):

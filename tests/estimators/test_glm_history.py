@@ -52,11 +52,9 @@ def explicit_design(raster, filter_steps):
 
 
 def design_of(source, n, filter_steps, bin_steps, block_bins=2048):
-    import torch
-
     kept = np.arange(n)
     events = Events(source, bin_steps, kept, block_bins, look_back=0)
-    return ExponentialDesign(events, kept, filter_steps, torch.device("cpu"))
+    return ExponentialDesign(events, kept, filter_steps, "cpu")
 
 
 def test_which_spikes_a_bin_sees():

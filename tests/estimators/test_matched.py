@@ -119,7 +119,7 @@ def test_likelihood_and_gradient_are_sums_over_steps(three, bound):
     if bound is not None:
         likelihood.excluded = Exclusion(before, bound)
     value, gradient, information, left_out = sums_over_steps(*rows_and_spikes(three), at, before, bound)
-    found, slopes = likelihood.evaluate(torch.from_numpy(at))
+    found, slopes = likelihood.evaluate(at)
     np.testing.assert_allclose(-found, value, rtol=1e-8)
     np.testing.assert_allclose(-slopes, gradient, rtol=1e-6, atol=1e-6 * np.abs(gradient).max())
     np.testing.assert_array_equal(likelihood.left_out[:2], left_out)
@@ -127,20 +127,18 @@ def test_likelihood_and_gradient_are_sums_over_steps(three, bound):
     exact = information_of(likelihood, likelihood.sample(10**6), at, chosen_a_column=10**6)
     np.testing.assert_allclose(exact, information, rtol=1e-9, atol=1e-9)
     assert likelihood.used_steps() == 2 * (3000 - WARM)
-    some, their_slopes = likelihood.evaluate(
-        torch.from_numpy(at[:, [0, 2]]), targets=torch.tensor([True, False, True])
-    )
+    some, their_slopes = likelihood.evaluate(at[:, [0, 2]], targets=np.array([True, False, True]))
     np.testing.assert_allclose(some, found[[0, 2]], rtol=1e-12)
     np.testing.assert_allclose(their_slopes, slopes[:, [0, 2]], rtol=1e-9, atol=1e-9)
 
 
 def test_gradient_is_that_of_the_value(three):
     likelihood, at = likelihood_of(three, bin_steps=5), coefficients(3)
-    _, slopes = likelihood.evaluate(torch.from_numpy(at))
+    _, slopes = likelihood.evaluate(at)
     for source, target in np.ndindex(4, 3):
         moved = np.repeat(at[None], 2, axis=0)
         moved[:, source, target] += [-1e-4, 1e-4]
-        low, high = (likelihood.evaluate(torch.from_numpy(x))[0][target] for x in moved)
+        low, high = (likelihood.evaluate(x)[0][target] for x in moved)
         assert float(high - low) / 2e-4 == pytest.approx(float(slopes[source, target]), rel=1e-4, abs=1e-3)
 
 
@@ -149,13 +147,13 @@ def test_lattice_stands_for_all_steps():
     record = recording(np.diag(np.full(5, -0.3), 1)[:5, :5], seed=2, n_steps=60_000)
     at = coefficients(5)
     _, all_steps, information, _ = sums_over_steps(*rows_and_spikes(record), at)
-    _, lattice = likelihood_of(record, bin_steps=20).evaluate(torch.from_numpy(at))
-    z = (lattice.numpy() + all_steps) / np.sqrt(np.array([matrix.diagonal() for matrix in information])).T
+    _, lattice = likelihood_of(record, bin_steps=20).evaluate(at)
+    z = (lattice + all_steps) / np.sqrt(np.array([matrix.diagonal() for matrix in information])).T
     assert np.sqrt(np.mean(z**2)) < 0.3
 
 
 def test_parts_of_the_recording_make_the_whole(three):
-    whole, at = likelihood_of(three, bin_steps=2), torch.from_numpy(coefficients(3))
+    whole, at = likelihood_of(three, bin_steps=2), coefficients(3)
     blocks = [whole.part(1).evaluate(at)[0]]
     assert whole.part(10**6).evaluate(at)[0].abs().sum() == 0
     np.testing.assert_allclose(blocks[0], whole.evaluate(at)[0], rtol=1e-12)

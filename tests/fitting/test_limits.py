@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from sklearn.linear_model import PoissonRegressor
 
 from circuitbias.estimators import estimate
@@ -10,21 +9,19 @@ from circuitbias.estimators.couplings import SeparableCountsWarning
 from circuitbias.fitting.limits import limits_at, unidentified
 
 
-def test_at_their_bounds_they_add_nothing():
-    bounds = torch.tensor([[0.0, 1.0, 1.0], [3.0, 2.0, 1.0]])
-    never = torch.zeros((3, 2), dtype=torch.bool)
-    falling = [never.clone(), never.clone()]
-    rising = [never.clone(), never.clone()]
+def test_at_their_bounds_they_add_nothing(array):
+    bounds = array([[0.0, 1.0, 1.0], [3.0, 2.0, 1.0]])
+    falling, rising = ([array(np.zeros((3, 2), dtype=bool)) for _ in bounds] for _ in range(2))
     falling[0][0, 0] = falling[1][1, 1] = rising[1][1, 0] = rising[0][0, 1] = True
-    held, values = limits_at(falling, rising, bounds, torch.full((3,), 40.0))
+    held, values = limits_at(falling, rising, bounds, array(np.full(3, 40.0)))
     assert values.tolist() == [[-40, 40], [40, -40], [-80, 80]]
     assert held.tolist() == [[True, True], [True, True], [True, True]]
     # At its bounds, 0 and 2, the first target has the rate of its intercept; off them, none.
-    assert torch.tensor([0.0, 2.0, 1.0]) @ values[:, 0] == 0
-    assert torch.tensor([1.0, 2.0, 1.0]) @ values[:, 0] == torch.tensor([0.0, 1.0, 1.0]) @ values[:, 0] == -40
+    assert array([0.0, 2.0, 1.0]) @ values[:, 0] == 0
+    assert array([1.0, 2.0, 1.0]) @ values[:, 0] == array([0.0, 1.0, 1.0]) @ values[:, 0] == -40
 
 
-def test_directions_that_no_response_tells_of():
+def test_directions_that_no_response_tells_of(array):
     """Two columns tell the same but for one row of 10 000, in which hardly a response is expected."""
     x = np.zeros((10_000, 4))
     x[:, 3] = 1
@@ -33,8 +30,8 @@ def test_directions_that_no_response_tells_of():
     for rate_there, expected in ((1e-6, [True, True, False, False]), (0.5, [False] * 4)):
         rates = np.full(len(x), 0.1)
         rates[0] = rate_there
-        hessian = torch.from_numpy(x.T * rates @ x / len(x))[None]
-        free = torch.ones((4, 1), dtype=torch.bool)
+        hessian = array(x.T * rates @ x / len(x))[None]
+        free = array(np.ones((4, 1), dtype=bool))
         assert unidentified(hessian, len(x), free, 1e-3)[:, 0].tolist() == expected
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
-import torch
 from sklearn.linear_model import PoissonRegressor
 
 from circuitbias.estimators import estimate
@@ -68,16 +67,16 @@ def test_low_rates_with_bursts(record_of):
         np.testing.assert_allclose(found.arrays["standard_errors"][:, :, j].ravel(), fit.bse[1:], rtol=1e-3)
 
 
-def test_a_step_that_overshoots_is_shortened(record_of):
+def test_a_step_that_overshoots_is_shortened(array):
     """From a start far below the optimum, Newton's step overflows; there is one solution all the same."""
     rng = np.random.default_rng(1)
     x = np.column_stack([rng.poisson(2.0, 500), rng.poisson(0.5, 500) * 20, np.ones(500)]).astype(float)
     y = rng.poisson(np.exp(x @ [0.5, -0.03, 0.2]))
-    rows = DenseRows(lambda: iter(torch.from_numpy(x).split(100)), *x.shape)
-    cross = torch.from_numpy(x.T @ y / len(x))[:, None]
-    objective = Objective(rows, cross, torch.ones((3, 1), dtype=torch.bool))
-    start = torch.tensor([[-2.0], [-1.0], [-5.0]]).double()
-    scale = torch.from_numpy(x.std(axis=0) * y.mean()).clamp_min(y.mean())[:, None]
+    rows = DenseRows(lambda: (array(x[first : first + 100]) for first in range(0, 500, 100)), *x.shape)
+    cross = array(x.T @ y / len(x))[:, None]
+    objective = Objective(rows, cross, array(np.ones((3, 1), dtype=bool)))
+    start = array([[-2.0], [-1.0], [-5.0]])
+    scale = array(np.maximum(x.std(axis=0), 1) * y.mean())[:, None]
     solution = newton(objective, start, cross, scale, 1e-10, 200, 4)
     slopes, intercept = sklearn_fit(x[:, :2], y)
     assert solution.converged.all()

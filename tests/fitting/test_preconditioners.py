@@ -1,44 +1,44 @@
 """Hessians from moments: exact for independent covariates, used where they lead, and as good in the end."""
 
+from itertools import product
+
 import numpy as np
 import pytest
-import torch
 
 from circuitbias.estimators import estimate
 from circuitbias.fitting import descents
 from circuitbias.fitting.preconditioners import (
     SpikeTriggeredMoments,
+    own_inverses,
     shared_preconditioner,
-    target_preconditioner,
 )
-from circuitbias.fitting.sample_hessians import match_moments
+from circuitbias.fitting.hessians import match_moments
 
 pytestmark = pytest.mark.filterwarnings("error::circuitbias.estimators.couplings.EstimationWarning")
 
 
 @pytest.fixture
-def independent_covariates():
+def independent_covariates(array):
     """All combinations of three binary covariates, each as often as their probabilities have it."""
-    grid = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * 3)
-    often = torch.where(grid == 1, torch.tensor([1, 2, 3]), torch.tensor([4, 3, 2])).prod(1)
-    rows = grid.repeat_interleave(often, dim=0)
-    return torch.cat([rows, torch.ones_like(rows[:, :1])], 1)
+    grid = np.array(list(product((0.0, 1.0), repeat=3)))
+    rows = np.repeat(grid, np.where(grid == 1, [1, 2, 3], [4, 3, 2]).prod(axis=1), axis=0)
+    return array(np.column_stack([rows, np.ones(len(rows))]))
 
 
-def test_independent_covariates(independent_covariates):
+def test_independent_covariates(independent_covariates, array):
     """Rates change only means and scales: the Hessians are exact, and so are steps and diagonals."""
     rows = independent_covariates
-    coefficients = torch.tensor([[0.0, 1.0], [-0.5, 0.0], [0.3, -2.0], [-1.0, 0.2]], dtype=torch.float64)
-    free = torch.tensor([[False, True], [True, False], [True, True], [True, True]])
-    rates = (rows @ coefficients).exp()
+    coefficients = array([[0.0, 1.0], [-0.5, 0.0], [0.3, -2.0], [-1.0, 0.2]])
+    free = array([[False, True], [True, False], [True, True], [True, True]])
+    rates = array(np.exp(rows @ coefficients))
     second_moment, cross_moment = rows.T @ rows / len(rows), rows.T @ rates / len(rows)
     tilted = SpikeTriggeredMoments.at([(rows, 1.0)], coefficients, second_moment, cross_moment, free)
 
-    hessians = torch.einsum("tk,tj,tl->jkl", rows, rates, rows) / len(rows)
+    hessians = np.einsum("tk,tj,tl->jkl", rows, rates, rows) / len(rows)
     both_free = free.T[:, :, None] & free.T[:, None, :]
-    hessians = torch.where(both_free, hessians, torch.eye(4, dtype=torch.float64))
-    solve, inverse_diagonal = target_preconditioner(hessians, free)
-    gradient = torch.tensor([[0.3, -1.0], [2.0, 0.4], [0.1, 0.2], [-0.7, 1.0]], dtype=torch.float64) * free
+    hessians = array(np.where(both_free, hessians, np.eye(4)))
+    solve, inverse_diagonal = own_inverses(hessians, free)
+    gradient = array([[0.3, -1.0], [2.0, 0.4], [0.1, 0.2], [-0.7, 1.0]]) * free
     np.testing.assert_allclose(tilted.solve(gradient), solve(gradient), rtol=1e-10, atol=1e-12)
     slopes = free[:-1]
     np.testing.assert_allclose(tilted.inverse_diagonal()[slopes], inverse_diagonal[:-1][slopes], rtol=1e-10)
@@ -47,7 +47,7 @@ def test_independent_covariates(independent_covariates):
 @pytest.fixture
 def some_held():
     """Which of six coefficients are free for five targets: all, but one, two, four, but the constant."""
-    free = torch.ones((6, 5), dtype=torch.bool)
+    free = np.ones((6, 5), dtype=bool)
     free[1, 1] = free[0, 2] = free[3, 2] = free[5, 4] = False
     free[:4, 3] = False
     return free
@@ -60,74 +60,69 @@ def restricted(matrix, free):
     return inverse
 
 
-def test_shared_inverse_with_columns_held(some_held):
+def test_shared_inverse_with_columns_held(some_held, array):
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(50, 6)) @ generator.normal(size=(6, 6))
     second_moment, curvatures, ridge = rows.T @ rows / 50, np.array([0.5, 1.0, 2.0, 0.1, 3.0]), 0.3
-    gradient = generator.normal(size=(6, 5)) * some_held.numpy()
-    given = (torch.from_numpy(value) for value in (second_moment, curvatures))
-    step = shared_preconditioner(*given, some_held, ridge)(torch.from_numpy(gradient))
+    gradient = generator.normal(size=(6, 5)) * some_held
+    given = (array(value) for value in (second_moment, curvatures, some_held))
+    step = shared_preconditioner(*given, ridge)(array(gradient))
     matrix = second_moment + ridge / curvatures.mean() * np.eye(6)
     for j in range(5):
-        free = some_held[:, j].numpy()
+        free = some_held[:, j]
         inverse = restricted(matrix, free) / curvatures[j]
         np.testing.assert_allclose(step[:, j], inverse @ gradient[:, j], rtol=1e-9, atol=1e-12)
 
 
-def test_moments_of_correlated_covariates_with_columns_held(some_held):
+def test_moments_of_correlated_covariates_with_columns_held(some_held, array):
     """Steps and diagonals are those of the Hessian that the moments make up."""
     free = some_held[:, :4]
     generator = np.random.default_rng(1)
     covariance = np.cov(generator.normal(size=(5, 40)).T @ generator.normal(size=(5, 5)), rowvar=False)
     means, scales = generator.normal(size=(5, 4)), generator.uniform(0.5, 2, size=(5, 4))
-    responses, gradient = np.array([0.1, 0.5, 1.0, 2.0]), generator.normal(size=(6, 4)) * free.numpy()
-    given = (torch.from_numpy(value) for value in (covariance, means, scales, responses))
-    moments = SpikeTriggeredMoments(*given, free)
-    step, diagonal = moments.solve(torch.from_numpy(gradient)), moments.inverse_diagonal()
+    responses, gradient = np.array([0.1, 0.5, 1.0, 2.0]), generator.normal(size=(6, 4)) * free
+    given = (array(value) for value in (covariance, means, scales, responses, free))
+    moments = SpikeTriggeredMoments(*given)
+    step, diagonal = moments.solve(array(gradient)), moments.inverse_diagonal()
     for j in range(4):
         second = np.outer(*[np.append(means[:, j], 1)] * 2)
         second[:-1, :-1] += covariance * np.outer(scales[:, j], scales[:, j])
-        inverse = restricted(responses[j] * second, free[:, j].numpy())
+        inverse = restricted(responses[j] * second, free[:, j])
         np.testing.assert_allclose(step[:, j], inverse @ gradient[:, j], rtol=1e-8, atol=1e-10)
-        slopes = free[:-1, j].numpy()
+        slopes = free[:-1, j]
         np.testing.assert_allclose(diagonal[slopes, j], np.diag(inverse)[:-1][slopes], rtol=1e-8)
 
 
-def test_what_does_not_vary_over_the_spikes_of_a_sample_may_vary_elsewhere():
+def test_what_does_not_vary_over_the_spikes_of_a_sample_may_vary_elsewhere(array):
     """Its scale is a tenth of that over all rows, not zero."""
-    rows = torch.tensor([[0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0]]).double()
-    coefficients = torch.tensor([[-80.0], [0.0], [0.0]]).double()  # no spikes where the first one is 1
+    rows = array([[0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0]])
+    coefficients = array([[-80.0], [0.0], [0.0]])  # no spikes where the first one is 1
     second_moment = rows.T @ rows / 4
-    cross_moment = torch.tensor([[1e-3], [0.5], [1.0]]).double()
-    free = torch.ones((3, 1), dtype=torch.bool)
+    cross_moment, free = array([[1e-3], [0.5], [1.0]]), array(np.ones((3, 1), dtype=bool))
     moments = SpikeTriggeredMoments.at([(rows, 1.0)], coefficients, second_moment, cross_moment, free)
     np.testing.assert_allclose(moments.scales[:, 0], [0.1, 1.0], rtol=1e-9)
 
 
-def test_matrices_without_factors_are_mended():
+def test_matrices_without_factors_are_mended(array):
     """One by its diagonal, one that is not finite by the unit matrix; the others are left alone."""
-    good = torch.tensor([[2.0, 1.0], [1.0, 2.0]]).double()
-    singular = torch.tensor([[1.0, 1.0], [1.0, 1.0 - 1e-9]]).double()
-    hessians = torch.stack([good, singular, good * torch.nan])
-    solve, inverse_diagonal = target_preconditioner(hessians, torch.ones((2, 3), dtype=torch.bool))
-    gradient = torch.tensor([[1.0, 1.0, 3.0], [2.0, 1.0, 4.0]]).double()
-    step = solve(gradient)
+    good = np.array([[2.0, 1.0], [1.0, 2.0]])
+    singular = np.array([[1.0, 1.0], [1.0, 1.0 - 1e-9]])
+    hessians = array(np.stack([good, singular, good * np.nan]))
+    solve, inverse_diagonal = own_inverses(hessians, array(np.ones((2, 3), dtype=bool)))
+    step = solve(array([[1.0, 1.0, 3.0], [2.0, 1.0, 4.0]]))
     np.testing.assert_allclose(step[:, 0], [0, 1], atol=1e-12)
     assert (step[:, 1] > 0).any()
-    assert step.isfinite().all()
+    assert np.isfinite(step).all()
     np.testing.assert_array_equal(step[:, 2], [3, 4])
     np.testing.assert_allclose(inverse_diagonal[:, 0], 2 / 3)
 
 
-def test_a_target_that_rests(independent_covariates):
+def test_a_target_that_rests(independent_covariates, array):
     """All its coefficients are held: no step, and nothing of the others changes."""
     rows = independent_covariates
-    coefficients = torch.zeros((4, 2), dtype=torch.float64)
-    free = torch.ones((4, 2), dtype=torch.bool)
-    free[:, 1] = False
-    rates = (rows @ coefficients).exp()
-    moments = rows.T @ rows / len(rows), rows.T @ rates / len(rows)
-    gradient = torch.ones((4, 2), dtype=torch.float64)
+    coefficients, gradient = array(np.zeros((4, 2))), array(np.ones((4, 2)))
+    free = array([[True, False]] * 4)
+    moments = rows.T @ rows / len(rows), rows.T @ (rows[:, -1:] * gradient[:1]) / len(rows)
     steps = SpikeTriggeredMoments.at([(rows, 1.0)], coefficients, *moments, free).solve(gradient)
     assert (steps[:, 1] == 0).all()
     alone = moments[0], moments[1][:, :1]
@@ -144,9 +139,9 @@ def made(monkeypatch, tune):
 
     def note(hessians, free):
         noted.append(hessians)
-        return target_preconditioner(hessians, free)
+        return own_inverses(hessians, free)
 
-    monkeypatch.setattr(descents, "target_preconditioner", note)
+    monkeypatch.setattr(descents, "own_inverses", note)
     tune(sample_rows_per_column=20)
     return noted
 
@@ -178,12 +173,9 @@ def test_strong_correlations(ring_record, made):
     assert len(made) == 1
 
 
-def test_moved_rows_have_the_moments():
-    generator = torch.Generator().manual_seed(0)
-    rows = torch.randn((500, 5), generator=generator, dtype=torch.float64)
-    rows = torch.cat(
-        [rows @ torch.randn((5, 5), generator=generator, dtype=torch.float64), rows[:, :1] * 0 + 1], 1
-    )
+def test_moved_rows_have_the_moments(array):
+    rng = np.random.default_rng(0)
+    rows = array(np.column_stack([rng.normal(size=(500, 5)) @ rng.normal(size=(5, 5)), np.ones(500)]))
     second_moment = rows.T @ rows / 500
     sample = rows[:60]
     moved = sample @ match_moments(sample.T @ sample / len(sample), second_moment)

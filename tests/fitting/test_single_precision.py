@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-import torch
 
+from circuitbias.device import namespace
 from circuitbias.estimators import estimate
 from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.probability_flow import Flow
-from circuitbias.fitting.sample_hessians import match_moments, sample_hessians
+from circuitbias.fitting.hessians import finished, match_moments, weighted_squares
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import products_of_columns
 
@@ -78,18 +78,18 @@ class Quadratic:
     def evaluate(self, coefficients, *, targets=slice(None), single=False):
         self.passes += 1
         difference = coefficients - self.minimum[:, targets]
-        gradient = difference + self.error * torch.sin(1e9 * coefficients) * single
+        gradient = difference + self.error * namespace(coefficients).sin(1e9 * coefficients) * single
         return (difference**2).sum(0) / 2, gradient
 
 
 @pytest.mark.parametrize("error", [0.0, 1e-7, 1e-3, 1.0])
-def test_however_coarse_single_precision_is(error):
-    minimum = torch.linspace(-3, 5, 12, dtype=torch.float64).reshape(3, 4)
+def test_however_coarse_single_precision_is(error, array):
+    minimum = array(np.linspace(-3, 5, 12).reshape(3, 4))
     objective = Quadratic(minimum, error)
-    scale = torch.ones_like(minimum)
+    scale = 0 * minimum + 1
     solution = lbfgs(
         objective,
-        torch.zeros_like(minimum),
+        0 * minimum,
         lambda gradient: 0.9 * gradient,
         scale,
         1e-10,
@@ -99,47 +99,35 @@ def test_however_coarse_single_precision_is(error):
     assert solution.converged.all()
     np.testing.assert_allclose(solution.coefficients, minimum, atol=1e-10)
     np.testing.assert_allclose(
-        solution.scaled_gradient, (solution.coefficients - minimum).abs().amax(0), atol=1e-16
+        solution.scaled_gradient, np.max(np.asarray(abs(solution.coefficients - minimum)), axis=0), atol=1e-16
     )
 
 
-def test_constant_weights_give_the_moments_of_all_rows():
+def test_constant_weights_give_the_moments_of_all_rows(array):
     """Of which the sample has others: its rows are moved."""
-    generator = torch.Generator().manual_seed(0)
-    rows = torch.randn((5000, 4), generator=generator, dtype=torch.float64)
-    rows = torch.cat(
-        [rows @ torch.randn((4, 4), generator=generator, dtype=torch.float64) + 1, rows[:, :1] * 0 + 1], 1
-    )
+    rng = np.random.default_rng(0)
+    mixed = rng.normal(size=(5000, 4)) @ rng.normal(size=(4, 4)) + 1
+    rows = array(np.column_stack([mixed, np.ones(5000)]))
     second_moment, sample = rows.T @ rows / len(rows), rows[:50]
-    assert (sample.T @ sample / 50 - second_moment).abs().max() > 0.05
-    free = torch.ones((5, 3), dtype=torch.bool)
-    weights = torch.tensor([0.5, 1.0, 2.0])
-    hessians = sample_hessians(
-        [sample],
-        lambda rows: weights.expand(len(rows), 3),
-        free,
-        torch.zeros((5, 3)),
-        move=match_moments(sample.T @ sample / len(sample), second_moment),
-    )
+    assert abs(sample.T @ sample / 50 - second_moment).max() > 0.05
+    weights = array([0.5, 1.0, 2.0])
+    move = match_moments(sample.T @ sample / len(sample), second_moment)
+    ones = array(np.ones((5, 3)))
+    hessians = weighted_squares([sample], lambda rows: weights * ones[:1] + 0 * rows[:, :1], ones, move)
     np.testing.assert_allclose(hessians, weights[:, None, None] * second_moment, rtol=1e-5, atol=1e-5)
 
 
-def test_a_column_that_is_constant_in_the_sample():
+def test_a_column_that_is_constant_in_the_sample(array):
     """Cannot be moved; the others are."""
-    generator = torch.Generator().manual_seed(0)
-    rows = torch.randn((5000, 3), generator=generator, dtype=torch.float64)
+    rows = array(np.random.default_rng(0).normal(size=(5000, 3)))
     rows[:, 2] = 1
     rows[:50, 1] = 0
     second_moment = rows.T @ rows / len(rows)
-    weights = torch.ones(1)
-    hessians = sample_hessians(
-        [rows[:50]],
-        lambda rows: weights.expand(len(rows), 1),
-        torch.ones((3, 1), dtype=torch.bool),
-        torch.full((3, 1), 0.25),
-        move=match_moments(rows[:50].T @ rows[:50] / 50, second_moment),
-    )
-    assert hessians.isfinite().all()
+    free, least = array(np.ones((3, 1), dtype=bool)), array(np.full((3, 1), 0.25))
+    move = match_moments(rows[:50].T @ rows[:50] / 50, second_moment)
+    squares = weighted_squares([rows[:50]], lambda rows: rows[:, -1:] * 0 + 1, least, move)
+    hessians = finished(squares, free, least, 0.0)
+    assert np.isfinite(hessians).all()
     np.testing.assert_allclose(
         hessians[0][[0, 0, 2], [0, 2, 2]], second_moment[[0, 0, 2], [0, 2, 2]], rtol=1e-5
     )
@@ -147,8 +135,8 @@ def test_a_column_that_is_constant_in_the_sample():
 
 
 @pytest.mark.parametrize("largest", [3, 100, 5000])
-def test_products_of_whole_numbers_are_exact(largest):
+def test_products_of_whole_numbers_are_exact(largest, array):
     counts = np.random.default_rng(0).integers(0, largest, (2000, 7), endpoint=True)
-    products = products_of_columns(torch.from_numpy(counts.astype(np.float32)))
-    assert products.dtype == torch.float64
+    products = np.asarray(products_of_columns(array(counts.astype(np.float32))))
+    assert products.dtype == np.float64
     np.testing.assert_array_equal(products, counts.T @ counts)

@@ -22,7 +22,6 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
-import torch
 
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.errors.sampling import ErrorPower, PredictedErrors, expected_errors
@@ -106,8 +105,8 @@ def floor(
     likelihood.excluded = Exclusion(truth, 0.0)  # the smooth branch is the model's up to the threshold
     sample = likelihood.sample(_ROWS_A_COLUMN * (n + 1))
     information = information_of(likelihood, sample, truth, _CHOSEN_A_COLUMN)
-    _, score = likelihood.evaluate(torch.from_numpy(truth))
-    chi2 = np.array([s @ np.linalg.solve(i, s) for s, i in zip(score.numpy().T, information, strict=True)])
+    _, score = likelihood.evaluate(truth)
+    chi2 = np.array([s @ np.linalg.solve(i, s) for s, i in zip(score.T, information, strict=True)])
     chi2 /= n + 1
     # In units of W: the coupling is r / noise_sd times the weight.
     couplings = of_couplings(information) * (parameters.r / noise_sd)[:, None, None] ** 2

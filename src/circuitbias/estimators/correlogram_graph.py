@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
-from circuitbias.device import torch_device
+from circuitbias.device import resolve_device
 from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.estimators.correlogram_shape import shapes_of_all_pairs
 from circuitbias.estimators.couplings import Couplings, FlatBackgroundWarning, warn
@@ -114,7 +114,7 @@ class CorrelogramGraph(Estimator):
         ValueError
             If the lags do not fit each other, the recording or the memory.
         """
-        torch_device(device)
+        resolve_device(device)
         bin_ms = self.bin_steps * source.dt_ms
         longest = int(self.window_ms / bin_ms + 1e-9)
         if longest < 3:

@@ -5,6 +5,7 @@ from typing import Literal
 import numpy as np
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
+from circuitbias.device import resolve_device
 from circuitbias.estimators.couplings import Couplings, FlatBackgroundWarning, warn, warn_constant
 from circuitbias.memory import MemoryLimitError
 from circuitbias.options import bin_width, binarised, longest_lag
@@ -71,10 +72,7 @@ class CrossCorrelation(Estimator):
         ValueError
             If the lags do not fit each other or the recording.
         """
-        if device not in ("auto", "cpu"):  # it has no use for one, and takes none that others would refuse
-            from circuitbias.device import torch_device  # brings torch, which is slow to load
-
-            torch_device(device)
+        resolve_device(device)  # it has no use for one, and takes none that others would refuse
         bin_steps, window_ms = self.bin_steps, self.window_ms
         far_ms = window_ms / 2 if self.far_ms is None else self.far_ms
         bin_ms = bin_steps * source.dt_ms

@@ -6,10 +6,11 @@ from functools import partial
 from itertools import count
 
 import numpy as np
-import torch
 
+from circuitbias.device import namespace, on_cpu, quietly
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.families import LOGISTIC
+from circuitbias.fitting.logistic_path import fires
 from circuitbias.fitting.tuning import tuning
 
 CHOICES = ("cross_validation", "oracle")
@@ -155,18 +156,19 @@ class CrossValidation:
                 "neuron: more bins than coefficients are needed"
             )
         shape = folds, design.n_columns, design.n_targets
-        self._cross = torch.zeros(shape, dtype=torch.float64, device=path.whole.cross_moment.device)
-        totals = torch.zeros_like(self._cross[:, :, 0])
-        lowest, highest = torch.full_like(totals, torch.inf), torch.full_like(totals, -torch.inf)
+        xp = self._xp = namespace(path.whole.cross_moment)
+        self._cross = xp.zeros(shape, dtype=xp.float64, device=path.whole.cross_moment.device)
+        totals = 0 * self._cross[:, :, 0]
+        lowest, highest = totals + xp.inf, totals - xp.inf
         for fold, rows in self._by_fold():
-            self._cross[fold] += rows.T @ (rows[:, :-1] > 0).to(rows)
+            self._cross[fold] += rows.T @ fires(rows)
             totals[fold] += rows.sum(0)
-            lowest[fold] = lowest[fold].minimum(rows.amin(0))
-            highest[fold] = highest[fold].maximum(rows.amax(0))
+            lowest[fold] = xp.minimum(lowest[fold], xp.amin(rows, 0))
+            highest[fold] = xp.maximum(highest[fold], xp.amax(rows, 0))
         self._training = []
         for left_out in range(folds):
-            others = torch.arange(folds) != left_out
-            bounds = torch.stack([lowest[others].amin(0), highest[others].amax(0)])
+            others = np.arange(folds) != left_out
+            bounds = xp.stack([xp.amin(lowest[others], 0), xp.amax(highest[others], 0)])
             # A covariate that is constant but for the left-out bins says nothing about the others.
             free = design.free_coefficients()
             free[:-1] &= (bounds[0] < bounds[1])[:-1, None]
@@ -182,6 +184,7 @@ class CrossValidation:
     def _rows_outside(self, left_out):
         return (rows for fold, rows in self._by_fold() if fold != left_out)
 
+    @quietly
     def fit(self, l1):
         """Fit with a penalty that all bins have just been fitted with."""
         whole = self._path.last
@@ -191,7 +194,9 @@ class CrossValidation:
         for training in self._training:
             separable = training.separable(l1)
             objective = training.objective(separable)
-            begin = torch.where(whole.fitted, whole.coefficients, training.start(separable)) * objective.free
+            begin = (
+                self._xp.where(whole.fitted, whole.coefficients, training.start(separable)) * objective.free
+            )
             solution = training.minimise(
                 objective,
                 separable,
@@ -202,7 +207,7 @@ class CrossValidation:
             )
             self.passes += objective.passes
             fitted = solution.converged & ~separable
-            fits.append(torch.where(fitted, solution.coefficients, torch.nan))
+            fits.append(self._xp.where(fitted, solution.coefficients, np.nan))
         self._fits.append(fits)
 
     def _hessians(self, training, free):
@@ -218,7 +223,7 @@ class CrossValidation:
 
     def log_likelihoods(self):
         """Mean log-likelihood of the bins left out, in nats per bin and neuron: (n_penalties,)."""
-        totals = torch.stack(
+        totals = self._xp.stack(
             [
                 sum((cross * fit).sum(0) for cross, fit in zip(self._cross, fits, strict=True))
                 for fits in self._fits
@@ -227,4 +232,4 @@ class CrossValidation:
         for fold, rows in self._by_fold():
             for total, fits in zip(totals, self._fits, strict=True):
                 total -= LOGISTIC.evaluate(rows @ fits[fold])[0].sum(0)
-        return mean_log_likelihoods((totals / self._n_rows).cpu().numpy())
+        return mean_log_likelihoods(on_cpu(totals / self._n_rows))

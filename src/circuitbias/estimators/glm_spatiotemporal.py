@@ -3,6 +3,7 @@
 import numpy as np
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
+from circuitbias.device import on_cpu
 from circuitbias.estimators.prepare import prepare
 from circuitbias.estimators.result import AT_BOUND_OF_A_HISTORY
 from circuitbias.exceptions import UnusableDataError
@@ -103,7 +104,7 @@ class GlmSpatiotemporal(Estimator):
         )
         limits = self.tolerance, self.max_passes
         fitted, found = fit_shared_filter(design, n_sample, self.ridge, *limits, self.errors)
-        weights = found.weights.cpu().numpy()
+        weights = on_cpu(found.weights)
         if found.scaled_gradient > self.tolerance:
             weights = np.full(self.n_basis, np.nan)
         return given.result_of(

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Literal
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
+from circuitbias.device import on_cpu
 from circuitbias.estimators.couplings import SeparableCountsWarning, warn
 from circuitbias.estimators.cross_validation import (
     CHOICES,
@@ -147,7 +148,7 @@ class Logistic(Estimator):
 
         fit = fits[chosen]
         if fit.undefined.any():
-            neurons = given.kept[fit.undefined.cpu().numpy()].tolist()
+            neurons = given.kept[on_cpu(fit.undefined)].tolist()
             says = f"neurons {neurons} fire always, in every bin: their likelihood has no maximum and their "
             warn(SeparableCountsWarning(says + "couplings are NaN"))
         if chosen == 0:  # a penalty makes errors of another kind

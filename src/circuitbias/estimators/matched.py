@@ -246,7 +246,7 @@ class Matched(Estimator):
         )
         spikes_left_out, steps_left_out, spikes = likelihood.left_out
         steps = likelihood.used_steps()
-        failed = saturated | ~fitted.converged.numpy()
+        failed = saturated | ~fitted.converged
         defined = ~(infinite | failed)
         values = fitted.coefficients[:-1].copy()
         own_errors = standard_errors(fitted.information, infinite | at_constraint)
@@ -281,7 +281,7 @@ class Matched(Estimator):
             pairs={"coefficients": values, "standard_errors": errors, "coefficient_errors": own_errors},
             neurons={
                 "intercepts": np.where(failed, np.nan, fitted.coefficients[-1]),
-                "scaled_gradient": fitted.scaled_gradient.numpy(),
+                "scaled_gradient": fitted.scaled_gradient,
                 **({"signs": signs} if self.signs else {}),
             },
         )

@@ -7,8 +7,8 @@ steps out and fit again; then a few passes over all data, and the information th
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
+from circuitbias.device import positive_inverses
 from circuitbias.estimators.matched_likelihood import Exclusion, SpikeLikelihood
 from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.progress import Descent, report_line
@@ -43,9 +43,9 @@ class MatchedFit:
         [source, target]; the constants last.
     information : ndarray, shape (n, n + 1, n + 1)
         Fisher information of each target.
-    scaled_gradient : tensor, shape (n,)
+    scaled_gradient : ndarray, shape (n,)
         Largest score of a coefficient, in its standard deviations.
-    converged : tensor of bool, shape (n,)
+    converged : ndarray of bool, shape (n,)
     passes : int
         Over all data.
     reached : bool
@@ -58,8 +58,8 @@ class MatchedFit:
 
     coefficients: np.ndarray
     information: np.ndarray
-    scaled_gradient: torch.Tensor
-    converged: torch.Tensor
+    scaled_gradient: np.ndarray
+    converged: np.ndarray
     passes: int
     reached: bool
     saturated: np.ndarray
@@ -134,7 +134,7 @@ def _start_on_part(likelihood, sample, start, n_spikes):
 def _reached(part, coefficients) -> bool:
     """Whether some spikes come near the threshold; give up targets for which most do."""
     part.excluded = Exclusion(coefficients, BOUNDS[-1])
-    part.evaluate(torch.from_numpy(coefficients))
+    part.evaluate(coefficients)
     near, _, spikes = part.left_out
     part.held[:, near > SATURATED * spikes] = True
     if near.any():
@@ -181,7 +181,7 @@ def _on_part(part, sample, coefficients, every):
     for _ in range(_PART_ROUNDS):
         before = part.passes
         solution = _solve(part, sample, coefficients, _PART_TOLERANCE, _PART_PASSES, 1 / every)
-        coefficients = solution.coefficients.numpy()
+        coefficients = solution.coefficients
         if solution.converged.all() and part.passes - before < _PART_PASSES // 2:
             break
     return coefficients
@@ -191,7 +191,7 @@ def _descend(likelihood, sample, coefficients, tolerance, max_passes):
     while True:
         left = min(_PASSES_A_HESSIAN, max_passes - likelihood.passes)
         solution = _solve(likelihood, sample, coefficients, tolerance, left, 1.0)
-        coefficients = solution.coefficients.numpy()
+        coefficients = solution.coefficients
         if solution.converged.all() or likelihood.passes >= max_passes:
             return coefficients, solution
         likelihood.held[:-1] |= infinite_of(likelihood)
@@ -208,19 +208,18 @@ def _solve(likelihood, sample, coefficients, tolerance, max_passes, share):
     hessians = information_of(likelihood, sample, coefficients) * share
     free = ~likelihood.held.T
     hessians *= free[:, :, None] & free[:, None, :]
-    hessians = torch.from_numpy(hessians)
-    diagonals = hessians.diagonal(dim1=1, dim2=2)
+    diagonals = np.einsum("jkk->jk", hessians)  # a view
     diagonals += _LEAST_INFORMATION + 1e-6 * diagonals
-    factors = torch.linalg.cholesky(hessians)
+    inverses = positive_inverses(hessians)
 
     def precondition(gradient):
-        return torch.cholesky_solve(gradient.T[:, :, None], factors)[:, :, 0].T.contiguous()
+        return (inverses @ gradient.T[:, :, None])[:, :, 0].T
 
     return lbfgs(
         likelihood,
-        torch.from_numpy(coefficients),
+        coefficients,
         precondition,
-        diagonals.sqrt().T,
+        np.sqrt(diagonals).T,
         tolerance,
         max_passes,
         Descent(tolerance),

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from circuitbias.estimators.matched_kernels import advance as advance_sums
 from circuitbias.estimators.matched_kernels import silence
@@ -132,16 +131,16 @@ class SpikeLikelihood:
 
         Parameters
         ----------
-        coefficients : tensor, shape (n + 1, m)
+        coefficients : ndarray, shape (n + 1, m)
             The constants last.
-        targets : tensor of bool, shape (n,), optional
+        targets : ndarray of bool, shape (n,), optional
             Which m targets these are of, if not of all.
         single : bool, optional
             Not used: the precision of the lattice sums does not change.
         """
         self.passes += 1
-        chosen = np.arange(self.n) if targets is None else np.flatnonzero(targets.numpy())
-        beta = np.ascontiguousarray(coefficients.numpy().T)  # a row for each target
+        chosen = np.arange(self.n) if targets is None else np.flatnonzero(targets)
+        beta = np.ascontiguousarray(coefficients.T)  # a row for each target
         m = len(chosen)
         target_of = np.full(self.n, -1)
         target_of[chosen] = np.arange(m)
@@ -162,7 +161,7 @@ class SpikeLikelihood:
             lattice_gradient += rows.T @ eta
         self.left_out[:, chosen], self.spike_slopes[:, chosen] = left_out, gradient.T
         gradient = np.where(self.held[:, chosen], 0.0, -gradient.T - lattice_gradient)
-        return torch.from_numpy(-value), torch.from_numpy(gradient)
+        return -value, gradient
 
     def sample(self, most_rows: int) -> tuple[np.ndarray, float]:
         """Evenly spaced rows (s, 1) of the lattice, (n_rows, n + 1), and the steps that each stands for."""

@@ -4,11 +4,11 @@ import warnings
 from typing import Literal
 
 import numpy as np
-import torch
 from sklearn.covariance import graphical_lasso
 from sklearn.exceptions import ConvergenceWarning
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
+from circuitbias.device import on_cpu, placed
 from circuitbias.estimators.couplings import Certificate, NotConvergedWarning, warn
 from circuitbias.estimators.cross_validation import split_by_fold
 from circuitbias.estimators.prepare import prepare
@@ -133,16 +133,16 @@ def sparse_inverse(correlations: np.ndarray, alpha: float) -> tuple[np.ndarray, 
 
 def _sums(counts, n_folds, device):
     """Number of bins, sums and products of the counts in each fold, in one pass: a list, one entry a fold."""
-    totals = torch.zeros((n_folds, counts.n_neurons), dtype=torch.float64, device=device)
-    products = torch.zeros((n_folds, *(counts.n_neurons,) * 2), dtype=torch.float64, device=device)
+    totals = np.zeros((n_folds, counts.n_neurons))
+    products = placed(np.zeros((n_folds, *(counts.n_neurons,) * 2)), device)
     n_bins = [0] * n_folds
     blocks = (block.counts for block in counts.blocks())
     for fold, rows in split_by_fold(blocks, counts.n_bins, n_folds):
-        x = torch.from_numpy(rows.astype(np.float64)).to(device)
-        totals[fold] += x.sum(0)
-        products[fold].addmm_(x.T, x)
+        totals[fold] += rows.sum(axis=0, dtype=np.float64)
+        x = placed(rows.astype(np.float64), device)
+        products[fold] += x.T @ x
         n_bins[fold] += len(rows)
-    return list(zip(n_bins, totals.cpu().numpy(), products.cpu().numpy(), strict=True))
+    return list(zip(n_bins, totals, on_cpu(products), strict=True))
 
 
 def _moments(folds):

@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from circuitbias.device import torch_device
+from circuitbias.device import on_cpu, resolve_device
 from circuitbias.estimators.couplings import Certificate, Couplings
 from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.estimators.usable import UsableNeurons, usable_neurons
@@ -22,11 +22,11 @@ class Prepared:
     counts : BinnedCounts
     n_bins : int
     budget : Budget
-    device : torch.device
+    device : str or torch.device
     """
 
     def __init__(self, counts: BinnedCounts, device: str):
-        self.counts, self.budget, self.device = counts, counts.budget, torch_device(device)
+        self.counts, self.budget, self.device = counts, counts.budget, resolve_device(device)
         self.n_bins = counts.n_bins
 
     @cached_property
@@ -115,7 +115,7 @@ class Prepared:
             Of slopes at several lags: a coupling is their sum, and arrays of pairs have an axis of lags.
         """
         n = len(self.kept)
-        infinite = (fit.infinite[:-1] & ~fit.undefined).cpu().numpy().reshape(-1, n, n)
+        infinite = on_cpu(fit.infinite[:-1] & ~fit.undefined).reshape(-1, n, n)
         warn_infinite(infinite.any(0), self.kept, why_infinite, remedy)
         warn_not_converged(self.kept, fit, *limits)
         shape = (n, n) if n_lags is None else (n_lags, n, n)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from circuitbias.device import on_cpu
 from circuitbias.estimators.couplings import NotConvergedWarning, SeparableCountsWarning, warn
 
 AT_BOUND_OF_A_HISTORY = "fire only where the history of some neuron is empty, or only where it is largest"
@@ -26,9 +27,9 @@ def warn_not_converged(kept: np.ndarray, fit, tolerance: float, max_passes: int)
     tolerance, max_passes
         What was asked for.
     """
-    failed = ~fit.converged.cpu().numpy()
+    failed = ~on_cpu(fit.converged)
     if (undefined := getattr(fit, "undefined", None)) is not None:
-        failed &= ~undefined.cpu().numpy()
+        failed &= ~on_cpu(undefined)
     if failed.any():
         warn(
             NotConvergedWarning(

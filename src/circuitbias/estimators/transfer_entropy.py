@@ -3,9 +3,9 @@
 import math
 
 import numpy as np
-import torch
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
+from circuitbias.device import on_cpu, placed
 from circuitbias.estimators.couplings import ConstantNeuronWarning, Couplings, warn
 from circuitbias.estimators.prepare import prepare
 from circuitbias.exceptions import UnusableDataError
@@ -13,7 +13,7 @@ from circuitbias.options import bin_width
 from circuitbias.spikes.binning import BinnedCounts
 
 
-def joint_counts(counts: BinnedCounts, lag: int, device: torch.device) -> np.ndarray:
+def joint_counts(counts: BinnedCounts, lag: int, device) -> np.ndarray:
     """Count, for all pairs (i, j), the joint states of both neurons' past and of j's present.
 
     Parameters
@@ -22,7 +22,7 @@ def joint_counts(counts: BinnedCounts, lag: int, device: torch.device) -> np.nda
         Binary.
     lag : int
         Bins from past to present; both lie in one trial.
-    device : torch.device
+    device : str or torch.device
 
     Returns
     -------
@@ -31,8 +31,8 @@ def joint_counts(counts: BinnedCounts, lag: int, device: torch.device) -> np.nda
         ``x_j(t) = c``: whole numbers, exactly.
     """
     n = counts.n_neurons
-    past_past, past_present, all_three = torch.zeros((3, n, n), dtype=torch.float64, device=device)
-    past_sum, present_sum = torch.zeros((2, n), dtype=torch.float64, device=device)
+    past_past, past_present, all_three = (placed(np.zeros((n, n)), device) for _ in range(3))
+    past_sum, present_sum = (placed(np.zeros(n), device) for _ in range(2))
     trial, before, n_rows = None, None, 0
     for block in counts.blocks():
         if block.trial != trial:
@@ -42,9 +42,7 @@ def joint_counts(counts: BinnedCounts, lag: int, device: torch.device) -> np.nda
         if len(rows) <= lag:
             continue
         # Sums over a block are far below 2^24, so single precision holds them exactly.
-        past, present = (
-            torch.from_numpy(part.astype(np.float32)).to(device) for part in (rows[:-lag], rows[lag:])
-        )
+        past, present = (placed(part.astype(np.float32), device) for part in (rows[:-lag], rows[lag:]))
         past_past += past.T @ past
         past_present += past.T @ present
         all_three += past.T @ (past * present)
@@ -53,7 +51,7 @@ def joint_counts(counts: BinnedCounts, lag: int, device: torch.device) -> np.nda
         n_rows += len(past)
 
     past_past, past_present, all_three, past_sum, present_sum = (
-        sums.cpu().numpy() for sums in (past_past, past_present, all_three, past_sum, present_sum)
+        on_cpu(sums) for sums in (past_past, past_present, all_three, past_sum, present_sum)
     )
     own = past_present.diagonal()  # x_j(t - lag) = x_j(t) = 1
     result = np.empty((2, 2, 2, n, n))

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from circuitbias.component import Cost, Experiment, option
-from circuitbias.device import torch_device
+from circuitbias.device import resolve_device
 from circuitbias.networks.network import Network
 from circuitbias.options import beginning, which_strengths
 from circuitbias.spikes.activity import bump_period, firing_rates_hz, pattern_strength
@@ -115,7 +115,7 @@ def run(
 
 def _correlations(counts, device):
     """Correlations of counts, shape (n, n); NaN on the diagonal and at neurons that never fire."""
-    moments = count_moments(counts, torch_device(device))
+    moments = count_moments(counts, resolve_device(device))
     with np.errstate(invalid="ignore", divide="ignore"):
         correlations = correlation(moments.covariance)
     np.fill_diagonal(correlations, np.nan)

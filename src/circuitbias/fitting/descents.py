@@ -1,17 +1,17 @@
 """Ways to go on with the Poisson regressions of some targets, from where they are."""
 
-import torch
-
+from circuitbias.device import namespace, parts, single
+from circuitbias.fitting.families import POISSON
+from circuitbias.fitting.hessians import finished, match_moments, weighted_squares
 from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.limits import unidentified
 from circuitbias.fitting.newton import newton
 from circuitbias.fitting.preconditioners import (
     SpikeTriggeredMoments,
+    own_inverses,
     shared_preconditioner,
-    target_preconditioner,
 )
 from circuitbias.fitting.rows import DenseRows, SparseRows
-from circuitbias.fitting.sample_hessians import match_moments, sample_hessians
 from circuitbias.fitting.standard_errors import grouped_errors
 from circuitbias.fitting.tuning import tuning
 from circuitbias.progress import Descent
@@ -24,24 +24,23 @@ class Fits:
     def __init__(self, problem, tolerance, max_passes):
         self.problem, self.tuning = problem, tuning()
         self.tolerance, self.max_passes = tolerance, max_passes
-        self.coefficients, self.passes = problem.start.clone(), 0
-        self._spent = torch.zeros_like(problem.response_means)  # passes of each target
-        self.scaled_gradient = torch.full_like(problem.response_means, torch.inf)
-        self.converged = torch.zeros_like(self.scaled_gradient, dtype=torch.bool)
-        self.inverse_diagonal = torch.full_like(problem.start[:-1], torch.nan)
+        xp = self._xp = namespace(problem.start)
+        self.coefficients, self.passes = xp.asarray(problem.start, copy=True), 0
+        self._spent = xp.zeros_like(problem.response_means)  # passes of each target
+        self.scaled_gradient = xp.full_like(problem.response_means, xp.inf)
+        self.converged = xp.zeros_like(self.scaled_gradient, dtype=xp.bool)
+        self.inverse_diagonal = xp.full_like(problem.start[:-1], xp.nan)
         n_rows, n_columns = problem.rows.n_rows, problem.rows.n_columns
         self.single = self.tuning.worth_single_precision(n_rows, n_columns, len(self.converged))
 
     def left(self, n_together: int):
         """Targets that have not converged, so many at a time."""
-        left = (~self.converged).nonzero()[:, 0]
-        return left.split(n_together) if len(left) else ()
+        return parts(self._xp.where(~self.converged)[0], n_together)
 
     def without_errors(self, n_together: int, kind: str):
         """Targets that have converged and have no errors of a kind yet, so many at a time."""
-        none = self.inverse_diagonal.isnan().all(0) if kind == "model" else True
-        left = (self.converged & none).nonzero()[:, 0]
-        return left.split(n_together) if len(left) else ()
+        none = self._xp.isnan(self.inverse_diagonal).all(0) if kind == "model" else True
+        return parts(self._xp.where(self.converged & none)[0], n_together)
 
     def note(self, targets, solution, passes, inverse_diagonal=None):
         """Keep what a descent of some targets has come to."""
@@ -52,9 +51,10 @@ class Fits:
         # What has gone astray, further than constant rates are, begins anew.
         begin, part = self.problem.start[:, targets], self.problem.of(targets)
         at_rest = part.cross_moment - part.second_moment[-1, :, None] * part.response_means
-        furthest = ((at_rest * part.free).abs() / part.gradient_scale).amax(0).clamp_min(1)
-        astray = ~(solution.scaled_gradient <= self.tuning.astray * furthest)
-        self.coefficients[:, targets] = torch.where(astray, begin, solution.coefficients)
+        furthest = self._xp.amax(abs(at_rest * part.free) / part.gradient_scale, 0)
+        most = self.tuning.astray * self._xp.clip(furthest, 1, None)
+        astray = ~(solution.scaled_gradient <= most)
+        self.coefficients[:, targets] = self._xp.where(astray, begin, solution.coefficients)
         if inverse_diagonal is not None:
             self.inverse_diagonal[:, targets] = inverse_diagonal[: len(self.inverse_diagonal)]
 
@@ -94,7 +94,7 @@ class Fits:
             Descent(self.tolerance),
         )
         hessians = objective.hessians(solution.coefficients, part.least_curvatures)
-        inverse_diagonal = target_preconditioner(hessians, part.free)[1]
+        inverse_diagonal = own_inverses(hessians, part.free)[1]
         self.note(targets, solution, objective.passes, inverse_diagonal)
 
     def find_unidentified(self, n_hessians):
@@ -102,15 +102,15 @@ class Fits:
         problem, tuned = self.problem, self.tuning
         if problem.ridge > 0:
             return
-        way = (self.coefficients - problem.start).abs() * problem.free
-        for targets in ((way.amax(0) > tuned.steep) & self.converged).nonzero()[:, 0].split(n_hessians):
-            if len(targets):
-                part = problem.of(targets)
-                hessians = part.objective().hessians(self.coefficients[:, targets], 0 * part.start)
-                self.passes += 1
-                problem.infinite[:, targets] |= unidentified(
-                    hessians, problem.rows.n_rows, part.free, tuned.identified
-                )
+        way = abs(self.coefficients - problem.start) * problem.free
+        steep = (self._xp.amax(way, 0) > tuned.steep) & self.converged
+        for targets in parts(self._xp.where(steep)[0], n_hessians):
+            part = problem.of(targets)
+            hessians = part.objective().hessians(self.coefficients[:, targets], 0 * part.start)
+            self.passes += 1
+            problem.infinite[:, targets] |= unidentified(
+                hessians, problem.rows.n_rows, part.free, tuned.identified
+            )
 
 
 def lead_by_sample(design, problem, fits):
@@ -119,11 +119,12 @@ def lead_by_sample(design, problem, fits):
     # silent in the sample is left out.
     sample, free, ridge, tuned = problem.sample, problem.free, problem.ridge, fits.tuning
     sampled = free & (sample != 0).any(0)[:, None]
-    everyone = torch.arange(design.n_targets, device=free.device)
+    xp = namespace(sample)
+    everyone = xp.arange(design.n_targets, device=free.device)
 
     def descend(rows, begin, precondition, tolerance, max_passes):
-        rows = rows.float() if fits.single else rows
-        blocks = DenseRows(lambda: iter(rows.split(design.block_rows)), *rows.shape)
+        rows = single(rows) if fits.single else rows
+        blocks = DenseRows(lambda: parts(rows, design.block_rows), *rows.shape)
         return lbfgs(
             problem.objective(blocks, sampled),
             begin,
@@ -136,7 +137,7 @@ def lead_by_sample(design, problem, fits):
 
     shared = shared_preconditioner(problem.second_moment, problem.response_means, free, ridge)
     rough = descend(sample, problem.start, shared, tuned.rough_tolerance, tuned.rough_passes)
-    begin = torch.where(rough.scaled_gradient <= tuned.rough_enough, rough.coefficients, problem.start)
+    begin = xp.where(rough.scaled_gradient <= tuned.rough_enough, rough.coefficients, problem.start)
     move = match_moments(sample.T @ sample / len(sample), problem.second_moment)
     fits.coefficients = begin
     if ridge == 0 and len(sample) < design.n_rows and not problem.infinite.any():
@@ -144,22 +145,20 @@ def lead_by_sample(design, problem, fits):
         # rare pairs decide: then there may be no optimum. (Hessians of a sample of all rows are exact.)
         moved = sample @ move
         moments = SpikeTriggeredMoments.at(
-            [(moved.float(), 1.0)], begin, problem.second_moment, problem.cross_moment, free
+            [(single(moved), 1.0)], begin, problem.second_moment, problem.cross_moment, free
         )
         led = descend(moved, begin, moments.solve, tuned.led_tolerance, tuned.led_passes)
         if led.converged.all():
             fits.coefficients = led.coefficients
             fits.descend(everyone, moments.solve, fits.tolerance, tuned.patience, moments.inverse_diagonal())
             return
-    hessians = sample_hessians(
-        [sample],
-        lambda rows: (rows @ begin.float()).exp_(),
+    hessians = finished(
+        weighted_squares([sample], POISSON.curvatures_at(begin), free, move),
         free,
         problem.least_curvatures,
         ridge,
-        move,
     )
-    precondition, inverse_diagonal = target_preconditioner(hessians, free)
+    precondition, inverse_diagonal = own_inverses(hessians, free)
     fits.descend(everyone, precondition, fits.tolerance, tuned.patience, inverse_diagonal)
 
 
@@ -171,7 +170,7 @@ def _sampled_blocks(design, problem):
     if isinstance(problem.rows, SparseRows):
         return problem.sample.dense_blocks()
     spaced = EvenlySpaced(max(1, design.n_rows // tuning().sample_rows(design.n_columns)))
-    return ((spaced.of(block).float(), 1.0) for block in design.narrow_blocks())
+    return ((single(spaced.of(block)), 1.0) for block in design.narrow_blocks())
 
 
 def _moments_at(design, problem, targets, coefficients):
@@ -202,14 +201,14 @@ def lead_by_moments(design, fits, targets):
         left = ~fits.converged[targets]
         nearer = fits.scaled_gradient[targets] < before / tuned.moment_descent
         targets = targets[left]
-        if not nearer[left].float().mean() > 0.5:
+        if not nearer[left].sum() > left.sum() / 2:
             break
 
 
 def lead_by_own_hessians(design, fits, targets):
     """Fit some targets with Hessians of their own, of which memory holds so many."""
     free = fits.problem.of(targets).free
-    precondition, inverse_diagonal = target_preconditioner(own_hessians(design, fits, targets), free)
+    precondition, inverse_diagonal = own_inverses(own_hessians(design, fits, targets), free)
     fits.descend(targets, precondition, fits.tolerance, fits.tuning.patience, inverse_diagonal)
 
 
@@ -218,10 +217,10 @@ def find_errors(design, fits, targets, kind):
     free, found = fits.problem.of(targets).free, fits.coefficients[:, targets]
     hessians = own_hessians(design, fits, targets)
     if kind == "model":
-        fits.inverse_diagonal[:, targets] = target_preconditioner(hessians, free)[1][:-1]
+        fits.inverse_diagonal[:, targets] = own_inverses(hessians, free)[1][:-1]
         return
     blocks = design.blocks_and_responses(targets)
-    errors = grouped_errors(kind, blocks, design.n_rows, lambda rows: (rows @ found).exp_(), hessians, free)
+    errors = grouped_errors(kind, blocks, design.n_rows, POISSON.means_at(found), hessians, free)
     fits.inverse_diagonal[:, targets] = errors[:-1] ** 2 * design.n_rows
     fits.passes += 1
 
@@ -233,15 +232,11 @@ def own_hessians(design, fits, targets):
         fits.passes += 1
         return part.objective().hessians(found, part.least_curvatures)
     fits.passes += 2
-    found, own, n_sampled = found.float(), torch.zeros_like(part.second_moment), 0
+    own, n_sampled = 0.0, 0
     for rows, _ in _sampled_blocks(design, part):
-        own += rows.T @ rows
+        own = own + rows.T @ rows
         n_sampled += len(rows)
-    return sample_hessians(
-        (rows for rows, _ in _sampled_blocks(design, part)),
-        lambda rows: (rows @ found).exp_(),
-        part.free,
-        part.least_curvatures,
-        part.ridge,
-        match_moments(own / n_sampled, part.second_moment),
-    )
+    sample = (rows for rows, _ in _sampled_blocks(design, part))
+    move = match_moments(own / n_sampled, part.second_moment)
+    hessians = weighted_squares(sample, POISSON.curvatures_at(found), part.free, move)
+    return finished(hessians, part.free, part.least_curvatures, part.ridge)

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
-from torch.nn.functional import softplus
+from circuitbias.device import namespace
 
 
 class Family(NamedTuple):
@@ -19,17 +18,30 @@ class Family(NamedTuple):
         From means to the second derivative of A, the variance of the responses.
     """
 
-    evaluate: Callable[[torch.Tensor], tuple[torch.Tensor, torch.Tensor]]
-    curvature: Callable[[torch.Tensor], torch.Tensor]
+    evaluate: Callable
+    curvature: Callable
+
+    def means_at(self, coefficients):
+        """From rows of a design to the means there, (rows, n_targets), in the precision of the rows."""
+        xp = namespace(coefficients)
+        return lambda rows: self.evaluate(rows @ xp.asarray(coefficients, dtype=rows.dtype))[1]
+
+    def curvatures_at(self, coefficients):
+        """The same of the second derivatives of A."""
+        means = self.means_at(coefficients)
+        return lambda rows: self.curvature(means(rows))
 
 
 def _poisson(parameters):
-    rates = parameters.exp_()
+    rates = namespace(parameters).exp(parameters, out=parameters)
     return rates, rates
 
 
 def _logistic(parameters):
-    return softplus(parameters, threshold=40), parameters.sigmoid()
+    xp = namespace(parameters)
+    tail = xp.exp(-abs(parameters))  # never overflows
+    mean = xp.where(parameters > 0, 1.0, tail) / (1 + tail)
+    return xp.clip(parameters, 0, None) + xp.log(1 + tail), mean
 
 
 POISSON = Family(_poisson, lambda mean: mean)

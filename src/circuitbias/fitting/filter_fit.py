@@ -3,8 +3,7 @@
 from functools import partial
 from typing import NamedTuple
 
-import torch
-
+from circuitbias.device import Array, namespace, on_cpu, quietly
 from circuitbias.fitting.designs.raised_cosines import BasisDesign
 from circuitbias.fitting.filter_sample import FilterSample
 from circuitbias.fitting.fit import Fit
@@ -22,18 +21,19 @@ class SharedFilter(NamedTuple):
 
     Attributes
     ----------
-    weights : tensor, shape (n_basis,)
+    weights : array, shape (n_basis,)
         Of the basis functions; the filter's largest absolute value is 1 and its sum positive.
     scaled_gradient : float
     n_alternations : int
         Of couplings and filter, on the sample.
     """
 
-    weights: torch.Tensor
+    weights: Array
     scaled_gradient: float
     n_alternations: int
 
 
+@quietly
 def fit_shared_filter(
     design: BasisDesign, n_sample: int, ridge: float, tolerance: float, max_passes: int, errors: str = "model"
 ) -> tuple[Fit, SharedFilter]:
@@ -60,6 +60,7 @@ def fit_shared_filter(
     filter : SharedFilter
     """
     survey, basis = design.survey_basis(n_sample), design.basis
+    xp = namespace(basis)
     tuned, n_targets = tuning(), design.n_targets
     pairs = design.free_coefficients()[:-1]
     at_lowest, at_highest = (
@@ -68,7 +69,7 @@ def fit_shared_filter(
     problem = FilterProblem(survey.cross, basis, at_lowest, ~pairs | at_highest, ridge)
     sample = FilterSample(problem, survey.sample, design.block_rows)
     coefficients, weights, n_alternations = sample.alternate()
-    rows_at = partial(design.rows, present=problem.present.cpu().numpy())
+    rows_at = partial(design.rows, present=on_cpu(problem.present))
     given = Objective(
         DenseRows(lambda: (rows for rows, _ in rows_at(weights)), design.n_rows, len(problem.free)),
         problem.cross_moment(weights),
@@ -92,23 +93,23 @@ def fit_shared_filter(
         )
         single = False
         coefficients, weights = problem.unpack(solution.coefficients)
-        stuck = torch.equal(solution.coefficients, begin)  # rounding leaves no better point
+        stuck = (solution.coefficients == begin).all()  # rounding leaves no better point
         if solution.converged or stuck or objective.passes >= max_passes:
             break
-    of_couplings, of_filter = problem.unpack(objective.gradient_at(solution.coefficients).abs() / scale)
-    scaled_gradient, filter_gradient = of_couplings.amax(0), of_filter.max().item()
+    of_couplings, of_filter = problem.unpack(abs(objective.gradient_at(solution.coefficients)) / scale)
+    scaled_gradient, filter_gradient = xp.amax(of_couplings, 0), of_filter.max().item()
     size, by_weight = _filter_size(basis, weights)
     if errors == "model":
         variances = joint.variances(coefficients, size, by_weight) / design.n_rows
     else:
         variances = _grouped_variances(errors, design, sample, joint, coefficients, weights, size, by_weight)
         objective.passes += 1
-    standard_errors = torch.where(problem.free, variances, torch.nan).sqrt()
+    standard_errors = xp.where(problem.free, variances, xp.nan) ** 0.5
     coefficients[:n_targets] *= size
     held = at_lowest | at_highest
     couplings = Fit(
-        torch.cat([coefficients[:n_targets], coefficients[-1:]]),
-        torch.cat([held, torch.zeros_like(held[:1])]),
+        xp.concat([coefficients[:n_targets], coefficients[-1:]]),
+        xp.concat([held, xp.zeros_like(held[:1])]),
         scaled_gradient,
         (scaled_gradient <= tolerance) & (filter_gradient <= tolerance),
         objective.passes,
@@ -120,27 +121,28 @@ def fit_shared_filter(
 def _filter_size(basis, weights):
     """Largest absolute value of the filter, with the sign of its sum, and the derivatives by the weights."""
     values = basis @ weights
-    peak = values.abs().argmax()
-    sign = values[peak].sign() * (-1 if values.sum() < 0 else 1)
+    peak = abs(values).argmax()
+    sign = (1 if values[peak] > 0 else -1) * (-1 if values.sum() < 0 else 1)
     return (sign * values[peak]).item(), sign * basis[peak]
 
 
 def _grouped_variances(kind, design, sample, joint, coefficients, weights, size, by_weight):
     """Variances of the coefficients times the size of the filter, as residuals show them."""
     groups, first, slopes = Groups(kind, design.n_rows), 0, coefficients[: design.n_targets]
-    scores = coefficients.new_zeros((groups.n, *coefficients.T.shape))
-    of_filter = coefficients.new_zeros((groups.n, len(weights), 1))
+    xp = namespace(weights)
+    scores = xp.stack([0 * coefficients.T] * groups.n)
+    of_filter = xp.stack([0 * weights[:, None]] * groups.n)
     for histories, responses in design.histories():
         rows = sample.rows_of(histories, weights)
-        residuals = (rows @ coefficients).exp_() - responses
+        residuals = xp.exp(rows @ coefficients) - responses
         groups.add(scores, first, residuals, rows)
         # sum_j r_j sum_i W_ij (phi_k * s_i)
-        of_rows = torch.einsum("tik,ti->tk", histories, residuals @ slopes.T)
-        groups.add(of_filter, first, of_rows, torch.ones_like(of_rows[:, :1]))
+        of_rows = xp.einsum("tik,ti->tk", histories, residuals @ slopes.T)
+        groups.add(of_filter, first, of_rows, xp.ones_like(of_rows[:, :1]))
         first += len(rows)
     n_basis, influences = len(weights), []
     for score, of_weights in zip(scores, of_filter, strict=True):
         step = joint.solve(pack(score.T * sample.free, of_weights[:, 0]))
-        slope_step, weight_step = step[:-n_basis, 0].view_as(coefficients), step[-n_basis:, 0]
+        slope_step, weight_step = step[:-n_basis, 0].reshape(coefficients.shape), step[-n_basis:, 0]
         influences.append(size * slope_step + coefficients * (by_weight @ weight_step))
-    return (groups.spread(torch.stack(influences, -1)) / design.n_rows) ** 2
+    return (groups.spread(xp.stack(influences, -1)) / design.n_rows) ** 2

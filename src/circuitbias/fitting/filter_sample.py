@@ -1,16 +1,19 @@
 """A subsample of the bins, on which couplings and the filter that they share are found in turn."""
 
-import torch
-
+from circuitbias.device import double, namespace, parts
+from circuitbias.fitting.families import POISSON
+from circuitbias.fitting.hessians import finished, weighted_squares
 from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.objective import Objective
-from circuitbias.fitting.preconditioners import shared_preconditioner, target_preconditioner
+from circuitbias.fitting.preconditioners import own_inverses, shared_preconditioner
 from circuitbias.fitting.rows import DenseRows
-from circuitbias.fitting.sample_hessians import sample_hessians
 from circuitbias.fitting.shared_filter import pack
 from circuitbias.fitting.tuning import tuning
 
-_TINY = 1e-300  # in place of a zero that is divided by
+
+def _positive(values):
+    """What may be divided by: with next to nothing in place of zeros."""
+    return namespace(values).clip(values, 1e-300, None)
 
 
 class FilterSample:
@@ -20,7 +23,7 @@ class FilterSample:
     ----------
     problem : FilterProblem
         All bins say how often neurons fire after each other: rare pairs need not do so in the sample.
-    histories : tensor of float32, shape (n_sampled, n_targets, n_basis)
+    histories : array of float32, shape (n_sampled, n_targets, n_basis)
     block_rows : int
     """
 
@@ -33,29 +36,31 @@ class FilterSample:
 
     def rows_of(self, histories, weights):
         """Rows of the design from histories through each basis function."""
-        through = (histories @ weights.to(histories)).double()
+        xp = namespace(histories)
+        through = histories @ xp.asarray(weights, dtype=histories.dtype)
         # Whether neurons have spikes in their histories: the functions add up to 1 there.
-        present = (histories[:, self._problem.present].sum(2) > 0.5).double()
-        return torch.cat([through, present, torch.ones_like(through[:, :1])], dim=1)
+        present = histories[:, self._problem.present].sum(2) > 0.5
+        return double(xp.concat([through, present, xp.ones_like(through[:, :1])], 1))
 
     def alternate(self):
         """Alternate couplings given the filter and Newton steps of the filter given the couplings.
 
         Returns
         -------
-        coefficients : tensor, shape (n_columns, n_targets)
-        weights : tensor, shape (n_basis,)
+        coefficients : array, shape (n_columns, n_targets)
+        weights : array, shape (n_basis,)
         n_alternations : int
         """
         problem = self._problem
-        weights = torch.ones_like(problem.gram[0]) / problem.gram.sum().sqrt()
-        flat = problem.held.clone()
-        flat[-1] = problem.means.log()
+        xp = namespace(problem.means)
+        weights = xp.ones_like(problem.gram[0]) / problem.gram.sum() ** 0.5
+        flat = xp.asarray(problem.held, copy=True)
+        flat[-1] = xp.log(problem.means)
         coefficients = flat
         for n_alternations in range(1, tuning().most_alternations + 1):  # noqa: B007
             coefficients = self._couplings(weights, coefficients, flat)
             gradient, hessian, scale = self._filter_derivatives(coefficients, weights)
-            if not (gradient.abs() > tuning().filter_tolerance * scale).any():
+            if not (abs(gradient) > tuning().filter_tolerance * scale).any():
                 break
             weights = self._filter_step(coefficients, weights, gradient, hessian)
             size = problem.filter_square(weights) ** 0.5
@@ -69,39 +74,41 @@ class FilterSample:
         design = self._design(weights)
         ridge = problem.ridge * problem.filter_square(weights)
         sampled = problem.free & (design != 0).any(0)[:, None]
-        fitted = torch.ones_like(design[0], dtype=torch.bool)
+        xp = namespace(design)
+        fitted = xp.ones_like(design[0], dtype=xp.bool)
         fitted[problem.n_kept : -1] = False
         columns = design[:, fitted]
         second_moment = columns.T @ columns / len(design)
-        second_moment += 1e-6 * second_moment.diagonal().mean() * torch.eye(len(second_moment)).to(design)
+        unit = xp.eye(len(second_moment), dtype=design.dtype, device=design.device)
+        second_moment += 1e-6 * second_moment.diagonal().mean() * unit
         shared = shared_preconditioner(second_moment, problem.means, problem.free[fitted], ridge)
 
         def precondition(gradient):
-            step = torch.zeros_like(gradient)
+            step = xp.zeros_like(gradient)
             step[fitted] = shared(gradient[fitted])
             return step * sampled
 
         solution = lbfgs(
             Objective(
-                DenseRows(lambda: iter(design.split(self._block_rows)), *design.shape),
+                DenseRows(lambda: parts(design, self._block_rows), *design.shape),
                 problem.cross_moment(weights),
                 sampled,
                 ridge,
             ),
-            torch.where(sampled, begin, problem.held),
+            xp.where(sampled, begin, problem.held),
             precondition,
             self._coupling_scale(design),
             tuning().coarse_tolerance,
             tuning().rough_passes,
             begin_in_single=tuning().worth_single_precision(len(design), *problem.free.shape),
         )
-        return torch.where(solution.converged, solution.coefficients, flat)
+        return xp.where(solution.converged, solution.coefficients, flat)
 
     def _coupling_scale(self, design):
         """Natural size of the gradient: standard deviation of the covariate times mean response."""
-        spread = design.std(0, correction=0)
+        spread = ((design - design.mean(0)) ** 2).mean(0) ** 0.5
         spread[-1] = 1
-        return (spread[:, None] * self._problem.means).clamp(min=_TINY)
+        return _positive(spread[:, None] * self._problem.means)
 
     def _parts(self, coefficients, weights):
         """Yield rows of the design, the rates there, and what each basis function adds to their logarithms.
@@ -110,35 +117,36 @@ class FilterSample:
         """
         n_kept = self._problem.n_kept
         slopes, intercepts = coefficients[:n_kept], coefficients[-1]
-        for histories in self._histories.split(max(1, self._block_rows // len(weights))):
-            parts = torch.einsum("tik,ij->tkj", histories.double(), slopes)
+        xp = namespace(weights)
+        for histories in parts(self._histories, max(1, self._block_rows // len(weights))):
+            of_functions = double(histories).swapaxes(1, 2) @ slopes
             held = self.rows_of(histories, weights)[:, n_kept:-1] @ coefficients[n_kept:-1]
-            rates = (torch.einsum("tkj,k->tj", parts, weights) + held + intercepts).exp_()
-            yield histories, rates, parts
+            rates = xp.exp(xp.einsum("tkj,k->tj", of_functions, weights) + held + intercepts)
+            yield rates, of_functions
 
     def _filter_derivatives(self, coefficients, weights):
         """Gradient, Hessian and natural size of the gradient of the sum over targets, given the couplings."""
         problem, n_rows = self._problem, len(self._histories)
         slopes = coefficients[: problem.n_kept]
-        gradient, hessian = torch.zeros_like(weights), torch.zeros_like(problem.gram)
+        xp, gradient, hessian = namespace(weights), 0 * weights, 0 * problem.gram
         total = square = 0.0
-        for _, rates, parts in self._parts(coefficients, weights):
-            weighted = parts * rates[:, None]
+        for rates, of_functions in self._parts(coefficients, weights):
+            weighted = of_functions * rates[:, None]
             gradient += weighted.sum((0, 2))
-            hessian += torch.einsum("tkj,tlj->kl", weighted, parts)
-            total, square = total + parts.sum(0), square + (parts**2).sum(0)
+            hessian += (weighted @ of_functions.swapaxes(1, 2)).sum(0)
+            total, square = total + of_functions.sum(0), square + (of_functions**2).sum(0)
         penalty = problem.ridge * (slopes**2).sum() * problem.gram
         gradient = gradient / n_rows - problem.cross_by_weight(slopes) + penalty @ weights
-        spread = (square / n_rows - (total / n_rows) ** 2).clamp(min=0).sqrt()
-        return gradient, hessian / n_rows + penalty, (spread @ problem.means).clamp(min=_TINY)
+        spread = xp.clip(square / n_rows - (total / n_rows) ** 2, 0, None) ** 0.5
+        return gradient, hessian / n_rows + penalty, _positive(spread @ problem.means)
 
     def _filter_step(self, coefficients, weights, gradient, hessian):
         """Newton step of the filter given the couplings, shortened until the objective falls."""
-        problem, design_rows = self._problem, len(self._histories)
+        xp, problem, design_rows = namespace(weights), self._problem, len(self._histories)
         slopes_square = (coefficients[: problem.n_kept] ** 2).sum()
 
         def value(weights):
-            total = (self._design(weights) @ coefficients).exp_().sum() / design_rows
+            total = xp.exp(self._design(weights) @ coefficients).sum() / design_rows
             penalty = problem.ridge / 2 * slopes_square * (weights @ problem.gram @ weights)
             return total - (problem.cross_moment(weights) * coefficients).sum() + penalty
 
@@ -157,20 +165,17 @@ class FilterSample:
         -------
         precondition : callable
             From gradients to steps.
-        inverse_diagonal : tensor, shape (n_columns, n_targets)
+        inverse_diagonal : array, shape (n_columns, n_targets)
             Diagonals of the inverses of the Hessians.
-        scale : tensor, shape (n_columns, n_targets)
+        scale : array, shape (n_columns, n_targets)
             Natural size of the gradient.
         """
         problem, design = self._problem, self._design(weights)
-        hessians = sample_hessians(
-            [design],
-            lambda rows: (rows @ coefficients.float()).exp_(),
-            problem.free,
-            problem.cross_moment(weights) ** 2 / problem.means,
-            problem.ridge * problem.filter_square(weights),
-        )
-        precondition, inverse_diagonal = target_preconditioner(hessians, problem.free)
+        least = problem.cross_moment(weights) ** 2 / problem.means
+        ridge = problem.ridge * problem.filter_square(weights)
+        squares = weighted_squares([design], POISSON.curvatures_at(coefficients), problem.free)
+        hessians = finished(squares, problem.free, least, ridge)
+        precondition, inverse_diagonal = own_inverses(hessians, problem.free)
         return precondition, inverse_diagonal, self._coupling_scale(design)
 
     def lead(self, coefficients, weights):
@@ -189,19 +194,17 @@ class FilterSample:
         design = self._design(weights)
         by_target, inverse_diagonal, coupling_scale = self.lead_couplings(coefficients, weights)
         _, hessian, filter_scale = self._filter_derivatives(coefficients, weights)
-        mixed = torch.zeros((len(weights), *coefficients.shape)).to(coefficients)
-        for rows, (_, rates, parts) in zip(
-            design.split(max(1, self._block_rows // len(weights))),
-            self._parts(coefficients, weights),
-            strict=True,
-        ):
-            mixed += torch.einsum("tc,tkj->kcj", rows, parts * rates[:, None])
-        mixed /= len(design)
+        xp, mixed = namespace(weights), 0.0
+        blocks = parts(design, max(1, self._block_rows // len(weights)))
+        for rows, (rates, of_functions) in zip(blocks, self._parts(coefficients, weights), strict=True):
+            weighted = (of_functions * rates[:, None]).swapaxes(0, 1)
+            mixed = mixed + rows.T @ weighted
+        mixed = mixed / len(design)
         slopes = coefficients[: problem.n_kept]
         mixed[:, : problem.n_kept] += problem.ridge * (problem.gram @ weights)[:, None, None] * slopes
-        mixed *= problem.free
-        solved = torch.stack([by_target(of_function) for of_function in mixed])
-        schur = _solver(hessian - torch.einsum("kcj,lcj->kl", mixed, solved), hessian, weights)
+        mixed = mixed * problem.free
+        solved = xp.stack([by_target(of_function) for of_function in mixed])
+        schur = _solver(hessian - xp.einsum("kcj,lcj->kl", mixed, solved), hessian, weights)
         joint = JointHessian(problem, by_target, inverse_diagonal, mixed, solved, schur)
         return joint, pack(coupling_scale, filter_scale)
 
@@ -214,9 +217,9 @@ class JointHessian:
     problem : FilterProblem
     by_target : callable
         Solves with the H_j: from (n_columns, n_targets) to the same.
-    inverse_diagonal : tensor, shape (n_columns, n_targets)
+    inverse_diagonal : array, shape (n_columns, n_targets)
         Of the H_j.
-    mixed, solved : tensor, shape (n_basis, n_columns, n_targets)
+    mixed, solved : array, shape (n_basis, n_columns, n_targets)
         J_j, and H_j^-1 J_j.
     schur : callable
         Solves with ``H_aa - sum_j J_j' H_j^-1 J_j``: from (n_basis, ...) to the same.
@@ -230,24 +233,24 @@ class JointHessian:
         """From packed gradients to packed steps."""
         gradient, by_weight = self._problem.unpack(packed)
         step = self._by_target(gradient)
-        weight_step = self._schur(by_weight - torch.einsum("kcj,cj->k", self._mixed, step))
-        return pack(step - torch.einsum("kcj,k->cj", self._solved, weight_step), weight_step)
+        einsum = namespace(packed).einsum
+        weight_step = self._schur(by_weight - einsum("kcj,cj->k", self._mixed, step))
+        return pack(step - einsum("kcj,k->cj", self._solved, weight_step), weight_step)
 
     def variances(self, coefficients, size, size_by_weight):
         """Variances of the coefficients times the size of the filter, but for 1 / T: (n_columns, n_targets).
 
         Parameters
         ----------
-        coefficients : tensor, shape (n_columns, n_targets)
+        coefficients : array, shape (n_columns, n_targets)
         size : float
-        size_by_weight : tensor, shape (n_basis,)
+        size_by_weight : array, shape (n_basis,)
             Its derivatives.
         """
-        of_filter = self._schur(torch.eye(len(size_by_weight)).to(coefficients))
+        xp, of_weights = namespace(coefficients), size_by_weight
+        of_filter = self._schur(xp.eye(len(of_weights), dtype=of_weights.dtype, device=of_weights.device))
         by_weight = coefficients * size_by_weight[:, None, None] - size * self._solved
-        return size**2 * self._inverse_diagonal + torch.einsum(
-            "kcj,kl,lcj->cj", by_weight, of_filter, by_weight
-        )
+        return size**2 * self._inverse_diagonal + xp.einsum("kcj,kl,lcj->cj", by_weight, of_filter, by_weight)
 
 
 def _solver(matrix, hessian=None, null=None):
@@ -255,18 +258,19 @@ def _solver(matrix, hessian=None, null=None):
 
     Along ``null``, where the matrix is zero but for sampling error, it is made one.
     """
-    size = (matrix if hessian is None else hessian).diagonal().clamp(min=_TINY).sqrt()
+    xp = namespace(matrix)
+    size = _positive((matrix if hessian is None else hessian).diagonal()) ** 0.5
     scaled = (matrix + matrix.T) / 2 / size / size[:, None]
     if null is not None:
         direction = null * size
-        direction /= direction.norm()
-        rest = torch.eye(len(null)).to(matrix) - direction[:, None] * direction
+        direction = direction / (direction @ direction) ** 0.5
+        rest = xp.eye(len(null), dtype=matrix.dtype, device=matrix.device) - direction[:, None] * direction
         scaled = rest @ scaled @ rest + direction[:, None] * direction
-    values, vectors = torch.linalg.eigh(scaled)
-    values = values.clamp(min=tuning().filter_null * values[-1])
+    values, vectors = xp.linalg.eigh(scaled)
+    values = xp.clip(values, tuning().filter_null * values[-1], None)
 
     def solve(right):
         columns = right.reshape(len(size), -1) / size[:, None]
-        return (vectors @ (vectors.T @ columns / values[:, None]) / size[:, None]).view_as(right)
+        return (vectors @ (vectors.T @ columns / values[:, None]) / size[:, None]).reshape(right.shape)
 
     return solve

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+
+from circuitbias.device import Array, namespace, on_cpu
 
 
 @dataclass
@@ -12,46 +13,46 @@ class Fit:
 
     Attributes
     ----------
-    coefficients : tensor, shape (n_columns, n_targets)
+    coefficients : array, shape (n_columns, n_targets)
         Slopes first, intercepts last.
-    infinite : tensor of bool, shape (n_columns, n_targets)
+    infinite : array of bool, shape (n_columns, n_targets)
         Coefficients without a finite value; the others are those in this limit.
-    scaled_gradient : tensor, shape (n_targets,)
+    scaled_gradient : array, shape (n_targets,)
         Largest entry of each target's gradient, in the units of the tolerance.
-    converged : tensor of bool, shape (n_targets,)
+    converged : array of bool, shape (n_targets,)
     passes : int
         Over the data.
-    standard_errors : tensor, shape (n_columns - 1, n_targets), optional
+    standard_errors : array, shape (n_columns - 1, n_targets), optional
         Of the slopes; NaN for those that are held.
-    undefined : tensor of bool, shape (n_targets,), optional
+    undefined : array of bool, shape (n_targets,), optional
         Targets whose likelihood has no maximum, even in a limit.
     """
 
-    coefficients: torch.Tensor
-    infinite: torch.Tensor
-    scaled_gradient: torch.Tensor
-    converged: torch.Tensor
+    coefficients: Array
+    infinite: Array
+    scaled_gradient: Array
+    converged: Array
     passes: int = 0
-    standard_errors: torch.Tensor | None = None
-    undefined: torch.Tensor | None = None
+    standard_errors: Array | None = None
+    undefined: Array | None = None
 
     def __post_init__(self):
         if self.undefined is None:
-            self.undefined = torch.zeros_like(self.converged)
+            self.undefined = namespace(self.converged).zeros_like(self.converged)
 
     @property
-    def fitted(self) -> torch.Tensor:
+    def fitted(self) -> Array:
         """Targets that have a fit, shape (n_targets,)."""
         return self.converged & ~self.undefined
 
-    def finite(self, values: torch.Tensor) -> np.ndarray:
+    def finite(self, values: Array) -> np.ndarray:
         """Values, (n_columns, n_targets) or its slopes, with NaN where there is no fit or no finite one."""
         known = self.fitted & ~self.infinite[: len(values)]
-        return torch.where(known, values, torch.nan).cpu().numpy()
+        return on_cpu(namespace(values).where(known, values, np.nan))
 
-    def of_fitted(self, values: torch.Tensor) -> np.ndarray:
+    def of_fitted(self, values: Array) -> np.ndarray:
         """Values, (n_targets,), with NaN for targets that have no fit."""
-        return torch.where(self.fitted, values, torch.nan).cpu().numpy()
+        return on_cpu(namespace(values).where(self.fitted, values, np.nan))
 
     def certificate(self) -> dict:
         """How far from their optimum the fits are: `circuitbias.estimators.couplings.Certificate`."""

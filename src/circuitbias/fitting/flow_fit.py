@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
+from circuitbias.device import namespace, on_cpu, parts, placed, quietly
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.probability_flow import Flow, Packing, flow_solver, told_by
@@ -39,6 +39,7 @@ class FlowFit:
     passes: int
 
 
+@quietly
 def fit_flow(
     design: Design,
     budget: Budget,
@@ -66,22 +67,22 @@ def fit_flow(
     """
     _, _, _, sample = design.survey(tuning().sample_rows(design.n_columns))
     packing = Packing(design.n_targets, sample.device)
-    mean = torch.from_numpy(moments.mean).to(sample)
-    sd = (mean * (1 - mean)).sqrt()
-    scale = torch.cat([sd[:, None] * sd, sd[None]])
+    xp, mean = namespace(sample), placed(moments.mean, sample.device)
+    sd = (mean * (1 - mean)) ** 0.5
+    scale = xp.concat([sd[:, None] * sd, sd[None]])
     gradient_scale = packing.gather(scale)
-    start = packing.gather(torch.cat([torch.zeros_like(scale[:-1]), (mean / (1 - mean)).log()[None]]))
+    start = packing.gather(xp.concat([0 * scale[:-1], xp.log(mean / (1 - mean))[None]]))
 
     free = design.free_coefficients()
 
     # On a subsample first: it is cheap, starts the fit close to its end, and gives the Hessians. What it
     # hardly tells of, such as pairs that it scarcely sees together, rests at the start.
     told = packing.gather(told_by(sample)) > 0
-    uncoupled = torch.cat([mean[:, None] * sd, sd[None]]) / 2
+    uncoupled = xp.concat([mean[:, None] * sd, sd[None]]) / 2
     solve = flow_solver(sample, packing, start, uncoupled, free)
     single = tuning().worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
     rough = lbfgs(
-        Flow(lambda: iter(sample.split(design.block_rows)), len(sample), packing, all_flip, told),
+        Flow(lambda: parts(sample, design.block_rows), len(sample), packing, all_flip, told),
         start,
         lambda gradient: solve(gradient) * told,
         gradient_scale,
@@ -108,14 +109,14 @@ def fit_flow(
     coefficients, standard_errors = np.full((n + 1, n), np.nan), np.full((n, n), np.nan)
     unseen = np.triu((state_counts(moments) == 0).any(axis=0), 1)
     if converged := bool(solution.converged):
-        coefficients = packing.spread(found).cpu().numpy()
+        coefficients = on_cpu(packing.spread(found))
         steep = np.triu(np.abs(coefficients[:-1]) > tuning().steep, 1)
         if steep.any():  # the states of more than two neurons may send a coupling to infinity, too
             told = packing.spread(packing.gather(objective.curvature(found)))[:-1]
-            unseen |= steep & (design.n_rows * told < tuning().identified).cpu().numpy()
+            unseen |= steep & on_cpu(design.n_rows * told < tuning().identified)
         groups = Groups(errors, design.n_rows)
         solve = flow_solver(sample, packing, found, objective.curvature(found), free, all_flip)
         spread = groups.spread(solve(objective.scores(found, groups)) / design.n_rows)
-        standard_errors = packing.spread(spread[:, None])[:-1].cpu().numpy()
+        standard_errors = on_cpu(packing.spread(spread[:, None])[:-1])
     gradient = solution.scaled_gradient.item()
     return FlowFit(coefficients, standard_errors, unseen, gradient, converged, objective.passes)

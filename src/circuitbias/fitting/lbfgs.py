@@ -9,8 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
-
+from circuitbias.device import Array, namespace, quietly
 from circuitbias.fitting.tuning import tuning
 
 
@@ -20,7 +19,7 @@ class Objective(Protocol):
     passes: int
     """Times that the data have been gone over."""
 
-    def evaluate(self, coefficients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def evaluate(self, coefficients: Array) -> tuple[Array, Array]:
         """Values, shape (n_targets,), and gradients, shape (n_columns, n_targets), in one pass.
 
         Two keywords are used only where needed: ``targets``, a mask of those that the coefficients are of if
@@ -38,22 +37,23 @@ class Solution:
 
     Attributes
     ----------
-    coefficients : tensor, shape (n_columns, n_targets)
-    scaled_gradient : tensor, shape (n_targets,)
+    coefficients : array, shape (n_columns, n_targets)
+    scaled_gradient : array, shape (n_targets,)
         Largest absolute entry of each target's gradient, in units of ``gradient_scale``.
-    converged : tensor of bool, shape (n_targets,)
+    converged : array of bool, shape (n_targets,)
     """
 
-    coefficients: torch.Tensor
-    scaled_gradient: torch.Tensor
-    converged: torch.Tensor
+    coefficients: Array
+    scaled_gradient: Array
+    converged: Array
 
 
+@quietly
 def lbfgs(
     objective: Objective,
-    start: torch.Tensor,
-    precondition: Callable[[torch.Tensor], torch.Tensor],
-    gradient_scale: torch.Tensor,
+    start: Array,
+    precondition: Callable[[Array], Array],
+    gradient_scale: Array,
     tolerance: float,
     max_passes: int,
     report: Callable[[int, float, int], None] = no_report,
@@ -68,10 +68,10 @@ def lbfgs(
     Parameters
     ----------
     objective : Objective
-    start : tensor, shape (n_columns, n_targets)
+    start : array, shape (n_columns, n_targets)
     precondition : callable
         Approximate inverse Hessians.
-    gradient_scale : tensor, shape (n_columns, n_targets)
+    gradient_scale : array, shape (n_columns, n_targets)
         Natural size of the gradient's entries.
     tolerance : float
         A target has converged when its largest scaled gradient is at most this: the one in double precision,
@@ -87,15 +87,17 @@ def lbfgs(
     -------
     Solution
     """
+    xp = namespace(start)
 
     def scaled(gradient):
-        return (gradient.abs() / gradient_scale).amax(0).nan_to_num(nan=math.inf)
+        worst = xp.amax(abs(gradient) / gradient_scale, 0)
+        return xp.where(xp.isnan(worst), math.inf, worst)
 
     def evaluate(coefficients, of):
         options = {"single": True} if single else {}
         if of.all():
             return objective.evaluate(coefficients, **options)
-        at_rest = torch.zeros_like(value), torch.zeros_like(gradient)
+        at_rest = xp.zeros_like(value), xp.zeros_like(gradient)
         some = objective.evaluate(coefficients[:, of], targets=of, **options)
         for everywhere, moved in zip(at_rest, some, strict=True):
             everywhere[..., of] = moved
@@ -105,11 +107,11 @@ def lbfgs(
     single = begin_in_single
     coarse = max(tolerance, tuned.single_until)
     first_pass = objective.passes
-    beta = start.clone()
-    value, gradient = evaluate(beta, torch.ones_like(beta[0], dtype=torch.bool))
-    exact = torch.full_like(value, not single, dtype=torch.bool)  # values and gradients in double precision
-    history: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
-    length = torch.ones_like(value)
+    beta = xp.asarray(start, copy=True)
+    value, gradient = evaluate(beta, xp.ones_like(beta[0], dtype=xp.bool))
+    exact = xp.full_like(value, not single, dtype=xp.bool)  # values and gradients in double precision
+    history = []  # of steps, changes of the gradient, and their inverse products
+    length = xp.ones_like(value)
     direction = -precondition(gradient)
     course = []  # of the largest gradient
     while objective.passes - first_pass < max_passes:
@@ -122,47 +124,47 @@ def lbfgs(
             before = course[-1 - tuned.single_stalled] if len(course) > tuned.single_stalled else math.inf
             stalled = course[-1] > before / 2
             if stalled or not left.any():
-                single, length, left = False, torch.ones_like(length), torch.ones_like(left)
+                single, length, left = False, xp.ones_like(length), xp.ones_like(left)
         if not left.any():
             break
         slope = (gradient * direction).sum(0)
-        trial = beta + torch.where(left, length, 0.0) * direction
+        trial = beta + xp.where(left, length, 0.0) * direction
         new_value, new_gradient = evaluate(trial, left)
         # An overflow gives inf or NaN, which fails these tests like any other step too long.
-        decreases = (
-            new_value <= value + tuned.sufficient_decrease * length * slope + tuned.rounding * value.abs()
+        decreases = new_value <= value + tuned.sufficient_decrease * length * slope + tuned.rounding * abs(
+            value
         )
         # Single precision tells slopes better than differences of values (Hager & Zhang 2005).
-        flattens = (new_gradient * direction).sum(0) <= tuned.least_flattening * slope.abs()
-        accepted = left & (again | torch.where(exact, decreases, flattens & new_value.isfinite()))
-        step = torch.where(accepted, trial - beta, 0.0)
-        change = torch.where(accepted, new_gradient - gradient, 0.0)
+        flattens = (new_gradient * direction).sum(0) <= tuned.least_flattening * abs(slope)
+        accepted = left & (again | xp.where(exact, decreases, flattens & xp.isfinite(new_value)))
+        step = xp.where(accepted, trial - beta, 0.0)
+        change = xp.where(accepted, new_gradient - gradient, 0.0)
         # Where precision changes, the change of a small gradient is mostly that.
         curvature = (step * change).sum(0) * (exact != single)
-        history.append((step, change, torch.where(curvature > 0, 1 / curvature, 0.0)))
+        history.append((step, change, xp.where(curvature > 0, 1 / curvature, 0.0)))
         del history[: -tuned.steps_kept]
         beta = beta + step
         gradient = gradient + change
-        value = torch.where(accepted, new_value, value)
+        value = xp.where(accepted, new_value, value)
         # A gradient in single precision can be too coarse to go on from: first it is made exact where it is.
         shorter = length * (exact | single) * tuned.backtrack
-        length = torch.where(accepted, 1.0, shorter)
-        exact = torch.where(accepted, not single, exact)
+        length = xp.where(accepted, 1.0, shorter)
+        exact = xp.where(accepted, not single, exact)
         # A rejected target tries again along its old direction, only shorter.
-        direction = torch.where(accepted, _quasi_newton(gradient, history, precondition), direction)
+        direction = xp.where(accepted, _quasi_newton(gradient, history, precondition), direction)
     worst = scaled(gradient)
     return Solution(beta, worst, (worst <= tolerance) & (exact | (tolerance == coarse)))
 
 
 def _quasi_newton(gradient, history, precondition):
     """Two-loop recursion (Nocedal & Wright 2006, algorithm 7.4), for all targets at once."""
-    remainder = gradient.clone()
+    remainder = gradient
     weights = []
     for step, change, inverse_curvature in reversed(history):
         weight = inverse_curvature * (step * remainder).sum(0)
-        remainder -= weight * change
+        remainder = remainder - weight * change
         weights.append(weight)
     direction = precondition(remainder)
     for (step, change, inverse_curvature), weight in zip(history, reversed(weights), strict=True):
-        direction += (weight - inverse_curvature * (change * direction).sum(0)) * step
+        direction = direction + (weight - inverse_curvature * (change * direction).sum(0)) * step
     return -direction

@@ -13,7 +13,7 @@ log rate where the covariate is common or correlated with others; in the limit t
 
 from typing import NamedTuple
 
-import torch
+from circuitbias.device import Array, namespace
 
 
 class Limits(NamedTuple):
@@ -21,14 +21,14 @@ class Limits(NamedTuple):
 
     Attributes
     ----------
-    held : tensor of bool, shape (n_columns, n_targets)
+    held : array of bool, shape (n_columns, n_targets)
         Which coefficients have no finite value; the last ones are the intercepts.
-    values : tensor, shape (n_columns, n_targets)
+    values : array, shape (n_columns, n_targets)
         Where to hold them, and what this adds to the intercepts; zero elsewhere.
     """
 
-    held: torch.Tensor
-    values: torch.Tensor
+    held: Array
+    values: Array
 
 
 def limits_at(falling, rising, bounds, steepness) -> Limits:
@@ -36,19 +36,19 @@ def limits_at(falling, rising, bounds, steepness) -> Limits:
 
     Parameters
     ----------
-    falling, rising : sequence of tensor of bool, shape (n_columns, n_targets)
+    falling, rising : sequence of array of bool, shape (n_columns, n_targets)
         Coefficients that go to minus, and to plus infinity: where what is left to fit are rows with the
         covariate at its lowest, and at its highest. The last row is not used.
-    bounds : tensor, shape (2, n_columns)
+    bounds : array, shape (2, n_columns)
         Lowest and highest value of each column.
-    steepness : tensor, shape (n_columns,)
+    steepness : array, shape (n_columns,)
         Absolute coefficient at which a column's limit is reached.
 
     Returns
     -------
     Limits
     """
-    values = torch.zeros(falling[0].shape).to(bounds)
+    values = namespace(bounds).zeros(falling[0].shape, dtype=bounds.dtype, device=bounds.device)
     for sign, of_bounds in ((-1, falling), (1, rising)):
         for bound, held in zip(bounds, of_bounds, strict=True):
             value = sign * steepness[:, None] * (held & (values == 0))
@@ -62,32 +62,33 @@ def response_limits(at_lowest, at_highest, bounds, steepness) -> Limits:
 
     Parameters
     ----------
-    at_lowest, at_highest : tensor of bool, shape (n_columns, n_targets)
+    at_lowest, at_highest : array of bool, shape (n_columns, n_targets)
     bounds, steepness
         See `limits_at`.
     """
-    never = torch.zeros_like(at_lowest)
+    never = namespace(at_lowest).zeros_like(at_lowest)
     return limits_at([at_lowest, never], [never, at_highest & ~at_lowest], bounds, steepness)
 
 
-def unidentified(hessians, n_rows: int, free, least: float) -> torch.Tensor:
+def unidentified(hessians, n_rows: int, free, least: float) -> Array:
     """Coefficients in directions that too few responses tell of.
 
     Parameters
     ----------
-    hessians : tensor, shape (n_targets, n_columns, n_columns)
+    hessians : array, shape (n_targets, n_columns, n_columns)
         Of the mean negative log-likelihood at its optimum.
     n_rows : int
-    free : tensor of bool, shape (n_columns, n_targets)
+    free : array of bool, shape (n_columns, n_targets)
     least : float
         Responses that must tell of a direction whose largest entry is 1.
 
     Returns
     -------
-    tensor of bool, shape (n_columns, n_targets)
+    array of bool, shape (n_columns, n_targets)
     """
-    curvatures, directions = torch.linalg.eigh(n_rows * hessians)
-    directions = directions / directions.abs().amax(1, keepdim=True)
+    xp = namespace(hessians)
+    curvatures, directions = xp.linalg.eigh(n_rows * hessians)
+    directions = directions / xp.amax(abs(directions), 1)[:, None]
     told = (directions * directions).sum(1) * curvatures
-    none = (directions.abs() > 1e-3) & (told < least)[:, None]
+    none = (abs(directions) > 1e-3) & (told < least)[:, None]
     return none.any(2).T & free

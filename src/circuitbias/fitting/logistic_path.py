@@ -1,18 +1,17 @@
 """Logistic regressions of all targets on one design, at one penalty after another."""
 
-import torch
-
+from circuitbias.device import namespace, parts, quietly
 from circuitbias.fitting.designs.counts import STEEPNESS
 from circuitbias.fitting.families import LOGISTIC
 from circuitbias.fitting.fit import Fit
+from circuitbias.fitting.hessians import finished, match_moments, weighted_squares
 from circuitbias.fitting.lbfgs import Solution, lbfgs, no_report
 from circuitbias.fitting.limits import limits_at, unidentified
 from circuitbias.fitting.newton import newton
 from circuitbias.fitting.objective import Objective
-from circuitbias.fitting.preconditioners import newton_steps, target_preconditioner
+from circuitbias.fitting.preconditioners import own_inverses
 from circuitbias.fitting.proximal_newton import minimise_with_penalty
 from circuitbias.fitting.rows import DenseRows, SparseRows
-from circuitbias.fitting.sample_hessians import match_moments, sample_hessians
 from circuitbias.fitting.standard_errors import grouped_errors
 from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import Budget
@@ -27,15 +26,15 @@ class LogisticRegressions:
     blocks : callable
         Goes over these rows once.
     n_rows : int
-    cross_moment : tensor, shape (n_columns, n_targets)
+    cross_moment : array, shape (n_columns, n_targets)
         ``X'Y / T`` over these rows.
-    means : tensor, shape (n_columns,)
+    means : array, shape (n_columns,)
         Of the columns over these rows.
-    bounds : tensor, shape (2, n_columns)
+    bounds : array, shape (2, n_columns)
         Lowest and highest count.
-    spread : tensor, shape (n_columns,)
+    spread : array, shape (n_columns,)
         Natural size of the columns.
-    free : tensor of bool, shape (n_columns, n_targets)
+    free : array of bool, shape (n_columns, n_targets)
         Coefficients that are fitted.
     rows : Rows, optional
         The same rows, kept as events.
@@ -59,14 +58,15 @@ class LogisticRegressions:
 
     def variances(self, separable):
         """Of the targets, a stand-in where that is no use."""
-        return torch.where(separable, 1.0, self._rates * (1 - self._rates))
+        return namespace(separable).where(separable, 1.0, self._rates * (1 - self._rates))
 
     def start(self, separable, infinite=None):
         """Every neuron on its own; with infinite coefficients in their limits."""
-        start = torch.zeros_like(self.cross_moment)
+        xp = namespace(separable)
+        start = xp.zeros_like(self.cross_moment)
         if infinite is not None:
-            start = torch.where(infinite, self._limits.values, start)
-        start[-1] += torch.where(separable, 0.0, (self._rates / (1 - self._rates)).log())
+            start = xp.where(infinite, self._limits.values, start)
+        start[-1] += xp.where(separable, 0.0, xp.log(self._rates / (1 - self._rates)))
         return start
 
     def objective(self, separable, infinite=None):
@@ -78,7 +78,7 @@ class LogisticRegressions:
 
     def floor(self, coefficients):
         """Bound of the diagonals of the Hessians, from all rows."""
-        weights = _weights_at(coefficients)
+        weights = LOGISTIC.curvatures_at(coefficients)
         return tuning().least_share * sum((rows**2).T @ weights(rows) for rows in self.blocks()) / self.n_rows
 
     def minimise(
@@ -90,18 +90,19 @@ class LogisticRegressions:
         of all rows; where rows are kept as events, all fits get these at once.
         """
         # The gradient's natural size: the standard deviations of covariate and response.
-        scale = self._spread[:, None] * self.variances(separable).sqrt()
+        scale = self._spread[:, None] * self.variances(separable) ** 0.5
         free = objective.free
         if l1_per_row > 0:
             limits = tolerance, max_passes, report
             return minimise_with_penalty(objective, begin, hessians_at, free, l1_per_row, scale, *limits)
-        solution = Solution(begin.clone(), torch.full_like(begin[0], torch.inf), ~free.any(0))
+        xp = namespace(begin)
+        solution = Solution(xp.asarray(begin, copy=True), xp.full_like(begin[0], xp.inf), ~free.any(0))
         if not isinstance(objective.rows, SparseRows):
-            precondition = newton_steps(hessians_at(begin), free)
+            precondition, _ = own_inverses(hessians_at(begin), free)
             single = tuning().worth_single_precision(self.n_rows, *scale.shape)
             allowed = min(max_passes, tuning().patience)
             solution = lbfgs(objective, begin, precondition, scale, tolerance, allowed, report, single)
-        left = (~solution.converged).nonzero()[:, 0]
+        left = xp.where(~solution.converged)[0]
         if len(left) and objective.passes < max_passes - 3:
             part, allowed = objective.of(left), max_passes - objective.passes
             at, of_part = solution.coefficients[:, left], scale[:, left]
@@ -120,7 +121,8 @@ class LogisticPath:
     def __init__(self, design, tolerance: float, max_passes: int, budget: Budget):
         second_moment, _, bounds, sample = design.survey(tuning().sample_rows(design.n_columns))
         means = second_moment[-1]
-        self._spread = torch.cat([(second_moment.diagonal() - means**2)[:-1].sqrt(), means[-1:]])
+        spread = (second_moment.diagonal() - means**2)[:-1] ** 0.5
+        self._spread = namespace(means).concat([spread, means[-1:]])
         cross_moment, free = _cross_moment(design.blocks(), design.n_rows), design.free_coefficients()
         events = design.sparse(tuning().most_density, budget)
         of_rows = design.blocks, design.n_rows, cross_moment, means, bounds, free
@@ -133,6 +135,7 @@ class LogisticPath:
         """The regressions on some of the bins, with gradients in the units of all of them."""
         return LogisticRegressions(blocks, n_rows, cross_moment, means, bounds, self._spread, free, rows)
 
+    @quietly
     def fit(self, l1):
         """Fit with a penalty.
 
@@ -146,19 +149,19 @@ class LogisticPath:
         per_row = l1 / regressions.n_rows
         start = regressions.start(separable, infinite)
         # Where coefficients newly go to their limits, the last fit is no beginning.
-        last = self.last if self.last and torch.equal(self.last.infinite, infinite) else None
+        last = self.last if self.last and (self.last.infinite == infinite).all() else None
         rough, begin = last, start
         if not last and (l1 > 0 or not isinstance(objective.rows, SparseRows)):
             rough = self._rough_fit(separable, objective.free, per_row, start)
         if rough:
-            begin = torch.where(rough.converged & ~separable, rough.coefficients, start)
+            begin = namespace(start).where(rough.converged & ~separable, rough.coefficients, start)
         if self._floor is None:
             self._floor = regressions.floor(begin)
 
         known, self._known = self._known, None
 
         def hessians_at(coefficients):
-            if known and torch.equal(coefficients, known[0]) and torch.equal(objective.free, known[1]):
+            if known and (coefficients == known[0]).all() and (objective.free == known[1]).all():
                 return known[2]
             return self.hessians_at(coefficients, objective.free, self._floor)
 
@@ -172,9 +175,10 @@ class LogisticPath:
 
     def _unidentified(self, objective, solution, start, l1):
         """Coefficients that were still on their way to infinity when their gradients got small."""
-        found, tuned = torch.zeros_like(objective.free), tuning()
-        way = ((solution.coefficients - start).abs() * objective.free).amax(0)
-        targets = ((way > tuned.steep) & solution.converged & (l1 == 0)).nonzero()[:, 0]
+        xp, tuned = namespace(start), tuning()
+        found = xp.zeros_like(objective.free)
+        way = xp.amax(abs(solution.coefficients - start) * objective.free, 0)
+        targets = xp.where((way > tuned.steep) & solution.converged & (l1 == 0))[0]
         if len(targets):
             part = objective.of(targets)
             hessians = part.hessians(solution.coefficients[:, targets], 0 * start[:, targets])
@@ -185,7 +189,7 @@ class LogisticPath:
         """On a subsample, which a small ridge keeps from what only the sample separates."""
         sample = self._sample
         sampled = Objective(
-            DenseRows(lambda: iter(sample.split(self._block_rows)), *sample.shape),
+            DenseRows(lambda: parts(sample, self._block_rows), *sample.shape),
             _cross_moment([sample], len(sample)),
             free,
             tuning().rough_ridge,
@@ -196,14 +200,15 @@ class LogisticPath:
         )
 
         def hessians_at(coefficients):
-            return sample_hessians([sample], _weights_at(coefficients), free, floor, tuning().rough_ridge)
+            return self.hessians_at(coefficients, free, floor, tuning().rough_ridge)
 
         limits = tuning().coarse_tolerance, tuning().coarse_passes
         return self.whole.minimise(sampled, separable, per_row, start, hessians_at, *limits)
 
-    def hessians_at(self, coefficients, free, floor):
+    def hessians_at(self, coefficients, free, floor, ridge=0.0, move=None):
         """Hessians of the sample, with diagonals of at least the floor."""
-        return sample_hessians([self._sample], _weights_at(coefficients), free, floor)
+        squares = weighted_squares([self._sample], LOGISTIC.curvatures_at(coefficients), free, move)
+        return finished(squares, free, floor, ridge)
 
     def standard_errors(self, fit, kind):
         """Standard errors of a kind, (n_columns, n_targets); NaN where nothing is fitted.
@@ -213,14 +218,14 @@ class LogisticPath:
         free = self.whole.free & ~fit.undefined
         free[:-1] &= ~fit.infinite[:-1]
         move = match_moments(self._sample.T @ self._sample / len(self._sample), self._second_moment)
-        weights, floor = _weights_at(fit.coefficients), 0 * self._floor
-        hessians = sample_hessians([self._sample], weights, free, floor, move=move)
+        hessians = self.hessians_at(fit.coefficients, free, 0 * self._floor, move=move)
+        xp = namespace(free)
         if kind == "model":
-            inverse_diagonal = target_preconditioner(hessians, free)[1]
-            return torch.where(free, inverse_diagonal / self.whole.n_rows, torch.nan).sqrt()
+            inverse_diagonal = own_inverses(hessians, free)[1]
+            return xp.where(free, inverse_diagonal / self.whole.n_rows, xp.nan) ** 0.5
         self.passes += 1
-        blocks = ((rows, (rows[:, :-1] > 0).to(rows)) for rows in self.whole.blocks())
-        mean = lambda rows: (rows @ fit.coefficients).sigmoid_()  # noqa: E731
+        blocks = ((rows, rows[:, :-1] > 0) for rows in self.whole.blocks())
+        mean = LOGISTIC.means_at(fit.coefficients)
         return grouped_errors(kind, blocks, self.whole.n_rows, mean, hessians, free)
 
     def last_hessians(self):
@@ -231,19 +236,14 @@ class LogisticPath:
         return self._known[2]
 
 
-def _weights_at(coefficients):
-    """Weights of the rows in the Hessians: the variances that the model gives to the targets."""
-
-    def weights(rows):
-        mean = (rows @ coefficients.to(rows)).sigmoid_()
-        return mean * (1 - mean)
-
-    return weights
-
-
 def _cross_moment(blocks, n_rows):
     """``X'Y / T``, Y being whether each neuron fires."""
-    return sum(rows.T @ (rows[:, :-1] > 0).to(rows) for rows in blocks) / n_rows
+    return sum(rows.T @ fires(rows) for rows in blocks) / n_rows
+
+
+def fires(rows):
+    """Whether each neuron fires in some rows of counts in the same bin, as numbers."""
+    return namespace(rows).asarray(rows[:, :-1] > 0, dtype=rows.dtype)
 
 
 def _limits(cross_moment, means, bounds, n_rows, free):
@@ -251,11 +251,11 @@ def _limits(cross_moment, means, bounds, n_rows, free):
     rates = cross_moment[-1]
     firing, silent = (
         [
-            free & ((sums - bounds[0][:, None] * share).abs() * n_rows < 0.5),  # the sums are whole numbers
-            free & ((bounds[1][:, None] * share - sums).abs() * n_rows < 0.5),
+            free & (abs(sums - bounds[0][:, None] * share) * n_rows < 0.5),  # the sums are whole numbers
+            free & (abs(bounds[1][:, None] * share - sums) * n_rows < 0.5),
         ]
         for sums, share in ((cross_moment, rates), (means[:, None] - cross_moment, 1 - rates))
     )
     # Off the bound the response is certain: what is left to fit are rows at the bound.
-    steepness = torch.full_like(means, STEEPNESS)
+    steepness = namespace(means).full_like(means, STEEPNESS)
     return limits_at([firing[0], silent[1]], [silent[0], firing[1]], bounds, steepness)

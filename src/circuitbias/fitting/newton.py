@@ -1,18 +1,17 @@
 """Descents with Hessians of all rows: for fits that were left behind, and where rows are sparse."""
 
-import torch
-
+from circuitbias.device import Array, namespace
 from circuitbias.fitting.lbfgs import Solution, lbfgs, no_report
 from circuitbias.fitting.objective import Objective
-from circuitbias.fitting.preconditioners import newton_steps
+from circuitbias.fitting.preconditioners import own_inverses
 from circuitbias.fitting.tuning import tuning
 
 
 def newton(
     objective: Objective,
-    start: torch.Tensor,
-    least_diagonal: torch.Tensor,
-    gradient_scale: torch.Tensor,
+    start: Array,
+    least_diagonal: Array,
+    gradient_scale: Array,
     tolerance: float,
     max_passes: int,
     passes_per_hessian: int,
@@ -28,7 +27,7 @@ def newton(
     objective : Objective
     start, gradient_scale, tolerance, max_passes, report
         As in `circuitbias.fitting.lbfgs.lbfgs`.
-    least_diagonal : tensor, shape (n_columns, n_targets)
+    least_diagonal : array, shape (n_columns, n_targets)
         Lower bound of the Hessians' diagonals.
     passes_per_hessian : int
 
@@ -36,15 +35,16 @@ def newton(
     -------
     Solution
     """
-    coefficients = start.clone()
-    scaled_gradient = torch.full_like(start[0], torch.inf)
-    converged = torch.zeros_like(scaled_gradient, dtype=torch.bool)
-    left = torch.arange(start.shape[1], device=start.device)
-    searching = torch.zeros_like(converged)  # for a step that is short enough
+    xp = namespace(start)
+    coefficients = xp.asarray(start, copy=True)
+    scaled_gradient = xp.full_like(start[0], xp.inf)
+    converged = xp.zeros_like(start[0], dtype=xp.bool)
+    left = xp.arange(start.shape[1], device=start.device)
+    searching = xp.zeros_like(converged)  # for a step that is short enough
     passes = 0
     while len(left) and passes + 3 <= max_passes:  # a Hessian, where it is, and a step
         part, begin = objective.of(left), coefficients[:, left]
-        precondition = newton_steps(part.hessians(begin, least_diagonal[:, left]), part.free)
+        precondition, _ = own_inverses(part.hessians(begin, least_diagonal[:, left]), part.free)
         enough = tuning().line_search if searching[left].any() else passes_per_hessian
         allowed = min(enough, max_passes - passes - part.passes)
         solution = lbfgs(

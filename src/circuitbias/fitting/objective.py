@@ -12,9 +12,9 @@ the data: see `circuitbias.fitting.lbfgs`.
 
 from dataclasses import dataclass, field, replace
 
-import torch
-
+from circuitbias.device import Array
 from circuitbias.fitting.families import POISSON, Family
+from circuitbias.fitting.hessians import finished
 from circuitbias.fitting.rows import Rows
 
 
@@ -26,9 +26,9 @@ class Objective:
     ----------
     rows : Rows
         Of the design matrix.
-    cross_moment : tensor, shape (n_columns, n_targets)
+    cross_moment : array, shape (n_columns, n_targets)
         ``X'Y / T``: all that is needed of the targets, as the objective is linear in them.
-    free : tensor of bool, shape (n_columns, n_targets)
+    free : array of bool, shape (n_columns, n_targets)
         Coefficients that are fitted; the others are held where they start.
     ridge : float
     family : Family
@@ -37,25 +37,25 @@ class Objective:
     """
 
     rows: Rows
-    cross_moment: torch.Tensor
-    free: torch.Tensor
+    cross_moment: Array
+    free: Array
     ridge: float = 0.0
     family: Family = POISSON
     passes: int = field(default=0, init=False)
 
-    def of(self, targets: torch.Tensor) -> "Objective":
+    def of(self, targets: Array) -> "Objective":
         """The objectives of some targets, with passes of their own."""
         return replace(self, cross_moment=self.cross_moment[:, targets], free=self.free[:, targets])
 
     def evaluate(
-        self, coefficients: torch.Tensor, *, targets: torch.Tensor | None = None, single: bool = False
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+        self, coefficients: Array, *, targets: Array | None = None, single: bool = False
+    ) -> tuple[Array, Array]:
         """Values, shape (n_targets,), and gradients, shape (n_columns, n_targets), in one pass.
 
         Parameters
         ----------
-        coefficients : tensor, shape (n_columns, n_targets)
-        targets : tensor of bool, optional
+        coefficients : array, shape (n_columns, n_targets)
+        targets : array of bool, optional
             Which targets these are of, if not of all.
         single : bool, optional
             Sum over the rows of each block in single precision.
@@ -71,28 +71,18 @@ class Objective:
         gradient[:-1] += self.ridge * slopes
         return value, gradient * free
 
-    def hessians(self, coefficients: torch.Tensor, least_diagonal: torch.Tensor) -> torch.Tensor:
+    def hessians(self, coefficients: Array, least_diagonal: Array) -> Array:
         """Hessians of all targets, in one pass; those that are held have rows of the unit matrix.
 
         Parameters
         ----------
-        coefficients, least_diagonal : tensor, shape (n_columns, n_targets)
+        coefficients, least_diagonal : array, shape (n_columns, n_targets)
             The latter bounds the diagonals from below.
 
         Returns
         -------
-        tensor, shape (n_targets, n_columns, n_columns)
+        array, shape (n_targets, n_columns, n_columns)
         """
         self.passes += 1
         hessians = self.rows.hessians(coefficients, self.family)
         return finished(hessians, self.free, least_diagonal, self.ridge)
-
-
-def finished(hessians, free, least_diagonal, ridge):
-    """Hessians with diagonals not below these, with the ridge, and with unit rows where nothing is free."""
-    n_columns = len(free)
-    diagonals = hessians.diagonal(dim1=1, dim2=2)
-    diagonals.copy_(diagonals.maximum(least_diagonal.T))
-    hessians += ridge * torch.diag((torch.arange(n_columns) < n_columns - 1).to(hessians))
-    both_free = free.T[:, :, None] & free.T[:, None, :]
-    return torch.where(both_free, hessians, torch.eye(n_columns).to(hessians))

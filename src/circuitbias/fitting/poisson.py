@@ -3,8 +3,7 @@
 import math
 from dataclasses import dataclass
 
-import torch
-
+from circuitbias.device import namespace, quietly
 from circuitbias.fitting.descents import (
     Fits,
     find_errors,
@@ -81,6 +80,7 @@ def require_fit_memory(budget: Budget, n_targets: int, n_columns: int, n_rows: f
     budget.require(needed, what)
 
 
+@quietly
 def fit(
     design: Design, budget: Budget, ridge: float, tolerance: float, max_passes: int, errors: str = "model"
 ) -> Fit:
@@ -127,12 +127,12 @@ def fit(
     fits.find_unidentified(batches.hessians)
     for targets in fits.without_errors(batches.hessians, errors):
         find_errors(design, fits, targets, errors)
-    standard_errors = (fits.inverse_diagonal / design.n_rows).sqrt()
+    standard_errors = (fits.inverse_diagonal / design.n_rows) ** 0.5
     return Fit(
         fits.coefficients,
         problem.infinite,
         fits.scaled_gradient,
         fits.converged,
         fits.passes,
-        torch.where(problem.free[:-1], standard_errors, torch.nan),
+        namespace(standard_errors).where(problem.free[:-1], standard_errors, math.nan),
     )

@@ -5,12 +5,12 @@ exponential loss; what ties these together is that J is symmetric.
 """
 
 import numpy as np
-import torch
 from numba import njit
 
+from circuitbias.device import double, namespace, on_cpu, parts, placed, single
 from circuitbias.fitting.conjugate_gradients import conjugate_gradients
 from circuitbias.fitting.families import POISSON, Family
-from circuitbias.fitting.sample_hessians import sample_hessians
+from circuitbias.fitting.hessians import finished, weighted_squares
 from circuitbias.fitting.standard_errors import Groups
 from circuitbias.fitting.tuning import tuning
 from circuitbias.spikes.moments import Moments, state_counts
@@ -21,8 +21,8 @@ _COLUMNS = 32  # solved for at a time
 class Packing:
     """The free parameters, a column of them: J above the diagonal, then b."""
 
-    def __init__(self, n: int, device: torch.device):
-        self._pairs = torch.triu_indices(n, n, 1, device=device)
+    def __init__(self, n: int, device):
+        self._pairs = [placed(index, device) for index in np.triu_indices(n, 1)]
         self._n = n
 
     def spread(self, parameters):
@@ -35,9 +35,9 @@ class Packing:
 
     def spread_columns(self, parameters):
         """The same of several columns, (n_parameters, k): (n + 1, n, k)."""
-        n_pairs = self._pairs.shape[1]
-        coefficients = parameters.new_zeros((self._n + 1, self._n, parameters.shape[1]))
-        i, j = self._pairs
+        (i, j), xp = self._pairs, namespace(parameters)
+        n_pairs, shape = len(i), (self._n + 1, self._n, parameters.shape[1])
+        coefficients = xp.zeros(shape, dtype=parameters.dtype, device=parameters.device)
         coefficients[i, j] = coefficients[j, i] = parameters[:n_pairs]
         coefficients[-1] = parameters[n_pairs:]
         return coefficients
@@ -45,7 +45,7 @@ class Packing:
     def gather_columns(self, coefficients):
         """Adjoint of `spread_columns`."""
         i, j = self._pairs
-        return torch.cat([coefficients[i, j] + coefficients[j, i], coefficients[-1]])
+        return namespace(coefficients).concat([coefficients[i, j] + coefficients[j, i], coefficients[-1]])
 
 
 class Flow:
@@ -59,7 +59,7 @@ class Flow:
     packing : Packing
     all_flip : bool
         Whether the flow into the state with all neurons flipped is added.
-    free : tensor or float, optional
+    free : array or float, optional
         1 at the parameters that are fitted, 0 at others.
     events : SparseRows, optional
         The same rows, kept as events.
@@ -77,12 +77,13 @@ class Flow:
         if self._events is not None:
             value, *gradients = self._of_events(self._packing.spread(parameters))
             return value[None] / self._n_rows, self._gathered(*gradients) / self._n_rows * self._free
-        dtype = torch.float32 if single else torch.float64
-        coefficients = self._packing.spread(parameters).to(dtype)
-        value, gradient = torch.zeros_like(parameters[0]), torch.zeros_like(coefficients).double()
-        flip_gradient = torch.zeros_like(gradient[-1])
+        xp = namespace(parameters)
+        dtype = xp.float32 if single else xp.float64
+        spread = self._packing.spread(parameters)
+        value, gradient, flip_gradient = 0 * parameters[0], 0 * spread, 0 * spread[-1]
+        coefficients = xp.asarray(spread, dtype=dtype)
         for design in self._blocks():
-            design = design.to(dtype)
+            design = xp.asarray(design, dtype=dtype)
             signs, pulls, flips = self._flows(design, coefficients, value)
             gradient += design.T @ pulls
             if self._all_flip:
@@ -96,27 +97,27 @@ class Flow:
         """
         rows, n = self._events, coefficients.shape[1]
         twice, silent = rows.sums(coefficients, _HALF)
-        value, gradient = np.zeros(1), -silent.numpy()
+        value, gradient = np.zeros(1), -silent
         entries = rows.starts, rows.columns, rows.weights
-        _add_firing(value, gradient, *entries, coefficients.numpy())
-        total, flip_gradient = twice.sum() / 2 + value[0], torch.zeros_like(coefficients[-1])
+        _add_firing(value, gradient, *entries, coefficients)
+        total, flip_gradient = twice.sum() / 2 + value[0], 0 * coefficients[-1]
         if self._all_flip:
             # -s f / 2 = sum(f) / 2 - x f, with s = 2 x - 1
             fields = (coefficients[-1] + coefficients[:-1].sum(0) / 2)[:, None]
-            flips, of_firing = rows.sums(torch.cat([-fields, fields.sum(0)[None] / 2]), POISSON)
+            flips, of_firing = rows.sums(np.concat([-fields, fields.sum(0)[None] / 2]), POISSON)
             total = total + flips[0]
             flip_gradient = 2 * of_firing[:n, 0] - flips[0]
-        return total, torch.from_numpy(gradient), flip_gradient
+        return total, gradient, flip_gradient
 
     def _flows(self, design, coefficients, value):
         """Add the flows in some rows; signs of the neurons, and flows of one of them, signed, and of all."""
         signs = 2 * design[:, :-1] - 1
         flows, flips = flows_at(design, coefficients), None
-        value += flows.sum(0).double().sum()
+        value += flows.sum()
         if self._all_flip:
             flips = flips_at(signs, coefficients)
-            value += flips.double().sum()
-        return signs, flows.mul_(signs), flips
+            value += flips.sum()
+        return signs, flows * signs, flips
 
     def _gathered(self, gradient, flip_gradient):
         gradient[-1] += flip_gradient
@@ -126,32 +127,32 @@ class Flow:
     def scores(self, parameters, groups: Groups):
         """Sums of the gradient over groups of rows: (n_parameters, n_groups)."""
         self.passes += 1
-        coefficients, value = self._packing.spread(parameters), torch.zeros_like(parameters[0])
-        sums = coefficients.new_zeros((groups.n, *coefficients.shape))
-        of_flips = torch.zeros_like(sums[:, -1:])
+        coefficients, xp = self._packing.spread(parameters), namespace(parameters)
+        sums = xp.stack([0 * coefficients] * groups.n)
+        of_flips, value = 0 * sums[:, -1:], 0 * parameters[0]
         first = 0
         for design in self._blocks():
-            design = design.double()
+            design = double(design)
             signs, pulls, flips = self._flows(design, coefficients, value)
             groups.add(sums, first, design, pulls)
             if self._all_flip:
                 groups.add(of_flips, first, flips[:, None], signs)
             first += len(design)
-        return torch.cat([self._gathered(*both) for both in zip(sums, of_flips[:, 0], strict=True)], 1)
+        return xp.concat([self._gathered(*both) for both in zip(sums, of_flips[:, 0], strict=True)], 1)
 
     def curvature(self, parameters):
         """Diagonals of the Hessians of single flips by the coefficients of each neuron, shape (n + 1, n)."""
         self.passes += 1
         coefficients = self._packing.spread(parameters)
-        diagonals = torch.zeros_like(coefficients)
+        diagonals = 0 * coefficients
         for design in self._blocks():
-            design = design.double()
-            diagonals.addmm_(design.T, flows_at(design, coefficients))
+            design = double(design)
+            diagonals += design.T @ flows_at(design, coefficients)
         return diagonals / (4 * self._n_rows)
 
 
 def _half(parameters):
-    flows = (parameters / 2).exp_()
+    flows = np.exp(parameters / 2)
     return 2 * flows, flows
 
 
@@ -178,7 +179,7 @@ def _add_firing(value, gradient, starts, columns, weights, coefficients):
 
 def flows_at(design, coefficients):
     """``exp(-s a / 2)`` of every neuron in some bins, shape (n_rows, n)."""
-    return (design @ coefficients).mul_(0.5 - design[:, :-1]).exp_()
+    return namespace(design).exp((design @ coefficients) * (0.5 - design[:, :-1]))
 
 
 def flips_at(signs, coefficients):
@@ -186,7 +187,7 @@ def flips_at(signs, coefficients):
 
     ``E(x) - E(1 - x) = - sum_i s_i (b_i + sum_j J_ij / 2)``.
     """
-    return (signs @ (coefficients[-1] + coefficients[:-1].sum(0) / 2)).mul_(-0.5).exp_()
+    return namespace(signs).exp(signs @ (coefficients[-1] + coefficients[:-1].sum(0) / 2) / -2)
 
 
 def flow_solver(sample, packing: Packing, parameters, least_diagonal, free, all_flip=False):
@@ -194,12 +195,12 @@ def flow_solver(sample, packing: Packing, parameters, least_diagonal, free, all_
 
     Parameters
     ----------
-    sample : tensor, shape (n_sampled, n + 1)
+    sample : array, shape (n_sampled, n + 1)
     packing : Packing
-    parameters : tensor, shape (n_parameters, 1)
-    least_diagonal : tensor, shape (n + 1, n)
+    parameters : array, shape (n_parameters, 1)
+    least_diagonal : array, shape (n + 1, n)
         Of single flips, by the coefficients of each neuron.
-    free : tensor of bool, shape (n + 1, n)
+    free : array of bool, shape (n + 1, n)
     all_flip : bool, optional
         Whether to add the Hessian of the flow into the state with all neurons flipped.
 
@@ -208,16 +209,17 @@ def flow_solver(sample, packing: Packing, parameters, least_diagonal, free, all_
     callable
         From right sides, (n_parameters, k), to solutions.
     """
-    coefficients = packing.spread(parameters)
-    single = coefficients.float()
-    hessians = sample_hessians([sample], lambda rows: flows_at(rows, single) / 4, free, least_diagonal)
-    diagonal = packing.gather(hessians.diagonal(dim1=1, dim2=2).T)
+    xp, coefficients = namespace(parameters), packing.spread(parameters)
+    given = single(coefficients)
+    squares = weighted_squares([sample], lambda rows: flows_at(rows, given) / 4, free)
+    hessians = finished(squares, free, least_diagonal, 0.0)
+    diagonal = packing.gather(hessians.diagonal(0, 1, 2).T)
     signs = 2 * sample[:, :-1] - 1
     weights = flips_at(signs, coefficients)[:, None] / (4 * len(sample)) if all_flip else None
 
     def product(steps):
         spread = packing.spread_columns(steps)
-        image = torch.einsum("jkl,ljc->kjc", hessians, spread)
+        image = (hessians @ spread.swapaxes(0, 1)).swapaxes(0, 1)
         if all_flip:
             fields = signs.T @ (weights * (signs @ (spread[-1] + spread[:-1].sum(0) / 2)))
             image[-1] += fields
@@ -225,9 +227,11 @@ def flow_solver(sample, packing: Packing, parameters, least_diagonal, free, all_
         return packing.gather_columns(image)
 
     def solve(right):
-        parts = right.split(_COLUMNS, 1)
         limits = tuning().solved, tuning().most_solving
-        return torch.cat([conjugate_gradients(product, diagonal, part, *limits) for part in parts], 1)
+        solved = [
+            conjugate_gradients(product, diagonal, some.T, *limits) for some in parts(right.T, _COLUMNS)
+        ]
+        return xp.concat(solved, 1)
 
     return solve
 
@@ -235,8 +239,8 @@ def flow_solver(sample, packing: Packing, parameters, least_diagonal, free, all_
 def told_by(sample):
     """1 at the coefficients of which a sample tells, shape (n + 1, n): all states in some bins."""
     x = sample[:, :-1]
-    mean = x.mean(0)
-    second = x.T @ x / len(x)
-    states = state_counts(Moments.from_second(len(x), mean.cpu().numpy(), second.cpu().numpy()))
+    mean, second = on_cpu(x.mean(0)), on_cpu(x.T @ x) / len(x)
+    states = state_counts(Moments.from_second(len(x), mean, second))
     alone = states[:2].min(axis=0).diagonal()
-    return torch.from_numpy(np.vstack([states.min(axis=0), alone]) >= tuning().seen).to(sample)
+    told = np.vstack([states.min(axis=0), alone]) >= tuning().seen
+    return placed(told.astype(np.float64), sample.device)

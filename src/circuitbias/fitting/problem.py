@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-import torch
-
+from circuitbias.device import Array, namespace
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.rows import DenseRows, Rows
 from circuitbias.fitting.tuning import tuning
@@ -15,22 +14,22 @@ class Problem:
     """What one pass over the data says of the regressions; names as in `fit` and `Objective`."""
 
     rows: Rows
-    second_moment: torch.Tensor
-    sample: torch.Tensor | Rows
-    cross_moment: torch.Tensor
-    free: torch.Tensor
-    infinite: torch.Tensor
-    start: torch.Tensor
-    least_curvatures: torch.Tensor
-    gradient_scale: torch.Tensor
+    second_moment: Array
+    sample: Array | Rows
+    cross_moment: Array
+    free: Array
+    infinite: Array
+    start: Array
+    least_curvatures: Array
+    gradient_scale: Array
     ridge: float
 
     @property
-    def response_means(self) -> torch.Tensor:
+    def response_means(self) -> Array:
         """Mean responses of the targets, shape (n_targets,)."""
         return self.cross_moment[-1]
 
-    def of(self, targets: torch.Tensor) -> "Problem":
+    def of(self, targets: Array) -> "Problem":
         """The same of some of the targets."""
         parts = {name: getattr(self, name)[..., targets] for name in _OF_TARGETS}
         return Problem(**(vars(self) | parts))
@@ -77,14 +76,17 @@ def summarise(design, ridge: float, with_sample: bool, budget: Budget) -> Proble
     infinite, start = design.limits(cross_moment, bounds, response_means, free & (ridge == 0))
 
     # The gradient's natural size: one standard deviation of the covariate times the mean response.
-    spread = torch.cat([variances[:-1].sqrt(), means[-1:]])
-    start[-1] += response_means.log()
+    xp = namespace(means)
+    spread = xp.concat([variances[:-1] ** 0.5, means[-1:]])
+    start[-1] += xp.log(response_means)
+    fitted = free & ~infinite
+    fitted[-1] = True
     return Problem(
         rows,
         second_moment,
         sample,
         cross_moment,
-        free & ~infinite | (torch.arange(len(free), device=free.device) == len(free) - 1)[:, None],
+        fitted,
         infinite,
         start,
         design.least_curvatures(cross_moment, response_means),

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-import torch
 from numba import njit
 
+from circuitbias.device import Array, n_threads, namespace, quietly
 from circuitbias.fitting.families import Family
+from circuitbias.fitting.hessians import weighted_squares
 from circuitbias.fitting.tuning import tuning
 
 
@@ -25,20 +26,18 @@ class Rows(Protocol):
     n_rows: int
     n_columns: int
 
-    def sums(
-        self, coefficients: torch.Tensor, family: Family, single: bool = False
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def sums(self, coefficients: Array, family: Family, single: bool = False) -> tuple[Array, Array]:
         """Sum ``A(X b_j)`` over all rows, shape (n_targets,), and ``X' A'(X b_j)``, (n_columns, n_targets).
 
         Parameters
         ----------
-        coefficients : tensor, shape (n_columns, n_targets)
+        coefficients : array, shape (n_columns, n_targets)
         family : Family
         single : bool, optional
             Whether single precision will do.
         """
 
-    def hessians(self, coefficients: torch.Tensor, family: Family) -> torch.Tensor:
+    def hessians(self, coefficients: Array, family: Family) -> Array:
         """Hessians ``X' diag(A''(X b_j)) X / T`` of all targets: (n_targets, n_columns, n_columns)."""
 
 
@@ -53,41 +52,34 @@ class DenseRows:
     n_rows, n_columns : int
     """
 
-    blocks: Callable[[], Iterator[torch.Tensor]]
+    blocks: Callable[[], Iterator[Array]]
     n_rows: int
     n_columns: int
 
     def sums(self, coefficients, family, single=False):
         """See `Rows.sums`."""
-        dtype = torch.float32 if single else torch.float64
-        total, gradient = torch.zeros_like(coefficients[0]), torch.zeros_like(coefficients)
+        xp = namespace(coefficients)
+        dtype = xp.float32 if single else xp.float64
+        total, gradient = xp.zeros_like(coefficients[0]), xp.zeros_like(coefficients)
         # Targets in rows: in double precision these products are the faster ones.
-        given = coefficients.T.to(dtype).contiguous()
+        given = xp.asarray(coefficients.T, dtype=dtype)
         for rows in self.blocks():
-            rows = rows.to(dtype)
+            rows = xp.asarray(rows, dtype=dtype)
             partition, mean = family.evaluate(given @ rows.T)
             total += partition.sum(1)
             gradient += (mean @ rows).T
         return total, gradient
 
     def hessians(self, coefficients, family):
-        """See `Rows.hessians`; the sums over a block are in single precision."""
-        n_columns, n_targets = coefficients.shape
-        hessians = coefficients.new_zeros((n_targets, n_columns, n_columns))
-        for rows in self.blocks():
-            _, mean = family.evaluate(rows.double() @ coefficients)
-            rows, weights = rows.float(), family.curvature(mean).float()
-            for hessian, weight in zip(hessians, weights.T, strict=True):
-                hessian += (rows * weight[:, None]).T @ rows
-        return hessians / self.n_rows
+        """See `Rows.hessians`."""
+        return weighted_squares(self.blocks(), family.curvatures_at(coefficients), coefficients)
 
 
 @dataclass
 class SparseRows:
     """Different rows that are mostly zeros, and how often each is there.
 
-    The cost of a pass grows with the entries that are not zero. Targets are shared out among as many threads
-    as torch may use; the sums of each do not depend on that.
+    The cost of a pass grows with the entries that are not zero. Targets are shared out among threads; the sums of each do not depend on that.
 
     Attributes
     ----------
@@ -116,17 +108,15 @@ class SparseRows:
 
         def of_some(given):
             gradient = np.zeros(given.shape)
-            total = torch.zeros(given.shape[1], dtype=torch.float64)
+            total = np.zeros(given.shape[1])
             for first, last, parameters in self._parameters(given):
                 partition, mean = family.evaluate(parameters)
-                total += torch.from_numpy(self.weights[first:last]) @ partition
-                _add_products(
-                    gradient, self.starts, self.columns, self.values, self.weights, first, mean.numpy()
-                )
-            return total, torch.from_numpy(gradient)
+                total += self.weights[first:last] @ partition
+                _add_products(gradient, self.starts, self.columns, self.values, self.weights, first, mean)
+            return total, gradient
 
         totals, gradients = zip(*_by_targets(of_some, coefficients), strict=True)
-        return torch.cat(totals), torch.cat(gradients, 1)
+        return np.concat(totals), np.concat(gradients, 1)
 
     def hessians(self, coefficients, family):
         """See `Rows.hessians`; summed in single precision."""
@@ -134,12 +124,11 @@ class SparseRows:
         def of_some(given):
             hessians = np.zeros((self.n_columns, self.n_columns, given.shape[1]), dtype=np.float32)
             for first, _, parameters in self._parameters(given):
-                weights = family.curvature(family.evaluate(parameters)[1]).float().numpy()
+                weights = family.curvature(family.evaluate(parameters)[1]).astype(np.float32)
                 _add_squares(hessians, self.starts, self.columns, self.values, self.weights, first, weights)
-            upper = torch.from_numpy(hessians).permute(2, 0, 1).triu()
-            return (upper + upper.triu(1).transpose(1, 2)).double() / self.n_rows
+            return _symmetric(np.moveaxis(hessians, 2, 0)) / self.n_rows
 
-        return torch.cat(_by_targets(of_some, coefficients))
+        return np.concat(_by_targets(of_some, coefficients))
 
     def _parameters(self, given):
         """Yield canonical parameters ``X b_j`` of some rows, (rows, n_targets), and which rows these are."""
@@ -147,7 +136,7 @@ class SparseRows:
             last = min(first + tuning().chunk_rows, len(self.weights))
             parameters = np.empty((last - first, given.shape[1]))
             _multiply(parameters, self.starts, self.columns, self.values, first, given)
-            yield first, last, torch.from_numpy(parameters)
+            yield first, last, parameters
 
     def dense_blocks(self):
         """Yield blocks of the different rows, dense and in single precision, and their weights (rows, 1)."""
@@ -158,16 +147,14 @@ class SparseRows:
             of_entries = np.repeat(np.arange(last - first), np.diff(self.starts[first : last + 1]))
             rows[of_entries, self.columns[entries]] = self.values[entries]
             rows[:, -1] = 1
-            weights = self.weights[first:last, None].astype(np.float32)
-            yield torch.from_numpy(rows), torch.from_numpy(weights)
+            yield rows, self.weights[first:last, None].astype(np.float32)
 
-    def second_moment(self) -> torch.Tensor:
+    def second_moment(self) -> np.ndarray:
         """``X'X / T``, shape (n_columns, n_columns)."""
         second = np.zeros((self.n_columns, self.n_columns, 1))
         ones = np.ones((len(self.weights), 1))
         _add_squares(second, self.starts, self.columns, self.values, self.weights, 0, ones)
-        upper = torch.from_numpy(second[:, :, 0]).triu()
-        return (upper + upper.triu(1).T) / self.n_rows
+        return _symmetric(second[:, :, 0]) / self.n_rows
 
     def sample(self, n_rows: int) -> "SparseRows":
         """Draw about so many rows, evenly, each as likely as its weight times its entries; weigh them so.
@@ -204,12 +191,19 @@ def entries_of(starts, rows):
 
 def _by_targets(work, coefficients):
     """Do some work for shares of the targets, each in a thread."""
-    shares = [share.contiguous().numpy() for share in coefficients.tensor_split(torch.get_num_threads(), 1)]
-    shares = [share for share in shares if share.shape[1]]
+    shares = np.array_split(coefficients, min(n_threads(), coefficients.shape[1]), 1)
+    work = quietly(work)
+    shares = list(map(np.ascontiguousarray, shares))
     if len(shares) == 1:
         return [work(shares[0])]
     with ThreadPoolExecutor(len(shares)) as threads:
         return list(threads.map(work, shares))
+
+
+def _symmetric(upper):
+    """Symmetric matrices, in double precision, from their upper triangles."""
+    upper = np.triu(upper).astype(np.float64)
+    return upper + np.triu(upper, 1).swapaxes(-1, -2)
 
 
 @njit(nogil=True, cache=True)

@@ -6,14 +6,13 @@ all bins polish both together, led by the joint Hessian of the subsample: a pass
 gradients of couplings and filter alike.
 """
 
-import torch
-
+from circuitbias.device import double, namespace
 from circuitbias.fitting.designs.counts import STEEPNESS
 
 
 def pack(coefficients, weights):
     """Put couplings with intercepts and filter weights into one column: a single target for `lbfgs`."""
-    return torch.cat([coefficients.flatten(), weights])[:, None]
+    return namespace(weights).concat([coefficients.flatten(), weights])[:, None]
 
 
 class FilterProblem:
@@ -23,39 +22,39 @@ class FilterProblem:
 
     Parameters
     ----------
-    cross : tensor
+    cross : array
         See `BasisSurvey`.
-    basis : tensor, shape (n_lags, n_basis)
-    at_lowest : tensor of bool, shape (n_kept, n_kept)
+    basis : array, shape (n_lags, n_basis)
+    at_lowest : array of bool, shape (n_kept, n_kept)
         Pairs of which the second never fires with spikes of the first in its history: what has some says
         nothing more of it.
-    left_out : tensor of bool, shape (n_kept, n_kept)
+    left_out : array of bool, shape (n_kept, n_kept)
         Pairs whose coupling is left out.
     ridge : float
 
     Attributes
     ----------
-    free : tensor of bool, shape (n_columns, n_targets)
+    free : array of bool, shape (n_columns, n_targets)
         Coefficients that are fitted.
-    held : tensor, shape (n_columns, n_targets)
+    held : array, shape (n_columns, n_targets)
         The others: zero, or where the rate is zero in their limit.
     """
 
     def __init__(self, cross, basis, at_lowest, left_out, ridge):
         self.ridge = ridge
         self.means = cross[-1]
-        self.n_kept, self.present = len(at_lowest), at_lowest.any(1).nonzero()[:, 0]
-        gone = at_lowest[self.present]
-        none = torch.zeros_like(at_lowest)
-        self.held = -STEEPNESS * torch.cat([none, gone, none[:1]]).double()
-        self.free = torch.cat([~(at_lowest | left_out), torch.zeros_like(gone), ~none[:1]])
-        self.cross_by_function = cross[:-1].unflatten(0, (-1, basis.shape[1]))  # pre, function, post
+        xp, self.n_kept = namespace(cross), len(at_lowest)
+        self.present = xp.where(at_lowest.any(1))[0]
+        gone, none = at_lowest[self.present], xp.zeros_like(at_lowest)
+        self.held = -STEEPNESS * double(xp.concat([none, gone, none[:1]]))
+        self.free = xp.concat([~(at_lowest | left_out), xp.zeros_like(gone), ~none[:1]])
+        self.cross_by_function = cross[:-1].reshape(self.n_kept, -1, self.n_kept)  # pre, function, post
         self.gram = basis.T @ basis
 
     def unpack(self, packed):
         """Undo `pack`."""
         n_basis = len(self.gram)
-        return packed[:-n_basis, 0].unflatten(0, self.free.shape), packed[-n_basis:, 0]
+        return packed[:-n_basis, 0].reshape(self.free.shape), packed[-n_basis:, 0]
 
     def filter_square(self, weights):
         """Sum over lags of the square of the filter."""
@@ -63,13 +62,14 @@ class FilterProblem:
 
     def cross_moment(self, weights):
         """Mean products of histories through the filter, and of 1, with responses: (n_columns, n_targets)."""
-        of_pairs = torch.einsum("ikj,k->ij", self.cross_by_function, weights)
+        xp = namespace(weights)
+        of_pairs = xp.einsum("ikj,k->ij", self.cross_by_function, weights)
         # What is held is so where there are no spikes: its products with these are zero.
-        return torch.cat([of_pairs, self.held[self.n_kept : -1] * 0, self.means[None]])
+        return xp.concat([of_pairs, self.held[self.n_kept : -1] * 0, self.means[None]])
 
     def cross_by_weight(self, slopes):
         """Derivative with respect to the weights of the sum over all pairs of slope times cross moment."""
-        return torch.einsum("ikj,ij->k", self.cross_by_function, slopes)
+        return namespace(slopes).einsum("ikj,ij->k", self.cross_by_function, slopes)
 
 
 class JointObjective:
@@ -83,17 +83,16 @@ class JointObjective:
     def evaluate(self, packed, *, single=False):
         """Value, shape (1,), and gradient, shape (n, 1), in one pass."""
         self.passes += 1
-        problem = self._problem
+        xp, problem = namespace(packed), self._problem
         coefficients, weights = problem.unpack(packed)
         slopes = coefficients[: problem.n_kept]
-        total = 0.0
-        gradient, by_weight = torch.zeros_like(coefficients), torch.zeros_like(weights)
-        dtype = torch.float32 if single else torch.float64
-        given = coefficients.to(dtype)
+        total, gradient, by_weight = 0.0, 0 * coefficients, 0 * weights
+        dtype = xp.float32 if single else xp.float64
+        given = xp.asarray(coefficients, dtype=dtype)
         for design, by_function in self._rows(weights):
-            design = design.to(dtype)
-            rates = (design @ given).exp_()
-            total += rates.sum(0).double().sum()
+            design = xp.asarray(design, dtype=dtype)
+            rates = xp.exp(design @ given)
+            total += rates.sum(0).sum(dtype=xp.float64)
             gradient += design.T @ rates
             by_weight += by_function(rates @ given[: problem.n_kept].T)
         cross_moment = problem.cross_moment(weights)
@@ -106,11 +105,11 @@ class JointObjective:
         by_weight = by_weight + problem.ridge * slopes_square * (problem.gram @ weights)
         gradient = pack(gradient * problem.free, by_weight)
         if not single:
-            self._last = packed.clone(), gradient
+            self._last = xp.asarray(packed, copy=True), gradient
         return value[None], gradient
 
     def gradient_at(self, packed):
         """Gradient, mostly that of the last pass."""
-        if self._last is None or not torch.equal(self._last[0], packed):
+        if self._last is None or not (self._last[0] == packed).all():
             self.evaluate(packed)
         return self._last[1]

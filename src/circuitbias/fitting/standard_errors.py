@@ -18,10 +18,9 @@ White, Econometrica 50:1 (1982); Efron & Tibshirani, An Introduction to the Boot
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
+from math import nan
 
-import torch
-from torch.nn.functional import pad
-
+from circuitbias.device import Array, namespace, positive_inverses
 from circuitbias.fitting.tuning import tuning
 
 KINDS = ("model", "sandwich", "jackknife")
@@ -42,43 +41,41 @@ class Groups:
         self.n, self._dealt = min(most, n_rows), kind == "sandwich"
         self._edges = [group * n_rows // self.n for group in range(self.n + 1)]
 
-    def add(self, sums: torch.Tensor, first: int, left: torch.Tensor, right: torch.Tensor) -> None:
+    def add(self, sums: Array, first: int, left: Array, right: Array) -> None:
         """Add ``left' right`` of the rows of each group to its sum, of consecutive rows.
 
         Parameters
         ----------
-        sums : tensor, shape (n_groups, n_left, n_right)
+        sums : array, shape (n_groups, n_left, n_right)
         first : int
             Place of the first of these rows among all.
-        left, right : tensor, shape (rows, n_left), (rows, n_right)
+        left, right : array, shape (rows, n_left), (rows, n_right)
         """
-        end = first + len(left)
-        if self._dealt:
-            before, after = first % self.n, -end % self.n
-            left, right = (
-                pad(part, (0, 0, before, after)).unflatten(0, (-1, self.n)) for part in (left, right)
-            )
-            sums.baddbmm_(left.permute(1, 2, 0).to(sums), right.transpose(0, 1).to(sums))
-            return
-        for group in range(bisect_right(self._edges, first) - 1, bisect_left(self._edges, end)):
-            inside = slice(max(self._edges[group] - first, 0), self._edges[group + 1] - first)
-            sums[group].addmm_(left[inside].T.to(sums), right[inside].to(sums))
+        for group, inside in self._rows_of_groups(first, first + len(left)):
+            sums[group] += left[inside].T @ right[inside]
 
-    def spread(self, influence: torch.Tensor) -> torch.Tensor:
+    def _rows_of_groups(self, first, end):
+        if self._dealt:
+            return ((group, slice((group - first) % self.n, None, self.n)) for group in range(self.n))
+        groups = range(bisect_right(self._edges, first) - 1, bisect_left(self._edges, end))
+        edges = self._edges
+        return ((g, slice(max(edges[g] - first, 0), edges[g + 1] - first)) for g in groups)
+
+    def spread(self, influence: Array) -> Array:
         """Standard errors from what each group adds to the estimate, by the last axis."""
-        return ((influence**2).sum(-1) * self.n / max(self.n - 1, 1)).sqrt()
+        return ((influence**2).sum(-1) * self.n / max(self.n - 1, 1)) ** 0.5
 
 
 def grouped_scores(
-    blocks: Iterable[tuple[torch.Tensor, torch.Tensor]],
-    mean: Callable[[torch.Tensor], torch.Tensor],
+    blocks: Iterable[tuple[Array, Array]],
+    mean: Callable[[Array], Array],
     groups: Groups,
-) -> torch.Tensor:
+) -> Array:
     """Sum scores over the rows of each group, in one pass: (n_targets, n_columns, n_groups).
 
     Parameters
     ----------
-    blocks : iterable of (tensor, shape (rows, n_columns); tensor, shape (rows, n_targets))
+    blocks : iterable of (array, shape (rows, n_columns); array, shape (rows, n_targets))
         Rows of the design, and the responses there.
     mean : callable
         From rows to the means of the responses.
@@ -88,11 +85,11 @@ def grouped_scores(
     for rows, responses in blocks:
         residuals = mean(rows) - responses
         if scores is None:
-            shape = groups.n, residuals.shape[1], rows.shape[1]
-            scores = rows.new_zeros(shape, dtype=torch.float64)
+            xp, shape = namespace(rows), (groups.n, residuals.shape[1], rows.shape[1])
+            scores = xp.zeros(shape, dtype=xp.float64, device=rows.device)
         groups.add(scores, first, residuals, rows)
         first += len(rows)
-    return scores.permute(1, 2, 0)
+    return namespace(scores).moveaxis(scores, 0, 2)
 
 
 def grouped_errors(kind, blocks, n_rows, mean, hessians, free):
@@ -104,16 +101,16 @@ def grouped_errors(kind, blocks, n_rows, mean, hessians, free):
     blocks, mean
         See `grouped_scores`.
     n_rows : int
-    hessians : tensor, shape (n_targets, n_columns, n_columns)
+    hessians : array, shape (n_targets, n_columns, n_columns)
         Of the mean negative log-likelihood, with unit rows for what is held.
-    free : tensor of bool, shape (n_columns, n_targets)
+    free : array of bool, shape (n_columns, n_targets)
 
     Returns
     -------
-    tensor, shape (n_columns, n_targets)
+    array, shape (n_columns, n_targets)
         NaN for those that are held.
     """
     groups = Groups(kind, n_rows)
     scores = grouped_scores(blocks, mean, groups) * free.T[:, :, None]
-    influence = torch.cholesky_solve(scores, torch.linalg.cholesky(hessians)) / n_rows
-    return torch.where(free, groups.spread(influence).T, torch.nan)
+    influence = positive_inverses(hessians) @ scores / n_rows
+    return namespace(free).where(free, groups.spread(influence).T, nan)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
+from circuitbias.device import Array, double, namespace, on_cpu, placed
 from circuitbias.spikes.binning import BinnedCounts
 
 _NULL_EIGENVALUE = 1e-10  # of a correlation matrix; rounding leaves about 1e-14
@@ -44,20 +44,21 @@ class Moments:
 _EXACT_IN_SINGLE = 2**24  # whole numbers up to this one
 
 
-def products_of_columns(rows: torch.Tensor) -> torch.Tensor:
+def products_of_columns(rows: Array) -> Array:
     """``X'X`` of rows of whole numbers, none negative: by single precision, where that is as exact.
 
     Parameters
     ----------
-    rows : tensor, shape (n_rows, n_columns)
+    rows : array, shape (n_rows, n_columns)
 
     Returns
     -------
-    tensor of float64, shape (n_columns, n_columns)
+    array of float64, shape (n_columns, n_columns)
     """
+    xp = namespace(rows)
     exact = len(rows) == 0 or len(rows) * rows.max().item() ** 2 <= _EXACT_IN_SINGLE
-    rows = rows.to(torch.float32 if exact else torch.float64)
-    return (rows.T @ rows).double()
+    rows = xp.asarray(rows, dtype=xp.float32 if exact else xp.float64)
+    return double(rows.T @ rows)
 
 
 def mean_and_covariance(second_moment):
@@ -78,26 +79,24 @@ class EvenlySpaced:
         return block[first :: self._stride]
 
 
-def count_moments(counts: BinnedCounts, device: torch.device) -> Moments:
+def count_moments(counts: BinnedCounts, device) -> Moments:
     """Accumulate the moments in float64 in one pass over the counts.
 
     Parameters
     ----------
     counts : BinnedCounts
-    device : torch.device
+    device : str or torch.device
 
     Returns
     -------
     Moments
     """
-    total = torch.zeros(counts.n_neurons, dtype=torch.float64, device=device)
-    products = torch.zeros((counts.n_neurons,) * 2, dtype=torch.float64, device=device)
+    total = np.zeros(counts.n_neurons)
+    products = placed(np.zeros((counts.n_neurons,) * 2), device)
     for block in counts.blocks():
-        total += torch.from_numpy(block.counts.sum(axis=0, dtype=np.float64)).to(device)
-        products += products_of_columns(torch.from_numpy(block.counts.astype(np.float32)).to(device))
-    mean = (total / counts.n_bins).cpu().numpy()
-    second = (products / counts.n_bins).cpu().numpy()
-    return Moments.from_second(counts.n_bins, mean, second)
+        total += block.counts.sum(axis=0, dtype=np.float64)
+        products += products_of_columns(placed(block.counts.astype(np.float32), device))
+    return Moments.from_second(counts.n_bins, total / counts.n_bins, on_cpu(products) / counts.n_bins)
 
 
 def dependent_counts(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:

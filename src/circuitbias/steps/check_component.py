@@ -23,7 +23,7 @@ def run(arguments):
     """Do the step."""
     from circuitbias.contract import OF_ALL, hold
     from circuitbias.dynamics.contract import OF_GENERATORS, OF_NETWORKS
-    from circuitbias.estimators.contract import CHECKS  # brings torch and numba
+    from circuitbias.estimators.contract import CHECKS  # brings numba
 
     kind, component = find_any(arguments.component)
     checks = {"networks": OF_NETWORKS, "generators": OF_GENERATORS, "estimators": CHECKS}

@@ -4,7 +4,6 @@ Twenty neurons on a ring that inhibit their neighbours, 40 000 spikes, strongly 
 """
 
 import gzip
-import importlib.util
 from importlib.resources import files
 from pathlib import Path
 
@@ -33,8 +32,7 @@ def run(arguments):
         held = files("circuitbias.recordings.demo").joinpath(f"{name}.gz").read_bytes()
         with atomic_path(folder / name) as aside:
             aside.write_bytes(gzip.decompress(held))
-    method = "" if importlib.util.find_spec("torch") else " --method cross_correlation"
     print(f"{folder}/spikes.csv: 40 000 spikes of 20 neurons; {folder}/weights.csv: true weights [pre, post]")
     print("next:")
-    print(f"  circuitbias infer {folder}/spikes.csv{method} --output {folder}/answer")
+    print(f"  circuitbias infer {folder}/spikes.csv --output {folder}/answer")
     print(f"  circuitbias score {folder}/answer/couplings.csv --network {folder}/weights.csv")

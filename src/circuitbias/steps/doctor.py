@@ -88,7 +88,7 @@ def versions() -> tuple[dict, list[str]]:
             facts[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             facts[name] = "not installed"
-            if name in EXTRAS:
+            if name in EXTRAS and name != "torch":  # fits on a GPU alone need it
                 advice.append(f"{name} is needed for some steps: pip install 'circuitbias[{EXTRAS[name]}]'")
     return facts, advice
 

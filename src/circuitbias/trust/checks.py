@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy.stats import kstest
 
 from circuitbias.estimators.couplings import Couplings
@@ -130,12 +129,12 @@ def _predicted(source, fitted):
     kept = np.arange(source.n_neurons)
     events = Events(source, options["bin_steps"], kept, 2000, look_back=0)
     filter_steps = fitted.diagnostics["filter_ms"] / source.dt_ms
-    design = ExponentialDesign(events, kept, filter_steps, torch.device("cpu"))
+    design = ExponentialDesign(events, kept, filter_steps, "cpu")
     beta = np.nan_to_num(np.vstack([fitted.arrays["coefficients"], fitted.arrays["intercepts"]]), nan=0.0)
     beta[-1] = np.where(np.isfinite(fitted.arrays["intercepts"]), beta[-1], -np.inf)
     firsts = (block.first_bin == 0 for block in events.blocks())
     for (rows, counts), first in zip(design.blocks_and_counts(), firsts, strict=True):
-        yield counts, np.exp(np.minimum(rows.numpy() @ beta, 20.0)), first
+        yield counts, np.exp(np.minimum(rows @ beta, 20.0)), first
 
 
 def _rescale(counts, means, waiting, intervals, rng):

@@ -1,8 +1,8 @@
 """The design matrix of the regressions: counts at some lags, block by block, so that memory stays bounded."""
 
 import numpy as np
-import torch
 
+from circuitbias.device import Array, double, namespace, on_cpu, placed
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.designs.sparse_counts import SparseCounts, sparse_counts
 from circuitbias.fitting.limits import Limits, response_limits
@@ -19,12 +19,12 @@ from circuitbias.spikes.moments import (
 STEEPNESS = 40.0  # of a coefficient in its limit: a spike leaves 4e-18 of the rate
 
 
-def _second_moment(moments: Moments) -> torch.Tensor:
+def _second_moment(moments: Moments) -> np.ndarray:
     """``X'X / T`` of counts in the same bin and a column of ones."""
     mean = np.append(moments.mean, 1)
     second = np.outer(mean, mean)
     second[:-1, :-1] += moments.covariance
-    return torch.from_numpy(second)
+    return second
 
 
 class Design:
@@ -36,7 +36,7 @@ class Design:
     kept : ndarray of int, shape (n_kept,)
     lags : list of int
         In bins, ascending.
-    device : torch.device
+    device : str or torch.device
     moments : Moments
         Of the counts of all neurons.
     own_past : bool, optional
@@ -48,7 +48,7 @@ class Design:
         counts: BinnedCounts,
         kept: np.ndarray,
         lags: list[int],
-        device: torch.device,
+        device,
         moments: Moments,
         own_past: bool = True,
     ):
@@ -71,15 +71,15 @@ class Design:
                 "more bins than coefficients are needed"
             )
 
-    def free_coefficients(self) -> torch.Tensor:
+    def free_coefficients(self) -> Array:
         """All coefficients but that of a neuron's own count in the same bin, or of its past if not wanted."""
-        free = torch.ones((self.n_columns, self.n_targets), dtype=torch.bool, device=self._device)
-        for index, of_lag in enumerate(free[:-1].split(self.n_targets)):
+        free = np.ones((self.n_columns, self.n_targets), dtype=bool)
+        for index, first in enumerate(range(0, self.n_columns - 1, self.n_targets)):
             if not self._own_past or (self._same_bin and index == 0):
-                of_lag.fill_diagonal_(False)
-        return free
+                np.fill_diagonal(free[first:-1], False)
+        return placed(free, self._device)
 
-    def least_curvatures(self, cross_moment: torch.Tensor, response_means: torch.Tensor) -> torch.Tensor:
+    def least_curvatures(self, cross_moment: Array, response_means: Array) -> Array:
         """Bound from below of ``mean(mu x^2)`` where all gradients are zero, ``mean(mu x) = mean(y x)``."""
         return cross_moment  # as x are whole numbers
 
@@ -88,10 +88,10 @@ class Design:
 
         Parameters
         ----------
-        cross_moment, bounds : tensor
+        cross_moment, bounds : array
             From `survey`.
-        response_means : tensor, shape (n_targets,)
-        free : tensor of bool, shape (n_columns, n_targets)
+        response_means : array, shape (n_targets,)
+        free : array of bool, shape (n_columns, n_targets)
             Coefficients in question.
         """
         # Over the spikes of the target, the covariate's distance from its lowest and from its highest count:
@@ -100,25 +100,27 @@ class Design:
         at_lowest, at_highest = (
             free & (distance * self.n_rows < 0.5) for distance in (cross_moment - low, high - cross_moment)
         )
-        return response_limits(at_lowest, at_highest, bounds, torch.full_like(bounds[0], STEEPNESS))
+        return response_limits(
+            at_lowest, at_highest, bounds, namespace(bounds).full_like(bounds[0], STEEPNESS)
+        )
 
     def sparse(self, most_density: float, budget: Budget) -> SparseCounts | None:
         """Keep the counts that are not zero, if their share is at most this and memory allows it."""
         density = np.minimum(self._mean, 1).mean()
         needed = self.n_rows * (40 + 12 * density * (self.n_columns - 1))
-        if density > most_density or needed > budget.kept or self._device.type != "cpu":
+        if density > most_density or needed > budget.kept or self._device != "cpu":
             return None
         return sparse_counts(self._counts, self.kept, self._lags)
 
-    def require_independent(self, second_moment: torch.Tensor, response_means: torch.Tensor) -> None:
+    def require_independent(self, second_moment: Array, response_means: Array) -> None:
         """Raise unless the counts at all lags are linearly independent and every neuron responds.
 
         Without lags the choice of the usable neurons has seen to it; what happens at the edges of trials
         can still make the past counts so.
         """
         means, covariance = mean_and_covariance(second_moment)
-        dependent = dependent_counts(means.cpu().numpy(), covariance.cpu().numpy())
-        dependent = dependent.reshape(len(self._lags), -1).any(0) | (response_means == 0).cpu().numpy()
+        dependent = dependent_counts(on_cpu(means), on_cpu(covariance))
+        dependent = dependent.reshape(len(self._lags), -1).any(0) | on_cpu(response_means == 0)
         if dependent.any():
             raise UnusableDataError(
                 f"counts of neurons {self.kept[dependent].tolist()} at lags={self._lags} are constant or "
@@ -127,7 +129,7 @@ class Design:
 
     def blocks(self):
         """Yield the rows of the design matrix, block by block, in double precision."""
-        return (rows.double() for rows in self.narrow_blocks())
+        return (double(rows) for rows in self.narrow_blocks())
 
     def narrow_blocks(self):
         """Yield the same in single precision, if that holds them exactly."""
@@ -151,13 +153,12 @@ class Design:
             for index, lag in enumerate(self._lags):
                 columns = slice(index * self.n_targets, (index + 1) * self.n_targets)
                 design[:, columns] = counts[longest - lag : longest - lag + n_rows]
-            yield torch.from_numpy(design).to(self._device), counts[longest:]
+            yield placed(design, self._device), counts[longest:]
 
-    def blocks_and_responses(self, targets: torch.Tensor):
+    def blocks_and_responses(self, targets: Array):
         """Yield the rows of the design matrix and the counts of some targets there, in double precision."""
         for rows, counts in self.blocks_and_counts():
-            responses = torch.from_numpy(counts.astype(np.float64)).to(self._device)
-            yield rows.double(), responses[:, targets]
+            yield double(rows), placed(counts.astype(np.float64), self._device)[:, targets]
 
     def _products(self, rows):
         return products_of_columns(rows)
@@ -168,20 +169,22 @@ class Design:
         Returns second moments ``X'X / T`` and ``X'Y / T``, the lowest and the highest count of each column,
         shape (2, n_columns), and about n_sample evenly spaced rows of X.
         """
-        second = torch.zeros((self.n_columns,) * 2, dtype=torch.float64, device=self._device)
-        cross = torch.zeros_like(second[:, : self.n_targets])
+        second = placed(np.zeros((self.n_columns,) * 2), self._device)
+        xp, cross = namespace(second), second[:, : self.n_targets] * 0
         spaced = EvenlySpaced(max(1, self.n_rows // n_sample))
-        bounds = torch.stack([torch.full_like(second[0], limit) for limit in (torch.inf, -torch.inf)])
+        bounds = placed(
+            np.stack([np.full(self.n_columns, limit) for limit in (np.inf, -np.inf)]), self._device
+        )
         sampled = []
         for design, counts in self.blocks_and_counts():
             if self._known is None:
                 second += self._products(design)
             if not self._same_bin:
-                cross.addmm_(design.double().T, torch.from_numpy(counts.astype(np.float64)).to(self._device))
-            bounds[0] = bounds[0].minimum(design.amin(0))
-            bounds[1] = bounds[1].maximum(design.amax(0))
+                cross += double(design).T @ placed(counts.astype(np.float64), self._device)
+            bounds[0] = xp.minimum(bounds[0], xp.amin(design, 0))
+            bounds[1] = xp.maximum(bounds[1], xp.amax(design, 0))
             # A copy: a view would keep the whole block in memory.
-            sampled.append(spaced.of(design).clone())
-        second = second / self.n_rows if self._known is None else self._known.to(second)
-        cross = second[:, : self.n_targets].clone() if self._same_bin else cross / self.n_rows
-        return second, cross, bounds, torch.cat(sampled).double()
+            sampled.append(xp.asarray(spaced.of(design), copy=True))
+        second = second / self.n_rows if self._known is None else placed(self._known, self._device)
+        cross = second[:, : self.n_targets] if self._same_bin else cross / self.n_rows
+        return second, cross, bounds, double(xp.concat(sampled))

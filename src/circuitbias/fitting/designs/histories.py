@@ -8,9 +8,9 @@ so that a spike in the bin itself, its first step included, is not in it. Spikes
 """
 
 import numpy as np
-import torch
 from numba import njit
 
+from circuitbias.device import namespace, on_cpu, placed
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.limits import response_limits
@@ -51,14 +51,14 @@ class HistoryDesign(Design):
     ----------
     events : Events
     kept : ndarray of int, shape (n_kept,)
-    device : torch.device
+    device : str or torch.device
     own_past : bool, optional
         Whether a target's own history is a covariate.
     """
 
     _same_bin, _known = False, None
 
-    def __init__(self, events: Events, kept: np.ndarray, device: torch.device, own_past: bool = True):
+    def __init__(self, events: Events, kept: np.ndarray, device, own_past: bool = True):
         self.events, self.kept, self._device, self._own_past = events, kept, device, own_past
         self.block_rows = events.block_bins
         self.n_targets, self.n_columns = len(kept), len(kept) + 1
@@ -75,7 +75,7 @@ class HistoryDesign(Design):
     def limits(self, cross_moment, bounds, response_means, free):
         """Coefficients without a finite value: of targets that fire only where a history is at a bound."""
         at_lowest, at_highest = self.fires_at_bounds(cross_moment, bounds, response_means)
-        steepness = _STEEPNESS / (bounds[1] - bounds[0]).clamp_min(1e-300)
+        steepness = _STEEPNESS / namespace(bounds).clip(bounds[1] - bounds[0], 1e-300, None)
         return response_limits(at_lowest & free, at_highest & free, bounds, steepness)
 
     def fires_at_bounds(self, cross_moment, bounds, response_means):
@@ -94,8 +94,8 @@ class HistoryDesign(Design):
     def require_independent(self, second_moment, response_means):
         """Raise unless the histories are linearly independent and every neuron responds."""
         means, covariance = mean_and_covariance(second_moment)
-        dependent = dependent_counts(means.cpu().numpy(), covariance.cpu().numpy())
-        dependent |= (response_means == 0).cpu().numpy()
+        dependent = dependent_counts(on_cpu(means), on_cpu(covariance))
+        dependent |= on_cpu(response_means == 0)
         if dependent.any():
             raise UnusableDataError(
                 f"histories of neurons {self.kept[dependent].tolist()} are constant or linearly dependent: "
@@ -113,7 +113,7 @@ class ExponentialDesign(HistoryDesign):
     kept : ndarray of int, shape (n_kept,)
     filter_steps : float
         Time constant, in steps.
-    device : torch.device
+    device : str or torch.device
     own_past : bool, optional
         Whether a target's own history is a covariate.
     """
@@ -123,7 +123,7 @@ class ExponentialDesign(HistoryDesign):
         events: Events,
         kept: np.ndarray,
         filter_steps: float,
-        device: torch.device,
+        device,
         own_past: bool = True,
     ):
         super().__init__(events, kept, device, own_past)
@@ -137,4 +137,4 @@ class ExponentialDesign(HistoryDesign):
                 state[:] = 0
             design = np.ones((block.n_bins, self.n_columns))
             _decaying(design, state, block.steps, block.columns, self._decays)
-            yield torch.from_numpy(design).to(self._device), self.events.counts(block)
+            yield placed(design, self._device), self.events.counts(block)

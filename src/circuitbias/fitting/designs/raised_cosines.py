@@ -4,9 +4,9 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numba import njit
 
+from circuitbias.device import Array, namespace, on_cpu, placed, single
 from circuitbias.fitting.designs.histories import HistoryDesign
 from circuitbias.spikes.events import Events
 from circuitbias.spikes.moments import EvenlySpaced
@@ -100,18 +100,18 @@ class BasisSurvey(NamedTuple):
 
     Attributes
     ----------
-    cross : tensor, shape (n_kept * n_basis + 1, n_kept)
+    cross : array, shape (n_kept * n_basis + 1, n_kept)
         Mean products of histories and responses; those of the constant are last.
-    at_lowest, at_highest : tensor of bool, shape (n_kept + 1, n_kept)
+    at_lowest, at_highest : array of bool, shape (n_kept + 1, n_kept)
         See `HistoryDesign.fires_at_bounds`; with the sum of all functions as filter.
-    sample : tensor of float32, shape (n_sampled, n_kept, n_basis)
+    sample : array of float32, shape (n_sampled, n_kept, n_basis)
         Histories through each function at evenly spaced bins.
     """
 
-    cross: torch.Tensor
-    at_lowest: torch.Tensor
-    at_highest: torch.Tensor
-    sample: torch.Tensor
+    cross: Array
+    at_lowest: Array
+    at_highest: Array
+    sample: Array
 
 
 class BasisDesign(HistoryDesign):
@@ -123,7 +123,7 @@ class BasisDesign(HistoryDesign):
         With a look back of the longest lag.
     kept : ndarray of int, shape (n_kept,)
     basis : ndarray, shape (n_lags, n_basis)
-    device : torch.device
+    device : str or torch.device
     """
 
     def __init__(
@@ -131,13 +131,13 @@ class BasisDesign(HistoryDesign):
         events: Events,
         kept: np.ndarray,
         basis: np.ndarray,
-        device: torch.device,
+        device,
         own_past: bool = True,
     ):
         super().__init__(events, kept, device, own_past)
-        self._basis, self.basis = basis, torch.from_numpy(basis).to(device)
+        self._basis, self.basis = basis, placed(basis, device)
 
-    def rows(self, weights: torch.Tensor, present: np.ndarray):
+    def rows(self, weights: Array, present: np.ndarray):
         """Yield rows of the design at some weights (n_basis,), and a function: the transpose of making them.
 
         Between the histories and the constant are columns that say whether the neurons ``present``, places
@@ -146,7 +146,7 @@ class BasisDesign(HistoryDesign):
         The function takes values at the rows' histories, (n_rows, n_kept), and gives the sum over all of
         these of the value times the history through each basis function: (n_basis,).
         """
-        filters = self._basis @ weights.cpu().numpy()
+        filters = self._basis @ on_cpu(weights)
         column = np.full(self.n_targets, -1)
         column[present] = self.n_targets + np.arange(len(present))
         for block in self.events.blocks():
@@ -155,7 +155,7 @@ class BasisDesign(HistoryDesign):
             self._filter(design[:, : self.n_targets, None], block, filters[:, None])
             if len(present):
                 _mark(design, column, block.steps, block.columns, len(self._basis), self.events.bin_steps)
-            yield torch.from_numpy(design).to(self._device), partial(self._by_function, block)
+            yield placed(design, self._device), partial(self._by_function, block)
 
     def histories(self):
         """Yield histories through each function, (n_bins, n_kept, n_basis), and counts, (n_bins, n_kept).
@@ -166,16 +166,15 @@ class BasisDesign(HistoryDesign):
         for block in self.events.blocks(max(1, 4 * self.events.block_bins // (4 + n_basis))):
             histories = np.zeros((block.n_bins, self.n_targets, n_basis))
             self._filter(histories, block, self._basis)
-            counts = torch.from_numpy(self.events.counts(block)).to(self._device)
-            yield torch.from_numpy(histories).to(self._device), counts
+            yield placed(histories, self._device), placed(self.events.counts(block), self._device)
 
     def _filter(self, histories, block, filters):
         add_filtered(histories, block.steps, block.columns, filters, self.events.bin_steps)
 
     def _by_function(self, block, values):
         by_lag = np.zeros(len(self._basis))
-        add_by_lag(by_lag, values.cpu().numpy(), block.steps, block.columns, self.events.bin_steps)
-        return torch.from_numpy(self._basis.T @ by_lag).to(self._device)
+        add_by_lag(by_lag, on_cpu(values), block.steps, block.columns, self.events.bin_steps)
+        return placed(self._basis.T @ by_lag, self._device)
 
     def survey_basis(self, n_sample: int) -> BasisSurvey:
         """Summarise the data in one pass.
@@ -191,20 +190,21 @@ class BasisDesign(HistoryDesign):
             If the histories are constant or linearly dependent.
         """
         n_kept, n_basis = self.n_targets, self._basis.shape[1]
-        second = torch.zeros((self.n_columns,) * 2, dtype=torch.float64, device=self._device)
-        cross = second.new_zeros((n_kept * n_basis + 1, n_kept))
-        low, high = torch.full_like(second[0], torch.inf), torch.full_like(second[0], -torch.inf)
+        second = placed(np.zeros((self.n_columns,) * 2), self._device)
+        cross = placed(np.zeros((n_kept * n_basis + 1, n_kept)), self._device)
+        xp, low = namespace(second), second[0] + np.inf
+        high = -low
         spaced = EvenlySpaced(max(1, self.n_rows // n_sample))
         sampled = []
         for histories, responses in self.histories():
-            design = torch.cat([histories.sum(2), torch.ones_like(responses[:, :1])], dim=1)
-            second.addmm_(design.T, design)
-            cross[:-1].addmm_(histories.flatten(1).T, responses)
+            design = xp.concat([histories.sum(2), xp.ones_like(responses[:, :1])], 1)
+            second += design.T @ design
+            cross[:-1] += histories.reshape(len(histories), -1).T @ responses
             cross[-1] += responses.sum(0)
-            low, high = low.minimum(design.amin(0)), high.maximum(design.amax(0))
-            sampled.append(spaced.of(histories).float())
+            low, high = xp.minimum(low, xp.amin(design, 0)), xp.maximum(high, xp.amax(design, 0))
+            sampled.append(single(spaced.of(histories)))
         second, cross = second / self.n_rows, cross / self.n_rows
         self.require_independent(second, cross[-1])
-        of_sum = torch.cat([cross[:-1].unflatten(0, (n_kept, n_basis)).sum(1), cross[-1:]])
-        at_bounds = self.fires_at_bounds(of_sum, torch.stack([low, high]), cross[-1])
-        return BasisSurvey(cross, *at_bounds, torch.cat(sampled))
+        of_sum = xp.concat([cross[:-1].reshape(n_kept, n_basis, n_kept).sum(1), cross[-1:]])
+        at_bounds = self.fires_at_bounds(of_sum, xp.stack([low, high]), cross[-1])
+        return BasisSurvey(cross, *at_bounds, xp.concat(sampled))

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numba import njit
 
 from circuitbias.fitting.rows import SparseRows, entries_of
@@ -16,15 +15,15 @@ class SparseCounts(NamedTuple):
     Attributes
     ----------
     rows : SparseRows
-    cross_moment : tensor, shape (n_columns, n_targets)
+    cross_moment : array, shape (n_columns, n_targets)
         ``X'Y / T``.
-    bounds : tensor, shape (2, n_columns)
+    bounds : array, shape (2, n_columns)
         Lowest and highest count of each column.
     """
 
     rows: SparseRows
-    cross_moment: torch.Tensor
-    bounds: torch.Tensor
+    cross_moment: np.ndarray
+    bounds: np.ndarray
 
 
 def sparse_counts(counts: BinnedCounts, kept: np.ndarray, lags: list[int]) -> SparseCounts:
@@ -50,7 +49,7 @@ def sparse_counts(counts: BinnedCounts, kept: np.ndarray, lags: list[int]) -> Sp
     new, entries = entries_of(starts, kept_rows)
     rows = SparseRows(new, columns[entries], values[entries], weights, n_rows, n_columns)
     bounds = _bounds(rows)
-    return SparseCounts(rows, torch.from_numpy(cross / n_rows), torch.from_numpy(bounds))
+    return SparseCounts(rows, cross / n_rows, bounds)
 
 
 class _Events(NamedTuple):
