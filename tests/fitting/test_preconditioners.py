@@ -7,12 +7,12 @@ import pytest
 
 from circuitbias.estimators import estimate
 from circuitbias.fitting import descents
+from circuitbias.fitting.hessians import match_moments
 from circuitbias.fitting.preconditioners import (
     SpikeTriggeredMoments,
     own_inverses,
     shared_preconditioner,
 )
-from circuitbias.fitting.hessians import match_moments
 
 pytestmark = pytest.mark.filterwarnings("error::circuitbias.estimators.couplings.EstimationWarning")
 

@@ -5,10 +5,10 @@ import pytest
 
 from circuitbias.device import namespace
 from circuitbias.estimators import estimate
+from circuitbias.fitting.hessians import finished, match_moments, weighted_squares
 from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.probability_flow import Flow
-from circuitbias.fitting.hessians import finished, match_moments, weighted_squares
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import products_of_columns
 

@@ -106,7 +106,7 @@ def _square_root(covariance):
 
 
 def _products_of_pairs(rows):
-    """Products of all pairs i <= k of columns of some rows, (n_pairs, n_rows), those of the first one first."""
+    """Products of all pairs i <= k of columns, (n_pairs, n_rows), those of the first column first."""
     xp = namespace(rows)
     n = rows.shape[1]
     columns = xp.empty((n, len(rows)), dtype=rows.dtype, device=rows.device)

@@ -79,7 +79,8 @@ class DenseRows:
 class SparseRows:
     """Different rows that are mostly zeros, and how often each is there.
 
-    The cost of a pass grows with the entries that are not zero. Targets are shared out among threads; the sums of each do not depend on that.
+    The cost of a pass grows with the entries that are not zero. Targets are shared out among threads; the
+    sums of each do not depend on that.
 
     Attributes
     ----------
