@@ -73,9 +73,9 @@ def test_which_spikes_a_bin_sees():
 @pytest.mark.parametrize("block_bins", [1, 64, 100])
 def test_blocks_and_segments_change_nothing(block_bins):
     raster = [raster_with_delays(n_steps, 1) for n_steps in (3000, 5, 2005)]
-    whole = np.concatenate([x.numpy() for x in design_of(record(raster, 10**6), N, 30.0, BIN).blocks()])
+    whole = np.concatenate(list(design_of(record(raster, 10**6), N, 30.0, BIN).blocks()))
     pieces = design_of(record(raster, 333), N, 30.0, BIN, block_bins)
-    np.testing.assert_array_equal(np.concatenate([x.numpy() for x in pieces.blocks()]), whole)
+    np.testing.assert_array_equal(np.concatenate(list(pieces.blocks())), whole)
     assert len(whole) == 3000 // BIN + 2005 // BIN
     assert (whole[3000 // BIN, :-1] == 0).all()  # a trial starts empty
 

@@ -6,6 +6,7 @@ import statsmodels.api as sm
 from sklearn.linear_model import PoissonRegressor
 
 from circuitbias.estimators import estimate
+from circuitbias.fitting.lbfgs import Solution
 from circuitbias.fitting.newton import newton
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.rows import DenseRows
@@ -77,11 +78,11 @@ def test_a_step_that_overshoots_is_shortened(array):
     objective = Objective(rows, cross, array(np.ones((3, 1), dtype=bool)))
     start = array([[-2.0], [-1.0], [-5.0]])
     scale = array(np.maximum(x.std(axis=0), 1) * y.mean())[:, None]
-    solution = newton(objective, start, cross, scale, 1e-10, 200, 4)
+    solution = newton(objective, Solution.at(start), cross, scale, 1e-10, 200, 4)
     slopes, intercept = sklearn_fit(x[:, :2], y)
     assert solution.converged.all()
     np.testing.assert_allclose(solution.coefficients[:, 0], [*slopes, intercept], atol=1e-6)
     assert objective.passes <= 200
     few = Objective(rows, cross, objective.free)
-    assert not newton(few, start, cross, scale, 1e-10, 12, 4).converged.any()
+    assert not newton(few, Solution.at(start), cross, scale, 1e-10, 12, 4).converged.any()
     assert few.passes <= 12

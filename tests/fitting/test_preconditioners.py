@@ -8,11 +8,7 @@ import pytest
 from circuitbias.estimators import estimate
 from circuitbias.fitting import descents
 from circuitbias.fitting.hessians import match_moments
-from circuitbias.fitting.preconditioners import (
-    SpikeTriggeredMoments,
-    own_inverses,
-    shared_preconditioner,
-)
+from circuitbias.fitting.preconditioners import SpikeTriggeredMoments, own_inverses
 
 pytestmark = pytest.mark.filterwarnings("error::circuitbias.estimators.couplings.EstimationWarning")
 
@@ -46,9 +42,9 @@ def test_independent_covariates(independent_covariates, array):
 
 @pytest.fixture
 def some_held():
-    """Which of six coefficients are free for five targets: all, but one, two, four, but the constant."""
-    free = np.ones((6, 5), dtype=bool)
-    free[1, 1] = free[0, 2] = free[3, 2] = free[5, 4] = False
+    """Which of six coefficients are free for four targets: all, but one, two, four."""
+    free = np.ones((6, 4), dtype=bool)
+    free[1, 1] = free[0, 2] = free[3, 2] = False
     free[:4, 3] = False
     return free
 
@@ -63,12 +59,13 @@ def restricted(matrix, free):
 def test_shared_inverse_with_columns_held(some_held, array):
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(50, 6)) @ generator.normal(size=(6, 6))
-    second_moment, curvatures, ridge = rows.T @ rows / 50, np.array([0.5, 1.0, 2.0, 0.1, 3.0]), 0.3
-    gradient = generator.normal(size=(6, 5)) * some_held
+    rows[:, -1] = 1
+    second_moment, curvatures, ridge = rows.T @ rows / 50, np.array([0.5, 1.0, 2.0, 0.1]), 0.3
+    gradient = generator.normal(size=(6, 4)) * some_held
     given = (array(value) for value in (second_moment, curvatures, some_held))
-    step = shared_preconditioner(*given, ridge)(array(gradient))
-    matrix = second_moment + ridge / curvatures.mean() * np.eye(6)
-    for j in range(5):
+    step = SpikeTriggeredMoments.with_constant_means(*given, ridge).solve(array(gradient))
+    matrix = second_moment + ridge / curvatures.mean() * np.diag([1, 1, 1, 1, 1, 0])
+    for j in range(4):
         free = some_held[:, j]
         inverse = restricted(matrix, free) / curvatures[j]
         np.testing.assert_allclose(step[:, j], inverse @ gradient[:, j], rtol=1e-9, atol=1e-12)
@@ -76,7 +73,7 @@ def test_shared_inverse_with_columns_held(some_held, array):
 
 def test_moments_of_correlated_covariates_with_columns_held(some_held, array):
     """Steps and diagonals are those of the Hessian that the moments make up."""
-    free = some_held[:, :4]
+    free = some_held
     generator = np.random.default_rng(1)
     covariance = np.cov(generator.normal(size=(5, 40)).T @ generator.normal(size=(5, 5)), rowvar=False)
     means, scales = generator.normal(size=(5, 4)), generator.uniform(0.5, 2, size=(5, 4))

@@ -3,14 +3,10 @@
 from circuitbias.device import namespace, parts, single
 from circuitbias.fitting.families import POISSON
 from circuitbias.fitting.hessians import finished, match_moments, weighted_squares
-from circuitbias.fitting.lbfgs import lbfgs
+from circuitbias.fitting.lbfgs import Solution, lbfgs
 from circuitbias.fitting.limits import unidentified
 from circuitbias.fitting.newton import newton
-from circuitbias.fitting.preconditioners import (
-    SpikeTriggeredMoments,
-    own_inverses,
-    shared_preconditioner,
-)
+from circuitbias.fitting.preconditioners import SpikeTriggeredMoments, own_inverses
 from circuitbias.fitting.rows import DenseRows, SparseRows
 from circuitbias.fitting.standard_errors import grouped_errors
 from circuitbias.fitting.tuning import tuning
@@ -85,7 +81,7 @@ class Fits:
         objective = part.objective()
         solution = newton(
             objective,
-            self.coefficients[:, targets],
+            Solution.at(self.coefficients[:, targets]),
             part.least_curvatures,
             part.gradient_scale,
             self.tolerance,
@@ -135,8 +131,8 @@ def lead_by_sample(design, problem, fits):
             begin_in_single=fits.single,
         )
 
-    shared = shared_preconditioner(problem.second_moment, problem.response_means, free, ridge)
-    rough = descend(sample, problem.start, shared, tuned.rough_tolerance, tuned.rough_passes)
+    shared = problem.constant_rates()
+    rough = descend(sample, problem.start, shared.solve, tuned.rough_tolerance, tuned.rough_passes)
     begin = xp.where(rough.scaled_gradient <= tuned.rough_enough, rough.coefficients, problem.start)
     move = match_moments(sample.T @ sample / len(sample), problem.second_moment)
     fits.coefficients = begin
@@ -189,8 +185,7 @@ def lead_by_moments(design, fits, targets):
     """Fit targets of which memory does not hold the Hessians, as far as moments bring them."""
     tuned, problem = fits.tuning, fits.problem
     part = problem.of(targets)
-    shared = shared_preconditioner(part.second_moment, part.response_means, part.free, part.ridge)
-    fits.descend(targets, shared, tuned.group_tolerance, fits.max_passes)
+    fits.descend(targets, part.constant_rates().solve, tuned.group_tolerance, fits.max_passes)
     fits.converged[targets] &= fits.tolerance >= tuned.group_tolerance
     while problem.ridge == 0 and len(targets):
         before = fits.scaled_gradient[targets]

@@ -5,7 +5,7 @@ from circuitbias.fitting.families import POISSON
 from circuitbias.fitting.hessians import finished, weighted_squares
 from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.objective import Objective
-from circuitbias.fitting.preconditioners import own_inverses, shared_preconditioner
+from circuitbias.fitting.preconditioners import SpikeTriggeredMoments, own_inverses
 from circuitbias.fitting.rows import DenseRows
 from circuitbias.fitting.shared_filter import pack
 from circuitbias.fitting.tuning import tuning
@@ -81,11 +81,13 @@ class FilterSample:
         second_moment = columns.T @ columns / len(design)
         unit = xp.eye(len(second_moment), dtype=design.dtype, device=design.device)
         second_moment += 1e-6 * second_moment.diagonal().mean() * unit
-        shared = shared_preconditioner(second_moment, problem.means, problem.free[fitted], ridge)
+        shared = SpikeTriggeredMoments.with_constant_means(
+            second_moment, problem.means, problem.free[fitted], ridge
+        )
 
         def precondition(gradient):
             step = xp.zeros_like(gradient)
-            step[fitted] = shared(gradient[fitted])
+            step[fitted] = shared.solve(gradient[fitted])
             return step * sampled
 
         solution = lbfgs(

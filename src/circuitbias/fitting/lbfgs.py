@@ -47,6 +47,13 @@ class Solution:
     scaled_gradient: Array
     converged: Array
 
+    @classmethod
+    def at(cls, start: Array) -> "Solution":
+        """Nothing found yet: a copy of where to begin."""
+        xp = namespace(start)
+        nothing = xp.full_like(start[0], math.inf)
+        return cls(xp.asarray(start, copy=True), nothing, xp.zeros_like(nothing, dtype=xp.bool))
+
 
 @quietly
 def lbfgs(

@@ -36,7 +36,7 @@ def limits_at(falling, rising, bounds, steepness) -> Limits:
 
     Parameters
     ----------
-    falling, rising : sequence of array of bool, shape (n_columns, n_targets)
+    falling, rising : sequence of array of bool, shape (n_columns, n_targets), or False
         Coefficients that go to minus, and to plus infinity: where what is left to fit are rows with the
         covariate at its lowest, and at its highest. The last row is not used.
     bounds : array, shape (2, n_columns)
@@ -48,26 +48,13 @@ def limits_at(falling, rising, bounds, steepness) -> Limits:
     -------
     Limits
     """
-    values = namespace(bounds).zeros(falling[0].shape, dtype=bounds.dtype, device=bounds.device)
+    values = 0 * steepness[:, None] * falling[0]
     for sign, of_bounds in ((-1, falling), (1, rising)):
         for bound, held in zip(bounds, of_bounds, strict=True):
             value = sign * steepness[:, None] * (held & (values == 0))
             value[-1] = -(value * bound[:, None])[:-1].sum(0)  # at the bounds they add nothing
             values += value
     return Limits(values != 0, values)
-
-
-def response_limits(at_lowest, at_highest, bounds, steepness) -> Limits:
-    """Where to hold coefficients of targets that respond only where a covariate is at its lowest or highest.
-
-    Parameters
-    ----------
-    at_lowest, at_highest : array of bool, shape (n_columns, n_targets)
-    bounds, steepness
-        See `limits_at`.
-    """
-    never = namespace(at_lowest).zeros_like(at_lowest)
-    return limits_at([at_lowest, never], [never, at_highest & ~at_lowest], bounds, steepness)
 
 
 def unidentified(hessians, n_rows: int, free, least: float) -> Array:

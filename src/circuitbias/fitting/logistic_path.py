@@ -95,24 +95,14 @@ class LogisticRegressions:
         if l1_per_row > 0:
             limits = tolerance, max_passes, report
             return minimise_with_penalty(objective, begin, hessians_at, free, l1_per_row, scale, *limits)
-        xp = namespace(begin)
-        solution = Solution(xp.asarray(begin, copy=True), xp.full_like(begin[0], xp.inf), ~free.any(0))
+        solution = Solution.at(begin)
         if not isinstance(objective.rows, SparseRows):
             precondition, _ = own_inverses(hessians_at(begin), free)
             single = tuning().worth_single_precision(self.n_rows, *scale.shape)
             allowed = min(max_passes, tuning().patience)
             solution = lbfgs(objective, begin, precondition, scale, tolerance, allowed, report, single)
-        left = xp.where(~solution.converged)[0]
-        if len(left) and objective.passes < max_passes - 3:
-            part, allowed = objective.of(left), max_passes - objective.passes
-            at, of_part = solution.coefficients[:, left], scale[:, left]
-            better = newton(
-                part, at, 0 * at, of_part, tolerance, allowed, tuning().passes_per_hessian, report
-            )
-            objective.passes += part.passes
-            for whole, some in zip(vars(solution).values(), vars(better).values(), strict=True):
-                whole[..., left] = some
-        return solution
+        limits = tolerance, max_passes - objective.passes, tuning().passes_per_hessian, report
+        return newton(objective, solution, 0 * scale, scale, *limits)
 
 
 class LogisticPath:

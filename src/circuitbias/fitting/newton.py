@@ -9,7 +9,7 @@ from circuitbias.fitting.tuning import tuning
 
 def newton(
     objective: Objective,
-    start: Array,
+    solution: Solution,
     least_diagonal: Array,
     gradient_scale: Array,
     tolerance: float,
@@ -25,7 +25,9 @@ def newton(
     Parameters
     ----------
     objective : Objective
-    start, gradient_scale, tolerance, max_passes, report
+    solution : Solution
+        Where to begin; what has converged rests. It becomes the result.
+    gradient_scale, tolerance, max_passes, report
         As in `circuitbias.fitting.lbfgs.lbfgs`.
     least_diagonal : array, shape (n_columns, n_targets)
         Lower bound of the Hessians' diagonals.
@@ -35,28 +37,23 @@ def newton(
     -------
     Solution
     """
-    xp = namespace(start)
-    coefficients = xp.asarray(start, copy=True)
-    scaled_gradient = xp.full_like(start[0], xp.inf)
-    converged = xp.zeros_like(start[0], dtype=xp.bool)
-    left = xp.arange(start.shape[1], device=start.device)
-    searching = xp.zeros_like(converged)  # for a step that is short enough
+    xp = namespace(gradient_scale)
+    left = xp.where(~solution.converged)[0]
+    searching = xp.zeros_like(solution.converged)  # for a step that is short enough
     passes = 0
     while len(left) and passes + 3 <= max_passes:  # a Hessian, where it is, and a step
-        part, begin = objective.of(left), coefficients[:, left]
+        part, begin = objective.of(left), solution.coefficients[:, left]
         precondition, _ = own_inverses(part.hessians(begin, least_diagonal[:, left]), part.free)
         enough = tuning().line_search if searching[left].any() else passes_per_hessian
         allowed = min(enough, max_passes - passes - part.passes)
-        solution = lbfgs(
-            part, begin, precondition, gradient_scale[:, left], tolerance, allowed, report=report
-        )
+        found = lbfgs(part, begin, precondition, gradient_scale[:, left], tolerance, allowed, report=report)
         passes += part.passes
-        coefficients[:, left] = solution.coefficients
-        scaled_gradient[left], converged[left] = solution.scaled_gradient, solution.converged
+        for whole, some in zip(vars(solution).values(), vars(found).values(), strict=True):
+            whole[..., left] = some
         # What has not moved searches on; if no step is short enough, rounding leaves no better point.
-        still = (solution.coefficients == begin).all(0)
+        still = (found.coefficients == begin).all(0)
         stuck = still & searching[left]
         searching[left] = still
-        left = left[~solution.converged & ~stuck]
+        left = left[~found.converged & ~stuck]
     objective.passes += passes
-    return Solution(coefficients, scaled_gradient, converged)
+    return solution

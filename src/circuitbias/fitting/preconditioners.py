@@ -87,6 +87,24 @@ class SpikeTriggeredMoments:
         self._inverse = _Inverse(namespace(self.free).linalg.inv(self.covariance), self.free[:-1])
 
     @classmethod
+    def with_constant_means(cls, second_moment, curvatures, free, ridge=0.0) -> "SpikeTriggeredMoments":
+        """Moments where the mean responses are the same in all rows: the Hessians are ``A''_j X'X / T``.
+
+        Parameters
+        ----------
+        second_moment : array, shape (n_columns, n_columns)
+            ``X'X / T``; or with weights in time, if all A'' had the same course.
+        curvatures : array, shape (n_targets,)
+            Second derivatives of A: the variances that the model gives to the targets.
+        free : array of bool, shape (n_columns, n_targets)
+        ridge : float, optional
+        """
+        xp, (mean, covariance) = namespace(second_moment), mean_and_covariance(second_moment)
+        unit = xp.eye(len(mean), dtype=mean.dtype, device=mean.device)
+        means = mean[:, None] + 0 * curvatures
+        return cls(covariance + ridge / curvatures.mean() * unit, means, 0 * means + 1, curvatures, free)
+
+    @classmethod
     @quietly
     def at(cls, blocks, coefficients, second_moment, cross_moment, free) -> "SpikeTriggeredMoments":
         """Scales from the rates in some rows, all else from all rows.
@@ -132,34 +150,6 @@ class SpikeTriggeredMoments:
         """Diagonals of the inverse Hessians that belong to the slopes, shape (n_columns - 1, n_targets)."""
         variances = self._inverse.diagonal()
         return variances / (self.scales**2 * self.response_means)
-
-
-def shared_preconditioner(second_moment, curvatures, free, ridge):
-    """Inverse of the Hessians if all means were constant: ``A''_j X'X/T`` for every target.
-
-    Parameters
-    ----------
-    second_moment : array, shape (n_columns, n_columns)
-        ``X'X / T``; or with weights in time, if all A'' had the same course.
-    curvatures : array, shape (n_targets,)
-        Second derivatives of A: the variances that the model gives to the targets.
-    free : array of bool, shape (n_columns, n_targets)
-        Coefficients that are fitted.
-    ridge : float
-
-    Returns
-    -------
-    callable
-        From gradients to steps, both of shape (n_columns, n_targets).
-    """
-    xp = namespace(second_moment)
-    unit = xp.eye(len(second_moment), dtype=second_moment.dtype, device=second_moment.device)
-    inverse = _Inverse(xp.linalg.inv(second_moment + ridge / curvatures.mean() * unit), free)
-
-    def apply(gradient):
-        return inverse.solve(gradient) * free / curvatures
-
-    return apply
 
 
 def own_inverses(hessians, free):

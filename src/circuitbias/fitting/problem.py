@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from circuitbias.device import Array, namespace
 from circuitbias.fitting.objective import Objective
+from circuitbias.fitting.preconditioners import SpikeTriggeredMoments
 from circuitbias.fitting.rows import DenseRows, Rows
 from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import Budget
@@ -33,6 +34,12 @@ class Problem:
         """The same of some of the targets."""
         parts = {name: getattr(self, name)[..., targets] for name in _OF_TARGETS}
         return Problem(**(vars(self) | parts))
+
+    def constant_rates(self) -> SpikeTriggeredMoments:
+        """What preconditions where nothing is known of how rates change."""
+        return SpikeTriggeredMoments.with_constant_means(
+            self.second_moment, self.response_means, self.free, self.ridge
+        )
 
     def objective(self, rows=None, free=None) -> Objective:
         """The objective on these rows, by default all of them."""

@@ -5,7 +5,7 @@ import numpy as np
 from circuitbias.device import Array, double, namespace, on_cpu, placed
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.designs.sparse_counts import SparseCounts, sparse_counts
-from circuitbias.fitting.limits import Limits, response_limits
+from circuitbias.fitting.limits import Limits, limits_at
 from circuitbias.memory import Budget
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import (
@@ -52,7 +52,7 @@ class Design:
         moments: Moments,
         own_past: bool = True,
     ):
-        self._own_past = own_past
+        self._own_past, self._covariates = own_past, f"counts at lags={lags}"
         self._counts, self.kept, self._lags, self._device = counts, kept, lags, device
         self._known = _second_moment(moments.of(kept)) if lags == [0] else None
         self._mean = moments.mean[kept]
@@ -94,15 +94,22 @@ class Design:
         free : array of bool, shape (n_columns, n_targets)
             Coefficients in question.
         """
-        # Over the spikes of the target, the covariate's distance from its lowest and from its highest count:
-        # the sums are whole numbers.
+        at_lowest, at_highest = self.fires_at_bounds(cross_moment, bounds, response_means)
+        steepness = self._steepness(bounds)
+        return limits_at([at_lowest & free, False], [False, at_highest & free], bounds, steepness)
+
+    def fires_at_bounds(self, cross_moment, bounds, response_means):
+        """Whether a target fires only where a covariate is lowest, and where it is highest."""
         low, high = bounds[:, :, None] * response_means
-        at_lowest, at_highest = (
-            free & (distance * self.n_rows < 0.5) for distance in (cross_moment - low, high - cross_moment)
-        )
-        return response_limits(
-            at_lowest, at_highest, bounds, namespace(bounds).full_like(bounds[0], STEEPNESS)
-        )
+        # Over the spikes of the target, the covariate's distance from its lowest and from its highest value.
+        slack = self._slack(bounds, response_means)
+        return cross_moment - low < slack, high - cross_moment < slack
+
+    def _slack(self, bounds, response_means):
+        return 0.5 / self.n_rows  # the sums are whole numbers
+
+    def _steepness(self, bounds):
+        return 0 * bounds[0] + STEEPNESS
 
     def sparse(self, most_density: float, budget: Budget) -> SparseCounts | None:
         """Keep the counts that are not zero, if their share is at most this and memory allows it."""
@@ -113,18 +120,18 @@ class Design:
         return sparse_counts(self._counts, self.kept, self._lags)
 
     def require_independent(self, second_moment: Array, response_means: Array) -> None:
-        """Raise unless the counts at all lags are linearly independent and every neuron responds.
+        """Raise unless the covariates are linearly independent and every neuron responds.
 
-        Without lags the choice of the usable neurons has seen to it; what happens at the edges of trials
-        can still make the past counts so.
+        The choice of the usable neurons has seen to it for counts in the same bin; what happens at the edges
+        of trials can still make the past so.
         """
         means, covariance = mean_and_covariance(second_moment)
         dependent = dependent_counts(on_cpu(means), on_cpu(covariance))
-        dependent = dependent.reshape(len(self._lags), -1).any(0) | on_cpu(response_means == 0)
+        dependent = dependent.reshape(-1, self.n_targets).any(0) | on_cpu(response_means == 0)
         if dependent.any():
             raise UnusableDataError(
-                f"counts of neurons {self.kept[dependent].tolist()} at lags={self._lags} are constant or "
-                "linearly dependent: leave out lags, or record for longer"
+                f"{self._covariates} of neurons {self.kept[dependent].tolist()} are constant or linearly "
+                "dependent: leave out lags, or these neurons, or record for longer"
             )
 
     def blocks(self):

@@ -10,12 +10,9 @@ so that a spike in the bin itself, its first step included, is not in it. Spikes
 import numpy as np
 from numba import njit
 
-from circuitbias.device import namespace, on_cpu, placed
-from circuitbias.exceptions import UnusableDataError
+from circuitbias.device import namespace, placed
 from circuitbias.fitting.designs.counts import Design
-from circuitbias.fitting.limits import response_limits
 from circuitbias.spikes.events import Events
-from circuitbias.spikes.moments import dependent_counts, mean_and_covariance
 
 _AT_BOUND = 1e-9  # distance of the histories from a bound, of their range: rounding leaves less
 _NOTHING = (
@@ -56,7 +53,7 @@ class HistoryDesign(Design):
         Whether a target's own history is a covariate.
     """
 
-    _same_bin, _known = False, None
+    _same_bin, _known, _covariates = False, None, "histories"
 
     def __init__(self, events: Events, kept: np.ndarray, device, own_past: bool = True):
         self.events, self.kept, self._device, self._own_past = events, kept, device, own_past
@@ -72,35 +69,15 @@ class HistoryDesign(Design):
         """Bound from below of ``mean(mu x^2)`` where all gradients are zero: of Cauchy and Schwarz."""
         return cross_moment**2 / response_means
 
-    def limits(self, cross_moment, bounds, response_means, free):
-        """Coefficients without a finite value: of targets that fire only where a history is at a bound."""
-        at_lowest, at_highest = self.fires_at_bounds(cross_moment, bounds, response_means)
-        steepness = _STEEPNESS / namespace(bounds).clip(bounds[1] - bounds[0], 1e-300, None)
-        return response_limits(at_lowest & free, at_highest & free, bounds, steepness)
+    def _slack(self, bounds, response_means):
+        return _AT_BOUND * (bounds[1] - bounds[0])[:, None] * response_means
 
-    def fires_at_bounds(self, cross_moment, bounds, response_means):
-        """Whether a target fires only where a history is lowest, and where it is highest."""
-        low, high = bounds[:, :, None] * response_means
-        width = (bounds[1] - bounds[0])[:, None] * response_means
-        at_bounds = [distance <= _AT_BOUND * width for distance in (cross_moment - low, high - cross_moment)]
-        for at_bound in at_bounds:
-            at_bound[-1] = False  # of the constant
-        return at_bounds
+    def _steepness(self, bounds):
+        return _STEEPNESS / namespace(bounds).clip(bounds[1] - bounds[0], 1e-300, None)
 
     def sparse(self, most_density, budget):
         """Histories are hardly ever zero."""
         return None
-
-    def require_independent(self, second_moment, response_means):
-        """Raise unless the histories are linearly independent and every neuron responds."""
-        means, covariance = mean_and_covariance(second_moment)
-        dependent = dependent_counts(on_cpu(means), on_cpu(covariance))
-        dependent |= on_cpu(response_means == 0)
-        if dependent.any():
-            raise UnusableDataError(
-                f"histories of neurons {self.kept[dependent].tolist()} are constant or linearly dependent: "
-                "record for longer, or leave these neurons out"
-            )
 
 
 class ExponentialDesign(HistoryDesign):
