@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from scipy.optimize import LinearConstraint, minimize
 from scipy.stats import norm
 from test_matched import (
@@ -213,9 +212,9 @@ def test_folds_make_the_whole(sparse):
     _, record = sparse
     whole = SpikeLikelihood(record, np.arange(12), PARAMETERS.decay, ThresholdLink(RHO), 20)
     assert whole.n_blocks() == -(-(200_000 - 500) // 20_480)
-    at = torch.from_numpy(np.vstack([true_couplings(sparse[0]), np.full(12, -1.2)]))
-    parts = [whole.of_blocks(lambda block, k=k: block % 3 == k).evaluate(at)[0].numpy() for k in range(3)]
-    np.testing.assert_allclose(np.sum(parts, axis=0), whole.evaluate(at)[0].numpy(), rtol=1e-12)
+    at = np.vstack([true_couplings(sparse[0]), np.full(12, -1.2)])
+    parts = [whole.of_blocks(lambda block, k=k: block % 3 == k).evaluate(at)[0] for k in range(3)]
+    np.testing.assert_allclose(np.sum(parts, axis=0), whole.evaluate(at)[0], rtol=1e-12)
     assert min(part.min() for part in parts) > 0
 
 

@@ -12,7 +12,6 @@ fit before, off by a tenth: each pass takes off nine tenths of what is left.
 from dataclasses import dataclass, replace
 
 import numpy as np
-import torch
 from numba import njit
 
 from circuitbias.estimators.matched_fit import LIMIT, MatchedFit, information_of
@@ -139,8 +138,8 @@ def constrained_fit(
         fitted,
         coefficients=x,
         information=information,
-        scaled_gradient=torch.from_numpy(residual),
-        converged=torch.from_numpy(residual <= tolerance),
+        scaled_gradient=residual,
+        converged=residual <= tolerance,
         passes=likelihood.passes,
         infinite=x[:-1] <= -LIMIT,
     )
@@ -148,9 +147,7 @@ def constrained_fit(
 
 def evaluate(likelihood, x, targets):
     """Negative log-likelihoods (n,), and scores (n + 1, n), of some targets; zero of others."""
-    found, slopes = likelihood.evaluate(
-        torch.from_numpy(np.ascontiguousarray(x[:, targets])), targets=torch.from_numpy(targets)
-    )
+    found, slopes = likelihood.evaluate(np.ascontiguousarray(x[:, targets]), targets=targets)
     value, score = np.zeros(x.shape[1]), np.zeros(x.shape)
     value[targets], score[:, targets] = np.asarray(found), -np.asarray(slopes)
     return value, score

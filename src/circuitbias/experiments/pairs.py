@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import shortest_path
 from scipy.stats import spearmanr
 
 from circuitbias.component import Experiment, option
-from circuitbias.device import torch_device
+from circuitbias.device import resolve_device
 from circuitbias.errors.decomposition import fit_scale, total_error
 from circuitbias.errors.detection import connected_pairs
 from circuitbias.errors.of_estimate import why_no_error
@@ -142,7 +142,7 @@ def _why_none(network, couplings, note):
 
 def _correlations(part, bin_steps, resources):
     counts = BinnedCounts(part, bin_steps, False, resources["memory_mb"])
-    moments = count_moments(counts, torch_device(resources["device"]))
+    moments = count_moments(counts, resolve_device(resources["device"]))
     with np.errstate(invalid="ignore", divide="ignore"):
         return correlation(moments.covariance)
 
