@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from circuitbias.errors import connected_pairs, detection_scores
 from circuitbias.networks import Network, file_network, ring_network, sparse_network
@@ -167,3 +168,18 @@ def test_wrong_input_is_refused(fraction):
         connected_pairs(WEIGHTS, min_weight_fraction=fraction)
     with pytest.raises(ValueError, match=r"connected must have the shape of the weights, \(4, 4\)"):
         detection_scores(WEIGHTS, WEIGHTS, connected=np.ones((3, 3)))
+
+
+@pytest.mark.parametrize("decimals", [0, 1, 8])
+def test_areas_are_those_of_scikit_learn(decimals):
+    """Also where many pairs have the same coupling."""
+    rng = np.random.default_rng(decimals)
+    connected = rng.random((20, 20)) < 0.3
+    couplings = np.round(rng.normal(size=(20, 20)) + connected, decimals)
+    scores = detection_scores(np.where(connected, 1.0, 0.0), couplings)
+    off = ~np.eye(20, dtype=bool)
+    truth, found = connected[off], couplings[off]
+    assert scores["roc_auc"] == pytest.approx(roc_auc_score(truth, np.abs(found)), abs=1e-12)
+    expected = average_precision_score(truth, np.abs(found))
+    assert scores["average_precision"] == pytest.approx(expected, abs=1e-12)
+    assert scores["roc_auc_excitatory"] == pytest.approx(roc_auc_score(truth, found), abs=1e-12)

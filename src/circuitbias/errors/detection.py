@@ -1,6 +1,7 @@
 """How well couplings tell connected from unconnected pairs, and excitation from inhibition."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -118,11 +119,64 @@ def _typical(largest):
 
 
 def _scores(truth, score):
-    if truth.all() or not truth.any():
+    curve = detection_curve(truth, score)
+    if curve is None:
         return {"roc_auc": math.nan, "average_precision": math.nan}
-    from sklearn.metrics import average_precision_score, roc_auc_score  # takes a second to load
-
+    recall, false_positives = (np.append(0.0, x) for x in (curve.recall, curve.false_positive_rate))
     return {
-        "roc_auc": float(roc_auc_score(truth, score)),
-        "average_precision": float(average_precision_score(truth, score)),
+        "roc_auc": float(np.trapezoid(recall, false_positives)),
+        "average_precision": float(np.diff(recall) @ curve.precision),
     }
+
+
+class Curve(NamedTuple):
+    """What lists of the pairs with the highest scores hold, from the shortest list to that of all pairs.
+
+    Attributes
+    ----------
+    threshold : ndarray, shape (n_points,)
+        Lowest score of a list; equal scores are listed together.
+    n_listed : ndarray of int, shape (n_points,)
+    recall : ndarray, shape (n_points,)
+        Share of the connections that are listed (the true positive rate).
+    false_positive_rate : ndarray, shape (n_points,)
+        Share of the other pairs that are listed.
+    precision : ndarray, shape (n_points,)
+        Share of the list that are connections.
+    """
+
+    threshold: np.ndarray
+    n_listed: np.ndarray
+    recall: np.ndarray
+    false_positive_rate: np.ndarray
+    precision: np.ndarray
+
+
+def detection_curve(truth, score) -> Curve | None:
+    """Lists of every length that the scores allow.
+
+    Parameters
+    ----------
+    truth : ndarray of bool, shape (n,)
+        Which pairs are connections.
+    score : ndarray, shape (n,)
+        Finite.
+
+    Returns
+    -------
+    Curve or None
+        None if all pairs are connections, or none is.
+    """
+    truth, score = np.asarray(truth, dtype=bool), np.asarray(score)
+    if truth.all() or not truth.any():
+        return None
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
+    found, listed = np.cumsum(truth[order])[ends], ends + 1
+    return Curve(
+        score[order][ends],
+        listed,
+        found / truth.sum(),
+        (listed - found) / (~truth).sum(),
+        found / listed,
+    )

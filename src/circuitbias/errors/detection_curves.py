@@ -6,13 +6,12 @@ excite, a list of the lowest against those that inhibit.
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from circuitbias.errors.decomposition import off_diagonal
-from circuitbias.errors.detection import connected_pairs
+from circuitbias.errors.detection import Curve, connected_pairs, detection_curve
 from circuitbias.errors.of_estimate import is_signed, run_of, why_no_error
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.networks.network import Network
@@ -21,59 +20,6 @@ SIGNS = ("excitatory", "inhibitory", "either")
 
 MOST_POINTS = 100
 """Points of a curve in a table: as many as a figure can show."""
-
-
-class Curve(NamedTuple):
-    """What lists of the pairs with the highest scores hold, from the shortest list to that of all pairs.
-
-    Attributes
-    ----------
-    threshold : ndarray, shape (n_points,)
-        Lowest score of a list; equal scores are listed together.
-    n_listed : ndarray of int, shape (n_points,)
-    recall : ndarray, shape (n_points,)
-        Share of the connections that are listed (the true positive rate).
-    false_positive_rate : ndarray, shape (n_points,)
-        Share of the other pairs that are listed.
-    precision : ndarray, shape (n_points,)
-        Share of the list that are connections.
-    """
-
-    threshold: np.ndarray
-    n_listed: np.ndarray
-    recall: np.ndarray
-    false_positive_rate: np.ndarray
-    precision: np.ndarray
-
-
-def detection_curve(truth, score) -> Curve | None:
-    """Lists of every length that the scores allow.
-
-    Parameters
-    ----------
-    truth : ndarray of bool, shape (n,)
-        Which pairs are connections.
-    score : ndarray, shape (n,)
-        Finite.
-
-    Returns
-    -------
-    Curve or None
-        None if all pairs are connections, or none is.
-    """
-    truth, score = np.asarray(truth, dtype=bool), np.asarray(score)
-    if truth.all() or not truth.any():
-        return None
-    order = np.argsort(-score, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
-    found, listed = np.cumsum(truth[order])[ends], ends + 1
-    return Curve(
-        score[order][ends],
-        listed,
-        found / truth.sum(),
-        (listed - found) / (~truth).sum(),
-        found / listed,
-    )
 
 
 def thinned(curve: Curve, most: int = MOST_POINTS) -> Curve:
