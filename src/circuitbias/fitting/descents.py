@@ -4,7 +4,6 @@ from circuitbias.device import namespace, parts, single
 from circuitbias.fitting.families import POISSON
 from circuitbias.fitting.hessians import finished, match_moments, weighted_squares
 from circuitbias.fitting.lbfgs import Solution, lbfgs
-from circuitbias.fitting.limits import unidentified
 from circuitbias.fitting.newton import newton
 from circuitbias.fitting.preconditioners import SpikeTriggeredMoments, own_inverses
 from circuitbias.fitting.rows import DenseRows, SparseRows
@@ -93,21 +92,6 @@ class Fits:
         inverse_diagonal = own_inverses(hessians, part.free)[1]
         self.note(targets, solution, objective.passes, inverse_diagonal)
 
-    def find_unidentified(self, n_hessians):
-        """Find coefficients that were still on their way to infinity when their gradients got small."""
-        problem, tuned = self.problem, self.tuning
-        if problem.ridge > 0:
-            return
-        way = abs(self.coefficients - problem.start) * problem.free
-        steep = (self._xp.amax(way, 0) > tuned.steep) & self.converged
-        for targets in parts(self._xp.where(steep)[0], n_hessians):
-            part = problem.of(targets)
-            hessians = part.objective().hessians(self.coefficients[:, targets], 0 * part.start)
-            self.passes += 1
-            problem.infinite[:, targets] |= unidentified(
-                hessians, problem.rows.n_rows, part.free, tuned.identified
-            )
-
 
 def lead_by_sample(design, problem, fits):
     """Fit a sample first: it gives a starting point, and tells which preconditioner is good enough."""
@@ -169,18 +153,6 @@ def _sampled_blocks(design, problem):
     return ((single(spaced.of(block)), 1.0) for block in design.narrow_blocks())
 
 
-def _moments_at(design, problem, targets, coefficients):
-    """Spike-triggered moments of some targets: one pass over a sample of the rows."""
-    part = problem.of(targets)
-    return SpikeTriggeredMoments.at(
-        _sampled_blocks(design, problem),
-        coefficients[:, targets],
-        part.second_moment,
-        part.cross_moment,
-        part.free,
-    )
-
-
 def lead_by_moments(design, fits, targets):
     """Fit targets of which memory does not hold the Hessians, as far as moments bring them."""
     tuned, problem = fits.tuning, fits.problem
@@ -189,7 +161,9 @@ def lead_by_moments(design, fits, targets):
     fits.converged[targets] &= fits.tolerance >= tuned.group_tolerance
     while problem.ridge == 0 and len(targets):
         before = fits.scaled_gradient[targets]
-        moments = _moments_at(design, problem, targets, fits.coefficients)
+        part = problem.of(targets)
+        blocks, begin = _sampled_blocks(design, problem), fits.coefficients[:, targets]
+        moments = SpikeTriggeredMoments.at(blocks, begin, part.second_moment, part.cross_moment, part.free)
         fits.passes += 1
         diagonal = moments.inverse_diagonal()
         fits.descend(targets, moments.solve, fits.tolerance, tuned.moment_passes, diagonal)

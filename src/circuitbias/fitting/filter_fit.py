@@ -8,8 +8,6 @@ from circuitbias.fitting.designs.raised_cosines import BasisDesign
 from circuitbias.fitting.filter_sample import FilterSample
 from circuitbias.fitting.fit import Fit
 from circuitbias.fitting.lbfgs import lbfgs
-from circuitbias.fitting.objective import Objective
-from circuitbias.fitting.rows import DenseRows
 from circuitbias.fitting.shared_filter import FilterProblem, JointObjective, pack
 from circuitbias.fitting.standard_errors import Groups
 from circuitbias.fitting.tuning import tuning
@@ -39,9 +37,8 @@ def fit_shared_filter(
 ) -> tuple[Fit, SharedFilter]:
     """Fit couplings and filter together.
 
-    Order of calls: alternate between both on a sample; fit the couplings to all rows, given that filter; then
-    descend along both, preconditioned by their joint Hessian on the sample, which is made again every few
-    passes.
+    Order of calls: alternate between both on a sample; then descend along both on all rows, preconditioned by
+    their joint Hessian on the sample, which is made again every few passes.
 
     Parameters
     ----------
@@ -70,19 +67,8 @@ def fit_shared_filter(
     sample = FilterSample(problem, survey.sample, design.block_rows)
     coefficients, weights, n_alternations = sample.alternate()
     rows_at = partial(design.rows, present=on_cpu(problem.present))
-    given = Objective(
-        DenseRows(lambda: (rows for rows, _ in rows_at(weights)), design.n_rows, len(problem.free)),
-        problem.cross_moment(weights),
-        problem.free,
-        ridge * problem.filter_square(weights),
-    )
-    lead, _, scale = sample.lead_couplings(coefficients, weights)
-    limits = tuned.given_tolerance, min(max_passes - 1, tuned.given_passes)  # one is left for both
     single = tuned.worth_single_precision(design.n_rows, design.n_columns, n_targets)
-    coefficients = lbfgs(
-        given, coefficients, lead, scale, *limits, Descent(tuned.given_tolerance), begin_in_single=single
-    ).coefficients
-    objective = JointObjective(problem, rows_at, design.n_rows, given.passes)
+    objective = JointObjective(problem, rows_at, design.n_rows)
     report = Descent(tolerance)
     while True:
         begin = pack(coefficients, weights)

@@ -160,26 +160,6 @@ class FilterSample:
             length *= 0.5
         return weights
 
-    def lead_couplings(self, coefficients, weights):
-        """What leads the fit of the couplings given the filter: the Hessians of the targets.
-
-        Returns
-        -------
-        precondition : callable
-            From gradients to steps.
-        inverse_diagonal : array, shape (n_columns, n_targets)
-            Diagonals of the inverses of the Hessians.
-        scale : array, shape (n_columns, n_targets)
-            Natural size of the gradient.
-        """
-        problem, design = self._problem, self._design(weights)
-        least = problem.cross_moment(weights) ** 2 / problem.means
-        ridge = problem.ridge * problem.filter_square(weights)
-        squares = weighted_squares([design], POISSON.curvatures_at(coefficients), problem.free)
-        hessians = finished(squares, problem.free, least, ridge)
-        precondition, inverse_diagonal = own_inverses(hessians, problem.free)
-        return precondition, inverse_diagonal, self._coupling_scale(design)
-
     def lead(self, coefficients, weights):
         """What leads the fit of couplings and filter together: the joint Hessian of Gauss and Newton.
 
@@ -192,9 +172,13 @@ class FilterSample:
         scale : tensor
             Natural size of the packed gradient.
         """
-        problem = self._problem
-        design = self._design(weights)
-        by_target, inverse_diagonal, coupling_scale = self.lead_couplings(coefficients, weights)
+        problem, design = self._problem, self._design(weights)
+        least = problem.cross_moment(weights) ** 2 / problem.means
+        ridge = problem.ridge * problem.filter_square(weights)
+        squares = weighted_squares([design], POISSON.curvatures_at(coefficients), problem.free)
+        by_target, inverse_diagonal = own_inverses(
+            finished(squares, problem.free, least, ridge), problem.free
+        )
         _, hessian, filter_scale = self._filter_derivatives(coefficients, weights)
         xp, mixed = namespace(weights), 0.0
         blocks = parts(design, max(1, self._block_rows // len(weights)))
@@ -208,7 +192,7 @@ class FilterSample:
         solved = xp.stack([by_target(of_function) for of_function in mixed])
         schur = _solver(hessian - xp.einsum("kcj,lcj->kl", mixed, solved), hessian, weights)
         joint = JointHessian(problem, by_target, inverse_diagonal, mixed, solved, schur)
-        return joint, pack(coupling_scale, filter_scale)
+        return joint, pack(self._coupling_scale(design), filter_scale)
 
 
 class JointHessian:

@@ -6,7 +6,7 @@ from circuitbias.fitting.families import LOGISTIC
 from circuitbias.fitting.fit import Fit
 from circuitbias.fitting.hessians import finished, match_moments, weighted_squares
 from circuitbias.fitting.lbfgs import Solution, lbfgs, no_report
-from circuitbias.fitting.limits import limits_at, unidentified
+from circuitbias.fitting.limits import limits_at
 from circuitbias.fitting.newton import newton
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import own_inverses
@@ -119,7 +119,7 @@ class LogisticPath:
         self.whole = self.regressions_on(*of_rows, events.rows if events else None)
         self.tolerance, self.max_passes, self.passes = tolerance, max_passes, 0
         self._second_moment, self._sample, self._block_rows = second_moment, sample, design.block_rows
-        self._floor = self.last = self._known = None
+        self._floor = self.last = self._last_hessians = None
 
     def regressions_on(self, blocks, n_rows, cross_moment, means, bounds, free, rows=None):
         """The regressions on some of the bins, with gradients in the units of all of them."""
@@ -147,33 +147,19 @@ class LogisticPath:
             begin = namespace(start).where(rough.converged & ~separable, rough.coefficients, start)
         if self._floor is None:
             self._floor = regressions.floor(begin)
-
-        known, self._known = self._known, None
+        self._last_hessians = None
 
         def hessians_at(coefficients):
-            if known and (coefficients == known[0]).all() and (objective.free == known[1]).all():
-                return known[2]
             return self.hessians_at(coefficients, objective.free, self._floor)
 
         limits = self.tolerance, self.max_passes, Descent(self.tolerance)
         solution = regressions.minimise(objective, separable, per_row, begin, hessians_at, *limits)
+        if l1 == 0:
+            infinite = infinite | objective.unidentified(solution, start, len(start))
         self.passes += objective.passes
-        infinite = infinite | self._unidentified(objective, solution, start, l1)
         found = solution.coefficients, infinite, solution.scaled_gradient, solution.converged
         self.last = Fit(*found, objective.passes, undefined=separable)
         return self.last
-
-    def _unidentified(self, objective, solution, start, l1):
-        """Coefficients that were still on their way to infinity when their gradients got small."""
-        xp, tuned = namespace(start), tuning()
-        found = xp.zeros_like(objective.free)
-        way = xp.amax(abs(solution.coefficients - start) * objective.free, 0)
-        targets = xp.where((way > tuned.steep) & solution.converged & (l1 == 0))[0]
-        if len(targets):
-            part = objective.of(targets)
-            hessians = part.hessians(solution.coefficients[:, targets], 0 * start[:, targets])
-            found[:, targets] = unidentified(hessians, objective.rows.n_rows, part.free, tuned.identified)
-        return found
 
     def _rough_fit(self, separable, free, per_row, start):
         """On a subsample, which a small ridge keeps from what only the sample separates."""
@@ -219,11 +205,11 @@ class LogisticPath:
         return grouped_errors(kind, blocks, self.whole.n_rows, mean, hessians, free)
 
     def last_hessians(self):
-        """Those at the last fit, kept for the next one to begin with."""
-        if self._known is None:
-            coefficients, free = self.last.coefficients, self.whole.free & ~self.last.undefined
-            self._known = coefficients, free, self.hessians_at(coefficients, free, self._floor)
-        return self._known[2]
+        """Those at the last fit."""
+        if self._last_hessians is None:
+            free = self.whole.free & ~self.last.undefined
+            self._last_hessians = self.hessians_at(self.last.coefficients, free, self._floor)
+        return self._last_hessians
 
 
 def _cross_moment(blocks, n_rows):

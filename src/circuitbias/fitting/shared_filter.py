@@ -75,10 +75,9 @@ class FilterProblem:
 class JointObjective:
     """The objective as a function of couplings and filter: a `lbfgs.Objective` of one target."""
 
-    def __init__(self, problem, rows, n_rows, passes):
+    def __init__(self, problem, rows, n_rows):
         self._problem, self._rows, self._n_rows = problem, rows, n_rows
-        self._last = None
-        self.passes = passes
+        self._last, self.passes = None, 0
 
     def evaluate(self, packed, *, single=False):
         """Value, shape (1,), and gradient, shape (n, 1), in one pass."""

@@ -104,9 +104,6 @@ class Tuning:
     # Rows of the sample that finds a temporal filter; and the least for each column where memory is short.
     filter_sample_rows: int = 20_000
     least_rows_per_column: int = 10
-    # Of couplings given the filter of the sample, before both are fitted together.
-    given_tolerance: float = 1e-3
-    given_passes: int = 20
     # Passes of couplings and filter together for one Hessian; scaled gradient of the filter at which the
     # sample is done, and most alternations; least eigenvalue of the filter's scaled Hessian, relative: single
     # precision says no more.
