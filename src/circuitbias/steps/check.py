@@ -1,4 +1,4 @@
-"""Read every result of a run, and name what is damaged or was left over by a run that was killed.
+"""Read every result of a run, and name what is damaged, left over by a killed run, or of no use any more.
 
 With --delete, what a step made, was read and found damaged is removed, if it lies in the folder of a run. A
 file that the system cannot read is named and left alone, and so is everybody else's.
@@ -17,6 +17,7 @@ from circuitbias.reading import expanded
 from circuitbias.spikes.storage import SpikeFile
 from circuitbias.steps.threshold import read_threshold
 from circuitbias.tables import read_table
+from circuitbias.thresholds import strength_label
 
 EXAMPLES = """
 circuitbias check .
@@ -56,6 +57,9 @@ def run(arguments):
     superfluous = _left_over(folders, {*damaged, *unread})
     for path in superfluous:
         say(f"{path}: left over by a run that was killed")
+    superseded = _superseded(files)
+    for path in superseded:
+        say(f"{path}: not in errors.csv: its estimator, strength or seed has left the config")
     removed = [path for path in damaged if arguments.delete and _may_be_removed(path, damaged[path])]
     if arguments.delete:
         for path in removed + superfluous:
@@ -65,10 +69,12 @@ def run(arguments):
             say("to make them again: snakemake --cores all", *removed)
     counts = f"{len(results)} files read, {len(damaged)} of them damaged; {len(superfluous)} left over"
     counts += f"; {len(foreign)} not made by a run" if foreign else ""
+    counts += f"; {len(superseded)} not of the last run" if superseded else ""
     if arguments.json:
         lists = {
             "damaged": damaged,
             "left_over": superfluous,
+            "superseded": superseded,
             "foreign": foreign,
             "unread": unread,
             "removed": removed,
@@ -110,6 +116,19 @@ def _contents(folder) -> tuple[list[Path], list[Path]]:
         hidden = any(part.startswith(".") for part in Path(place).relative_to(folder).parts)
         files += [Path(place, name) for name in sorted(names) if not (hidden or name.startswith("."))]
     return folders, files
+
+
+def _superseded(files) -> list[Path]:
+    """Couplings that are older than the table of errors of their run, and not in it."""
+    found = []
+    for table in [path for path in files if path.name == "errors.csv"]:
+        folder, made = table.parent / "couplings", os.stat(table).st_mtime
+        with suppress(DamagedFileError, OSError, KeyError):  # which has been said, or is another table
+            runs = read_table(table)[["estimator", "r", "seed"]].itertuples(index=False)
+            known = {folder / one / f"r{strength_label(r)}_seed{seed}.npz" for one, r, seed in runs}
+            ours = [path for path in files if path.suffix == ".npz" and folder in path.parents]
+            found += [path for path in ours if path not in known and os.stat(path).st_mtime <= made]
+    return found
 
 
 def _may_be_removed(path, before) -> bool:
