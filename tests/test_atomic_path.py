@@ -55,7 +55,7 @@ def aside(tmp_path, monkeypatch):
     class Killed(BaseException):
         pass
 
-    monkeypatch.setattr("circuitbias.files._remove", lambda path: None)
+    monkeypatch.setattr("circuitbias.files.remove", lambda path: None)
     with pytest.raises(Killed), atomic_path(tmp_path / "result.csv") as temporary:
         temporary.write_text("half")
         raise Killed

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import circuitbias as cb
-from circuitbias.cli import _module_of, main
+from circuitbias.cli import main, module_of
 from circuitbias.steps import STEPS, steps_in_words
 
 BY_HAND = (
@@ -49,7 +49,7 @@ def folder(tmp_path_factory):
 def test_examples_of_help_run(folder, step, monkeypatch, capsys):
     """In this order: later ones read what earlier ones wrote."""
     monkeypatch.chdir(folder)
-    lines = _module_of(step).EXAMPLES.replace("\\\n", "").strip().splitlines()
+    lines = module_of(step).EXAMPLES.replace("\\\n", "").strip().splitlines()
     examples = list(map(shlex.split, lines))
     assert examples
     for program, *words in examples:

@@ -74,7 +74,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         for name in STEPS:
             # Only the chosen step is imported in full: others may bring libraries that take seconds to load.
-            module = _module_of(name) if name == chosen else None
+            module = module_of(name) if name == chosen else None
             command = commands.add_parser(name, description=module and module.__doc__, epilog=_epilog(module))
             if module:
                 module.add_arguments(command)
@@ -149,7 +149,8 @@ def _epilog(module) -> str | None:
     return f"examples:\n{re.sub('^', '  ', examples, flags=re.M)}\n\n{_CODES}" if examples else _CODES
 
 
-def _module_of(step):
+def module_of(step):
+    """Import the module of a step."""
     return importlib.import_module(f"circuitbias.steps.{step.replace('-', '_')}")
 
 

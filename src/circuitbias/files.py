@@ -90,7 +90,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     path = expanded(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     for left_over in left_overs(path.parent, path.name):
-        _remove(left_over)
+        remove(left_over)
     # A plain unused name: tempfile.mkstemp would leave the result readable by its owner only.
     temporary = path.with_name(f".{path.stem}.{writers_mark()}.tmp{path.suffix}")
     try:
@@ -101,14 +101,15 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
         WRITTEN.append(os.fspath(path))
     except BaseException as error:  # an interrupt must not leave litter either
-        _remove(temporary)
+        remove(temporary)
         system = isinstance(error, OSError) and error.errno
         if system and error.filename in (None, temporary, str(temporary)):
             raise OSError(error.errno, os.strerror(error.errno), os.fspath(path)) from error
         raise
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, if the system lets it."""
     with suppress(OSError):  # a disk that cannot be written to: there is a better error to come
         path.unlink()
 

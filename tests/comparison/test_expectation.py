@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from circuitbias import published
-from circuitbias.comparison.errors import _predict_with_older_scale
+from circuitbias.comparison.errors import predict_with_older_scale
 from circuitbias.comparison.expectation import (
     NEURONS,
     PUBLISHED_COUNTS,
@@ -174,7 +174,7 @@ def test_errors_with_the_scale_of_the_mean_profile_are_those_of_simulated_estima
     squared = {q: (found**2).mean() ** 0.5 for q, found in errors(xi2, 400).items()}
     both = {q: (found**2).mean() ** 0.5 for q, found in forty.many(xi2, 400).items()}
     paper = SimpleNamespace(n_spikes=1e8, **both, **{f"{q}_l1": value for q, value in squared.items()})
-    predicted = _predict_with_older_scale(paper, less * 1e8, n)
+    predicted = predict_with_older_scale(paper, less * 1e8, n)
     there = errors(xi2 / less, 400)
     for q in there:
         assert getattr(predicted, q) == pytest.approx(there[q].mean(), rel=0.02), q
@@ -195,7 +195,7 @@ def test_the_scatter_of_errors_with_the_older_scale(xi2):
             found.append([getattr(errors, q) for q in quantities])
     paper = {"n_spikes": 1e8} | dict(zip(quantities, np.sqrt(np.mean(np.square(both), 0)), strict=True))
     paper |= {f"{q}_l1": e for q, e in zip(quantities, np.sqrt(np.mean(np.square(older), 0)), strict=True)}
-    predicted = _predict_with_older_scale(SimpleNamespace(**paper), 1e8, 40)
+    predicted = predict_with_older_scale(SimpleNamespace(**paper), 1e8, 40)
     for q, scatter in zip(quantities, np.std(older, 0), strict=True):
         assert getattr(predicted, f"{q}_se") == pytest.approx(scatter, rel=0.15), q
 
@@ -206,7 +206,7 @@ def test_the_older_scale_by_hand():
     least_squares = expected_errors(ErrorPower(0.0, xi2), 40)
     pair = {"bias": least_squares.bias, "variance": least_squares.variance, "n_spikes": 1e8}
     paper = SimpleNamespace(**pair, bias_l1=math.sqrt(xi2 / 40), variance_l1=math.sqrt(xi2))  # kappa = 1
-    predicted, half = (_predict_with_older_scale(paper, n, 40) for n in (1e8, 5e7))
+    predicted, half = (predict_with_older_scale(paper, n, 40) for n in (1e8, 5e7))
     assert (predicted.bias, predicted.variance) == pytest.approx((paper.bias_l1, paper.variance_l1))
     assert predicted.total == pytest.approx(math.sqrt(paper.bias_l1**2 + 39 / 40 * xi2))
     assert half.variance == pytest.approx(math.sqrt(2 * xi2))
@@ -227,7 +227,7 @@ def test_a_scale_that_is_off_adds_its_part_to_the_error_of_the_bias():
     for kappa in (0.8, 1.25):
         bias = math.hypot(1 - kappa, kappa * math.sqrt(xi2 / 40))
         paper = SimpleNamespace(**pair, bias_l1=bias, variance_l1=kappa * math.sqrt(xi2))
-        predicted = _predict_with_older_scale(paper, 1e8, 40)
+        predicted = predict_with_older_scale(paper, 1e8, 40)
         entry, mean2 = xi2 / (40 * 39), kappa**2 * xi2 / 40
         parts = [
             (2 * kappa * (kappa - 1)) ** 2 * 2 * entry,

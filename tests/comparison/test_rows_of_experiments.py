@@ -92,10 +92,10 @@ def test_the_error_of_the_demand_is_that_of_the_error_divided_by_its_slope(r):
 
 
 def test_a_level_below_what_all_data_leave_has_no_error_of_its_demand():
-    from circuitbias.comparison.experiments import _demand_se
+    from circuitbias.comparison.experiments import demand_se
 
-    assert math.isnan(_demand_se(0.025, 0.5))  # .52 are left
-    assert _demand_se(0.025, 0.56) > 0
+    assert math.isnan(demand_se(0.025, 0.5))  # .52 are left
+    assert demand_se(0.025, 0.56) > 0
 
 
 def curves(offsets=(0.0, -0.25, -0.5), seeds=(1,), r=0.0075, **changes):

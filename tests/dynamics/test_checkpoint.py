@@ -118,17 +118,17 @@ def test_every_bit_of_a_part_is_guarded(folder):
     """Flip bits one at a time: the part is refused, or what is read is what was written."""
     run(folder, 1000)
     path = folder / "part_0000.npz"
-    whole, good = path.read_bytes(), Checkpoint(folder, MADE_FROM)._load(0, "")
+    whole, good = path.read_bytes(), Checkpoint(folder, MADE_FROM).read_part(0, "")
     refused = 0
     for position in range(0, len(whole), 13):
         damaged = bytearray(whole)
         damaged[position] ^= 1 << position % 8
         path.write_bytes(damaged)
         checkpoint = Checkpoint(folder, MADE_FROM)
-        if checkpoint._n_parts == 0:
+        if checkpoint.n_parts == 0:
             refused += 1
             continue
-        read = checkpoint._load(0, "")
+        read = checkpoint.read_part(0, "")
         for name in good:
             assert np.array_equal(read[name], good[name]), f"byte {position} changed {name}"
     assert refused > 80
@@ -189,7 +189,7 @@ def test_slow_spikes_make_parts_too(folder):
 
 
 def test_short_runs_leave_no_parts(folder, monkeypatch):
-    monkeypatch.setattr(Checkpoint, "_write", None)  # would be an error
+    monkeypatch.setattr(Checkpoint, "write_part", None)  # would be an error
     run(folder, spikes_a_part=module.SPIKES_A_PART)
 
 
@@ -202,16 +202,16 @@ def test_the_step_resumes_to_the_same_file_and_says_so(tmp_path, monkeypatch, ca
 
     monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (10_000, 1000.0))
     cut = tmp_path / "cut.h5"
-    written = Checkpoint._write
+    written = Checkpoint.write_part
 
     def cut_short(self, *arguments):
         written(self, *arguments)
         raise Cut
 
-    monkeypatch.setattr(Checkpoint, "_write", cut_short)
+    monkeypatch.setattr(Checkpoint, "write_part", cut_short)
     with pytest.raises(Cut):
         main([*arguments, str(cut)])
-    monkeypatch.setattr(Checkpoint, "_write", written)
+    monkeypatch.setattr(Checkpoint, "write_part", written)
     assert not cut.exists() and (tmp_path / ".cut.h5.parts" / "part_0000.npz").exists()
     capsys.readouterr()
     assert main([*arguments, str(cut)]) == 0
@@ -256,7 +256,7 @@ class Writer:
         if self.process == 0:
             checkpoint = Checkpoint(folder, MADE_FROM, spikes_a_part)
             for _ in checkpoint.run(Simulation(NETWORK, PARAMETERS, **RUN)):
-                if checkpoint._n_parts >= most_parts:
+                if checkpoint.n_parts >= most_parts:
                     break
             os.write(writing, b"x")
             signal.pause()
@@ -355,7 +355,7 @@ def test_a_run_that_loses_its_parts_goes_on_without(folder, whole, capsys):
     thief = None
     for segment in checkpoint.run(Simulation(NETWORK, PARAMETERS, **RUN)):
         segments.append(segment)
-        if checkpoint._n_parts == 2 and thief is None:
+        if checkpoint.n_parts == 2 and thief is None:
             thief = Checkpoint(folder, MADE_FROM)
             names = parts_in(folder)
     assert same(segments, whole) and parts_in(folder) == names

@@ -14,7 +14,7 @@ from circuitbias.catalogue import GENERATORS, find
 from circuitbias.contract import hold
 from circuitbias.dynamics.contract import OF_GENERATORS
 from circuitbias.dynamics.engines.philox import STREAM_INITIAL_STATE, uniforms
-from circuitbias.dynamics.engines.poisson import MOST_COUNT, MOST_RATE, _count
+from circuitbias.dynamics.engines.poisson import MOST_COUNT, MOST_RATE, poisson_count
 from circuitbias.dynamics.generator import RunawayNetworkError, SilentNetworkError
 from circuitbias.dynamics.models.glm_exp import GlmExp
 from circuitbias.dynamics.models.glm_relu import GlmRelu
@@ -103,7 +103,7 @@ def test_compressed_rows_give_the_same_counts(case):
 
 @njit
 def count_of(u, rate):
-    return _count(u, rate)
+    return poisson_count(u, rate)
 
 
 def test_a_uniform_number_stands_for_a_poisson_count():

@@ -13,7 +13,7 @@ from scipy.special import ndtr
 
 from circuitbias.dynamics import RHO_PAPER, ThresholdParameters
 from circuitbias.dynamics.engines.bits import WIDTH, lowest_bit, mask_not_above
-from circuitbias.dynamics.engines.cpu import _tail_exceeds
+from circuitbias.dynamics.engines.cpu import tail_exceeds
 from circuitbias.dynamics.engines.philox import STREAM_INITIAL_STATE, uniforms
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.dynamics.threshold_sam import ThresholdSAM
@@ -133,8 +133,8 @@ def test_spikes_equal_those_of_the_reference_on_a_gpu(raster):
 
 
 @njit
-def tail_exceeds(u, v):
-    return _tail_exceeds(u, v)
+def exceeds(u, v):
+    return tail_exceeds(u, v)
 
 
 def test_the_table_of_tails_decides_as_the_tail_does():
@@ -144,7 +144,7 @@ def test_the_table_of_tails_decides_as_the_tail_does():
         tail = ndtr(-u)
         for v in (tail * (1 - 1e-9), min(tail * (1 + 1e-9), 1.0), rng.random()):
             if v != tail and abs(v - tail) > 1e-15:
-                assert tail_exceeds(u, v) == (tail > v)
+                assert exceeds(u, v) == (tail > v)
 
 
 def upper_tail(u):  # by another road than the engine and its table

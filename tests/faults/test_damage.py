@@ -167,15 +167,17 @@ def test_check_of_no_folder(tmp_path, capfd):
 
 def test_a_damaged_checkpoint_costs_time_and_nothing_else(steps, finished, capfd, monkeypatch):
     monkeypatch.setattr(Checkpoint.__init__, "__defaults__", (4000, 1000.0))
-    written = Checkpoint._write
+    written = Checkpoint.write_part
 
     def die_with_the_third(checkpoint, *arguments):
-        if checkpoint._n_parts == 2:
+        if checkpoint.n_parts == 2:
             die_before_the_rename()
         return written(checkpoint, *arguments)
 
     steps.spikes.unlink()
-    assert run_in_child(steps.command("simulate"), lambda: setattr(Checkpoint, "_write", die_with_the_third))
+    assert run_in_child(
+        steps.command("simulate"), lambda: setattr(Checkpoint, "write_part", die_with_the_third)
+    )
     damage(folder_of(steps.spikes) / "part_0001.npz", "changed")
     capfd.readouterr()
     assert main(steps.command("simulate")) == 0

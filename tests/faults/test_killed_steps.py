@@ -108,13 +108,13 @@ def test_a_long_simulation_that_is_killed_goes_on(steps, finished, capfd):
 
     def die_after_a_part():
         Checkpoint.__init__.__defaults__ = (4000, 1000.0)
-        write = Checkpoint._write
+        write = Checkpoint.write_part
 
         def write_and_die(checkpoint, *arguments):
             write(checkpoint, *arguments)
             os.kill(os.getpid(), signal.SIGKILL)
 
-        Checkpoint._write = write_and_die
+        Checkpoint.write_part = write_and_die
 
     steps.spikes.unlink()
     kills = 0

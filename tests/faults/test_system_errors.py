@@ -269,7 +269,7 @@ def test_check_does_not_remove_what_was_made_again_meanwhile(steps, capfd, monke
     def made_again(path):
         if path == steps.spikes:
             try:
-                check._read_spikes(path)
+                check.read_spikes(path)
             finally:
                 path.unlink()
                 path.write_bytes(whole)

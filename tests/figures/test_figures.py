@@ -340,7 +340,7 @@ def test_unknown_figure_is_an_error_that_names_the_known_ones(capsys):
 
 
 def test_of_many_estimators_figure2_draws_the_principal_ones():
-    assert figure2._chosen(["a", "b", "glm"]) == ["a", "b", "glm"]
+    assert figure2.drawn_estimators(["a", "b", "glm"]) == ["a", "b", "glm"]
     many = [f"method{k}" for k in range(7)]
-    assert figure2._chosen([*many, "mean_field", "glm"]) == ["mean_field", "glm"]
-    assert figure2._chosen(many) == many[:6]
+    assert figure2.drawn_estimators([*many, "mean_field", "glm"]) == ["mean_field", "glm"]
+    assert figure2.drawn_estimators(many) == many[:6]

@@ -96,7 +96,7 @@ def test_features_are_those_of_the_places_around_the_ring():
     truth = profile_rows({})
     depth = -truth.weight.min()
     dip = int(truth.offset[truth.weight.idxmin()])
-    assert profiles._spacing(profiles._truth(truth)) == 5.0
+    assert profiles.bump_spacing(profiles.weights_by_offset(truth)) == 5.0
     table = profile_rows({dip: -0.5 * depth, -dip: -0.7 * depth, 5: 0.4 * depth, -5: 0.2 * depth, 8: -depth})
     found = profiles.features(pd.concat([table, profile_rows({}, estimator="perfect")]))
     row = found[found.estimator == "glm"].iloc[0]

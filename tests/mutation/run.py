@@ -30,9 +30,9 @@ MEMORY = 6 << 30  # of a mutation's process, in bytes: some ask for all there is
 
 # Tests of a room, for what those of the module alone leave alive; and of modules that no file is named after.
 ROOMS = {
-    "dynamics": "dynamics test_doors.py",
-    "spikes": "spikes estimators/test_cross_correlation.py estimators/test_glm.py hostile test_doors.py",
-    "networks": "networks hostile/test_hostile_weights.py test_doors.py",
+    "dynamics": "dynamics test_doors_of_data.py",
+    "spikes": "spikes estimators/test_cross_correlation.py estimators/test_glm.py hostile test_doors_of_data.py",
+    "networks": "networks hostile/test_hostile_weights.py test_doors_of_data.py",
     "fitting": "fitting estimators",
     "estimators": "estimators faults/test_memory.py",
     "errors": "errors comparison",
@@ -45,7 +45,7 @@ NEAREST = {
     "dynamics/engines/philox": "dynamics/test_philox.py dynamics/test_engine.py",
     "dynamics/engines/cuda": "dynamics/test_simulate_cuda.py",
     "dynamics/trials": "dynamics/test_simulate.py",
-    "spikes/segments": "spikes/test_segments.py test_doors.py",
+    "spikes/segments": "spikes/test_segments.py test_doors_of_data.py",
     "spikes/storage": "spikes/test_storage.py hostile/test_hostile_readers.py",
     "spikes/correlograms": "estimators/test_cross_correlation.py",
     "spikes/moments": "estimators/test_mean_field.py estimators/test_mpf.py",

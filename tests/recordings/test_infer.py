@@ -220,7 +220,7 @@ def test_positions_and_odd_names(tmp_path):
     read = Recording(names, [np.sort(rng.uniform(0, 60, 600)) for _ in names], properties=columns)
     couplings = cb.infer(read, bin_ms=10, device="cpu")
     from circuitbias.estimators.graphml import write_graphml
-    from circuitbias.steps.infer import _positions, unit_table
+    from circuitbias.steps.infer import positions_of, unit_table
 
     report = read.to_spikes()[1]
     write_graphml(tmp_path / "a.graphml", couplings, unit_table(read, report))
@@ -228,7 +228,7 @@ def test_positions_and_odd_names(tmp_path):
     nodes = [node.get("id") for node in root.iter("{http://graphml.graphdrawing.org/xmlns}node")]
     assert nodes[:2] == names[:2]
     assert len(nodes) == 4
-    assert _positions(read).tolist() == [[0, 0], [1, 1], [2, 0], [3, 1]]
+    assert positions_of(read).tolist() == [[0, 0], [1, 1], [2, 0], [3, 1]]
 
 
 def test_order_by_structure_puts_blocks_together():
@@ -278,7 +278,7 @@ def test_an_older_summary_does_not_stay_beside_newer_couplings(tmp_path, simulat
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("circuitbias.steps.infer._figure", lambda *_: lambda stem: None)
+    monkeypatch.setattr("circuitbias.steps.infer.figure_writer", lambda *_: lambda stem: None)
     monkeypatch.setattr("circuitbias.steps.infer.write_graphml", full)
     assert infer(path, "--bin-ms", 10, "--device", "cpu", "--output", out) == 1
     assert not (out / "summary.json").exists()

@@ -19,7 +19,7 @@ COMMANDS = [line for block in re.findall(r"```sh\n(.*?)```", PAGE, re.S) for lin
 
 def test_the_code_of_the_page_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("circuitbias.steps.infer._figure", lambda *_: lambda stem: None)
+    monkeypatch.setattr("circuitbias.steps.infer.figure_writer", lambda *_: lambda stem: None)
     for block in PYTHON:
         exec(compile(block, "docs/recordings.md", "exec"), {})
     assert "10 units" in capsys.readouterr().out

@@ -175,9 +175,10 @@ def test_a_simulation_killed_for_its_time_goes_on_from_its_checkpoint(cluster, t
     hold.touch()
     module = checkout.package / "dynamics" / "checkpoint.py"
     wait = f"    while Path({str(hold)!r}).exists():\n        time.sleep(0.1)\n    return written\n"
-    held = f"def _hold(self, *arguments):\n    written = _write(self, *arguments)\n{wait}"
+    held = f"def _hold(self, *arguments):\n    written = _written(self, *arguments)\n{wait}"
     module.write_text(
-        module.read_text() + f"\n\n_write = Checkpoint._write\n\n\n{held}\n\nCheckpoint._write = _hold\n"
+        module.read_text()
+        + f"\n\n_written = Checkpoint.write_part\n\n\n{held}\n\nCheckpoint.write_part = _hold\n"
     )
     with new_jobs() as jobs:
         output = checkout.snakemake(

@@ -6,7 +6,7 @@ import pytest
 from circuitbias import api
 from circuitbias.spikes.phases import cycle_of
 from circuitbias.spikes.segments import SpikeRecord
-from circuitbias.spikes.slowness import Overheard, _time_in_bins, correlation_time_s
+from circuitbias.spikes.slowness import Overheard, correlation_time_s, time_in_bins
 from circuitbias.spikes.views import Joined, StepWindow, count_spikes
 
 
@@ -24,11 +24,11 @@ def test_of_a_process_with_one_time(time, noise):
     """Noise that is independent from bin to bin does not shorten it."""
     rng = np.random.default_rng(4)
     series = [autoregressive(20_000, time, rng) + noise * rng.standard_normal(20_000) for _ in range(4)]
-    assert _time_in_bins(series) == pytest.approx(time, rel=0.25)
+    assert time_in_bins(series) == pytest.approx(time, rel=0.25)
 
 
 def test_of_independent_noise():
-    assert _time_in_bins([np.random.default_rng(0).standard_normal(10_000)]) == 0
+    assert time_in_bins([np.random.default_rng(0).standard_normal(10_000)]) == 0
 
 
 def test_bumps_that_drift_are_slower_than_those_that_do_not():

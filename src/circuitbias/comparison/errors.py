@@ -164,14 +164,14 @@ def _expectations(paper, network, n_counts, n_runs) -> Iterator[tuple[str, float
         yield quantity, getattr(paper, quantity), "published errors", expectation
     if math.isfinite(paper.total_l1):
         volumes = paper.n_spikes, n_counts
-        then, now = (_predict_with_older_scale(paper, n, NEURONS[network]) for n in volumes)
+        then, now = (predict_with_older_scale(paper, n, NEURONS[network]) for n in volumes)
         for quantity in QUANTITIES:
             as_published = getattr(paper, f"{quantity}_l1")
             expectation = carried_over(quantity, as_published, then, now, n_runs)
             yield f"{quantity}_l1", as_published, "published errors", expectation
 
 
-def _predict_with_older_scale(paper, n_counts, n_neurons) -> PredictedErrors:
+def predict_with_older_scale(paper, n_counts, n_neurons) -> PredictedErrors:
     r"""Errors with the scale of the mean profile, which noise does not shrink.
 
     In the model of `circuitbias.errors.sampling`, with a scale :math:`\kappa / c` that does not depend

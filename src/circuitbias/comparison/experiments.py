@@ -82,7 +82,7 @@ def compare_data_demand(summary: pd.DataFrame) -> pd.DataFrame:
                 "condition": f"total error {ours.error_level:g}, from {ours.demand_from}",
                 "published": paper.log10_spikes,
                 "expected": paper.log10_spikes,
-                "standard_error": math.sqrt(2) * _demand_se(ours.r, ours.error_level),
+                "standard_error": math.sqrt(2) * demand_se(ours.r, ours.error_level),
                 "ours": ours.log10_demand,
                 "expected_from": "published value",
                 "error_from": "model",
@@ -226,7 +226,7 @@ def _matched(summary, table):
             yield ours, paper
 
 
-def _demand_se(r: float, level: float) -> float:
+def demand_se(r: float, level: float) -> float:
     """Standard error of log10 of the volume at which the total error falls to a level.
 
     To first order that of the total error at this volume over the slope of the error: with total² = 1 - k and

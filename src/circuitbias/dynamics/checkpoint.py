@@ -105,25 +105,25 @@ class Checkpoint:
         self.folder = Path(folder)
         self._fingerprint = fingerprint
         self._spikes_a_part, self._seconds_a_part = spikes_a_part, seconds_a_part
-        self._n_parts = self.n_spikes = 0
+        self.n_parts = self.n_spikes = 0
         self._mark = writers_mark()
         self._last = ""  # identity of the last part: the next one continues it
         if not self._take_over():
             return
         # All are read now, and again when they are replayed: the time left can then be told from the start.
         last = ""
-        while self._path(self._n_parts).exists():
+        while self._path(self.n_parts).exists():
             try:
-                part = self._load(self._n_parts, last)
+                part = self.read_part(self.n_parts, last)
             except ValueError as error:
                 self._drop(error)
                 break
             last = part["identity"].item()
             self.n_spikes += len(part["neurons"])
-            self._n_parts += 1
-        if self._n_parts:
+            self.n_parts += 1
+        if self.n_parts:
             report_line(
-                f"goes on from {self._n_parts} parts with {self.n_spikes:.3g} spikes in {self.folder}",
+                f"goes on from {self.n_parts} parts with {self.n_spikes:.3g} spikes in {self.folder}",
                 always=True,
             )
 
@@ -141,11 +141,11 @@ class Checkpoint:
             The same as without any checkpoint.
         """
         state = None
-        for number in range(self._n_parts):
+        for number in range(self.n_parts):
             try:
-                part = self._load(number, self._last)
+                part = self.read_part(number, self._last)
             except (FileNotFoundError, ValueError) as error:  # it was there a moment ago
-                self._n_parts = number
+                self.n_parts = number
                 self._drop(error)
                 break
             yield from _unpack(part)
@@ -165,7 +165,7 @@ class Checkpoint:
             if due:
                 check_not_orphaned()
             if due and writing and not simulation.finished:
-                writing = self._write(pending, simulation.state())
+                writing = self.write_part(pending, simulation.state())
                 written = time.monotonic()
                 pending.clear()
 
@@ -214,16 +214,16 @@ class Checkpoint:
     def _path(self, number) -> Path:
         return self.folder / f"part_{number:04d}.npz"
 
-    def _write(self, pending, state) -> bool:
+    def write_part(self, pending, state) -> bool:
         """Write a part; return whether that worked. A run that cannot be resumed is better than none."""
         rows, steps, neurons = zip(*pending, strict=True)
         identity = writers_mark()
         try:
-            if self._n_parts == 0 and not self._is_mine():
+            if self.n_parts == 0 and not self._is_mine():
                 self._make_folder()
             if not self._is_mine():
                 raise OSError("another process has taken over the parts")
-            with atomic_path(self._path(self._n_parts)) as aside, open(aside, "wb") as file:
+            with atomic_path(self._path(self.n_parts)) as aside, open(aside, "wb") as file:
                 np.savez(
                     file,
                     fingerprint=self._fingerprint,
@@ -236,14 +236,14 @@ class Checkpoint:
                 )
         except OSError as error:
             report_line(f"no checkpoint from here on: {error}", always=True)
-            if self._n_parts == 0:
+            if self.n_parts == 0:
                 self.remove()
             return False
-        self._n_parts += 1
+        self.n_parts += 1
         self._last = identity
         return True
 
-    def _load(self, number, after) -> dict[str, np.ndarray]:
+    def read_part(self, number, after) -> dict[str, np.ndarray]:
         """Read the part after another one, checksums and all; a ``ValueError`` says why it cannot be used."""
         try:
             part = read_arrays(self._path(number))
@@ -269,9 +269,9 @@ class Checkpoint:
 
     def _drop(self, reason):
         """Report a part that cannot be used; remove it with all after it."""
-        report_line(f"{self._path(self._n_parts)}: {reason}: simulated again from there", always=True)
+        report_line(f"{self._path(self.n_parts)}: {reason}: simulated again from there", always=True)
         for path in self.folder.glob("part_*.npz") if self._is_mine() else ():
-            if path >= self._path(self._n_parts):
+            if path >= self._path(self.n_parts):
                 path.unlink(missing_ok=True)
 
 

@@ -79,7 +79,7 @@ def draw(
     numbers : DataFrame
         Columns panel, series, x, y, low, high, value.
     """
-    shown = _chosen(list(errors.estimator.unique()))
+    shown = drawn_estimators(list(errors.estimator.unique()))
     errors = errors[errors.estimator.isin(shown)]
     if comparison is not None:
         comparison = comparison[comparison.estimator.isin(shown)]
@@ -127,7 +127,7 @@ def draw(
     return figure, numbers.table()
 
 
-def _chosen(names: list[str]) -> list[str]:
+def drawn_estimators(names: list[str]) -> list[str]:
     """Estimators to draw: all if they are few, else the principal ones, or the first."""
     if len(names) <= _MOST_ESTIMATORS:
         return names

@@ -95,8 +95,8 @@ def features(table: pd.DataFrame, column: str = "coupling") -> pd.DataFrame:
         and a half. Each is the mean of both sides of the ring, relative to the depth of the dip of the
         weights; NaN where the weights favour no bumps.
     """
-    truth = _truth(table)
-    n, spacing = len(truth), _spacing(truth)
+    truth = weights_by_offset(table)
+    n, spacing = len(truth), bump_spacing(truth)
     dip = 1 + int(np.argmin(truth[1 : n // 2 + 1]))
     places = {"main_dip": dip, "side_lobe": spacing, "between": 1.5 * spacing}
 
@@ -114,27 +114,27 @@ def features(table: pd.DataFrame, column: str = "coupling") -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _truth(table):
+def weights_by_offset(table):
     """Weights by offset; at the neuron itself, which has none, 0."""
     n = int(table.offset.max()) + 1
     return table.groupby("offset").weight.first().reindex(range(n)).fillna(0.0).to_numpy()
 
 
-def _spacing(truth):
+def bump_spacing(truth):
     """Distance between the bumps that the weights favour."""
     offsets = np.arange(len(truth))
     return bump_period(truth[(offsets - offsets[:, None]) % len(truth)])
 
 
 def _profiles(figure, panels, numbers, table, examples, styles):
-    truth = _truth(table)
+    truth = weights_by_offset(table)
     n, half = len(truth), len(truth) // 2
     offsets = np.arange(-half, half + 1)
     colors = style.strength_colors(examples)
     factor, unit = style.power_of_ten(np.abs(truth).max())
     numbers.add("a", "true weights", offsets[offsets != 0], truth[offsets % n][offsets != 0])
     for axes, name in zip(panels.flat, styles, strict=False):
-        _guides(axes, _spacing(truth), half)
+        _guides(axes, bump_spacing(truth), half)
         axes.fill_between(offsets, 0, factor * truth[offsets % n], color=_SHADE, linewidth=0)
         here = table[table.estimator == name]
         for r, color in colors.items():

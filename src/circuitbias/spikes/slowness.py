@@ -102,10 +102,10 @@ def correlation_time_s(source: SpikeSource, bin_steps: int = 100) -> float:
     projected = [(part - mean) @ directions for part in rows]
     series = [[part[:, k] for part in projected] for k in range(directions.shape[1])]
     series.append([(part**2).sum(axis=1) for part in projected])
-    return max(map(_time_in_bins, series)) * heard.bin_steps * source.dt_ms / 1000
+    return max(map(time_in_bins, series)) * heard.bin_steps * source.dt_ms / 1000
 
 
-def _time_in_bins(parts: list[np.ndarray]) -> float:
+def time_in_bins(parts: list[np.ndarray]) -> float:
     """Correlation time (bins) of a series of trials: the sum over lags, up to 5 times itself."""
     mean = np.concatenate(parts).mean()
     longest = max(map(len, parts))

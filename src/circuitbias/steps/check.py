@@ -89,7 +89,8 @@ def run(arguments):
         raise DamagedFileError(f"{left} damaged files{remedy}")
 
 
-def _read_spikes(path):
+def read_spikes(path):
+    """Read all of a spike file."""
     for _ in SpikeFile(path).segments():
         pass
 
@@ -99,7 +100,7 @@ def _read_threshold(path):
         read_threshold(path)
 
 
-_READERS = {".h5": _read_spikes, ".npz": read_arrays, ".csv": read_table, ".json": _read_threshold}
+_READERS = {".h5": read_spikes, ".npz": read_arrays, ".csv": read_table, ".json": _read_threshold}
 """What reads all of a file, and raises if it is damaged. Figures have no checksum that could be looked at."""
 
 

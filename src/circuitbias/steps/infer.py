@@ -146,7 +146,7 @@ def _infer(arguments) -> None:
     )
     summary = summarise(couplings, report)
     report_line("drawing", always=True)
-    figure = _figure(read, couplings, spikes, report, summary)
+    figure = figure_writer(read, couplings, spikes, report, summary)
     # All that can go wrong has been done; the summary comes last: a folder with it is whole.
     folder = Path(arguments.output)
     (folder / "summary.json").unlink(missing_ok=True)
@@ -234,7 +234,7 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
         table.to_csv(aside, index=False, float_format="%.8g")
 
 
-def _figure(read: Recording, couplings: Couplings, spikes, report: Conversion, summary: Summary):
+def figure_writer(read: Recording, couplings: Couplings, spikes, report: Conversion, summary: Summary):
     """Draw the figure; return what writes it."""
     with drawing_into_files():
         from circuitbias.figures import style
@@ -246,7 +246,7 @@ def _figure(read: Recording, couplings: Couplings, spikes, report: Conversion, s
         report.spikes / report.seconds,
         piece_of(spikes, float(report.trials_s[0, 0])),
         f"couplings ({couplings.diagnostics['method']})",
-        _positions(read),
+        positions_of(read),
     )
     notes = ["Too short to say: see summary.txt."] * summary.too_short
     if summary.n_couplings < summary.n_pairs:
@@ -256,7 +256,8 @@ def _figure(read: Recording, couplings: Couplings, spikes, report: Conversion, s
     return lambda stem: style.save(*drawn, os.fspath(stem), footnotes=notes, formats=("pdf", "png"))
 
 
-def _positions(read: Recording) -> np.ndarray | None:
+def positions_of(read: Recording) -> np.ndarray | None:
+    """Return where units lie, (n, 2), if columns of a recording say it."""
     for names in _POSITIONS:
         columns = [read.properties.get(name) for name in names]
         if all(column is not None and column.dtype.kind in "iuf" for column in columns):

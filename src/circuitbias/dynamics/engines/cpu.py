@@ -58,7 +58,8 @@ _ALL_WORDS = 2.0**32 - 1.0
 
 
 @njit(inline="always")
-def _tail_exceeds(u, v):
+def tail_exceeds(u, v):
+    """Whether the normal tail above u is larger than v."""
     decided = tail_bracket(u, v)
     if decided == UNDECIDED:
         return 0.5 * math.erfc(u * SQRT_HALF) > v
@@ -168,7 +169,7 @@ def advance(
                 for _ in range(due):
                     now *= decay
                 if row[i] < gate and noise_sd[i] > 0.0:
-                    fires = _tail_exceeds((margin[i] - now) / noise_sd[i], (row[i] + 0.5) * word_to_tail)
+                    fires = tail_exceeds((margin[i] - now) / noise_sd[i], (row[i] + 0.5) * word_to_tail)
                 else:
                     fires = now > margin[i]
                 if fires:

@@ -38,7 +38,7 @@ _LOG2_E = 1.4426950408889634
 
 
 @njit(inline="always")
-def _count(u, rate):
+def poisson_count(u, rate):
     """Poisson count that a uniform number stands for."""
     if u >= rate:  # >= 1 - exp(-rate)
         return 0
@@ -179,7 +179,7 @@ def advance(
                 rate = gain * max(now, 0.0) if link == RELU else math.exp(gain * now)
                 if not rate <= MOST_RATE:
                     return RUNAWAY, n_events
-                for _ in range(_count((row[i] + 0.5) * 2.0**-32, rate)):
+                for _ in range(poisson_count((row[i] + 0.5) * 2.0**-32, rate)):
                     event_steps[n_events] = step
                     event_neurons[n_events] = i
                     n_events += 1
