@@ -149,11 +149,11 @@ IMPORT_PATH = "^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Z
 
 
 class GuestError(ValueError):
-    """A guest cannot be had; says why, and what is needed."""
+    """Raised when a user's component cannot be loaded; says why, and what is needed."""
 
 
 def path_of(kind: str, name) -> str | None:
-    """Import path ``module:Class`` of a component; None if there is none of that name."""
+    """Return the import path ``module:Class`` of a component; None if no component has that name."""
     if not isinstance(name, str):
         return None
     if name in BUILT_IN[kind]:
@@ -162,19 +162,19 @@ def path_of(kind: str, name) -> str | None:
 
 
 def module_of(kind: str, name: str) -> str:
-    """Full name of the module in which a component lives."""
+    """Return the full name of the module that defines a component."""
     return path_of(kind, name).partition(":")[0]
 
 
 @cache
 def guests(kind: str) -> dict[str, str]:
-    """Import paths of the components that installed packages bring as entry points, by name."""
+    """Return the components that installed packages offer as entry points: import paths by name."""
     found = entry_points(group=f"circuitbias.{kind}")
     return {point.name: point.value for point in found if point.name not in BUILT_IN[kind]}
 
 
 def declared(kind: str, name: str) -> type[Component]:
-    """Class of a component, as far as it can be had without the libraries that it computes with.
+    """Return the class of a component without importing the libraries that it computes with.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def declared(kind: str, name: str) -> type[Component]:
 
 
 def find(kind: str, name: str) -> type[Component]:
-    """Class of a component, with all that it computes with.
+    """Import the class of a component, with everything that it computes with.
 
     Modules of guests are looked for where Python looks, and then in the working directory.
 
@@ -235,7 +235,7 @@ def find(kind: str, name: str) -> type[Component]:
 
 
 def find_any(name: str) -> tuple[str, type[Component]]:
-    """Kind and class of a component of any kind.
+    """Find the kind and the class of a component of any kind.
 
     Raises
     ------
@@ -255,14 +255,14 @@ def find_any(name: str) -> tuple[str, type[Component]]:
 
 
 def name_of(kind: str, component: type[Component]) -> str:
-    """Name of a component in a config: its import path, if it is a guest."""
+    """Return the name of a component in a config; for a guest, its import path."""
     path = f"{component.__module__}:{component.__qualname__}"
     known = BUILT_IN[kind] | guests(kind)
     return next((name for name, place in known.items() if place == path), path)
 
 
 def loaded(path: str) -> type[Component]:
-    """Class that a path such as ``package.module:Class`` names, with all that it needs."""
+    """Import the class at a path such as ``package.module:Class``."""
     module, _, name = path.partition(":")
     return getattr(importlib.import_module(module), name)
 
@@ -283,13 +283,13 @@ def line_in_guests(error: BaseException) -> str:
 
 
 def looks() -> dict:
-    """How figures show methods: a `Look` for each built-in one, and for each guest that was met so far."""
+    """Return a `Look` for each built-in method and for each guest loaded so far."""
     ours = {method: declared("estimators", method).look for method in ESTIMATORS}
     return ours | {method: guest.look for method, guest in _MET["estimators"].items()}
 
 
 def meet(methods) -> None:
-    """Look at those of some methods that are guests, as far as they are to be had, to know their looks."""
+    """Load the guests among some methods, where possible, so that `looks` knows them."""
     for method in methods:
         if method not in ESTIMATORS and path_of("estimators", method):
             with suppress(GuestError):
@@ -297,5 +297,5 @@ def meet(methods) -> None:
 
 
 def pictures() -> dict[str, type[Picture]]:
-    """What every figure says of itself, by name."""
+    """Return the class of every figure by name."""
     return {name: told(path) for name, path in FIGURES.items()}

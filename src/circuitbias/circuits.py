@@ -31,7 +31,7 @@ def circuits(config: dict) -> dict[str, dict]:
 
 
 def typical_strengths(strengths: list[float]) -> list[float]:
-    """The lowest, the middle and the highest of some strengths."""
+    """Return the lowest, the middle and the highest of some strengths."""
     known = sorted(strengths)
     return sorted({known[0], known[len(known) // 2], known[-1]})
 

@@ -45,7 +45,7 @@ class NetworkFamily(Component):
 
     @property
     def size(self) -> int:
-        """Number of neurons, if it can be had cheaply: an option of that name, else as built."""
+        """Number of neurons: the option ``n_neurons`` if there is one, else counted in the network."""
         return self.options().get("n_neurons") or self.build().n_neurons
 
     def files(self) -> list[str]:
@@ -130,7 +130,7 @@ class Drive(Component):
         return []
 
     def told(self) -> dict:
-        """All that decides about it, as JSON has it."""
+        """Return everything that determines the drive, ready for JSON."""
         return self.options()
 
 
@@ -158,7 +158,7 @@ class Experiment(Component):
     sweeps_over = ""
 
     def work(self, entries: list[dict], seconds) -> float:
-        """Seconds for 1e7 spikes of 100 neurons, from those of one estimate by an entry of a config."""
+        """Return the seconds it takes for 1e7 spikes of 100 neurons, given those of one estimate."""
         return self.n_recordings * sum(map(seconds, entries))
 
 

@@ -104,7 +104,7 @@ def write_record(path: Path, inputs: dict[str, str], outputs: dict[str, str]) ->
 
 
 def stale_results(folder: str | os.PathLike) -> list[str]:
-    """Results that were made from files whose content has changed since.
+    """List the results made from files whose content has changed since.
 
     A result that is missing, or is no longer what was recorded, is none of them: who replaced it meant to. A
     missing input counts as changed unless there is a record of it: a step that begins removes its own, so
@@ -148,6 +148,6 @@ def _read_record(path) -> dict | None:
 
 
 def age(paths: Iterable[str | os.PathLike]) -> None:
-    """Set the times of files so far back that every input is newer; their contents stay."""
+    """Set the times of files so far back that every input is newer; leave their contents."""
     for path in paths:
         os.utime(path, (_LONG_AGO_S, _LONG_AGO_S))

@@ -121,7 +121,7 @@ def unsigned_note(network: Network, errors: pd.DataFrame) -> str:
 
 
 def trait_notes(network: Network, errors: pd.DataFrame) -> list[str]:
-    """What the traits of methods cost on this network; none where it costs nothing."""
+    """Say what the traits of the methods cost on this network; empty where they cost nothing."""
     return list(filter(None, (undirected_note(network, errors), unsigned_note(network, errors))))
 
 

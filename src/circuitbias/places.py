@@ -32,7 +32,7 @@ def settle_kernels() -> None:
 
 @contextmanager
 def drawing_into_files() -> Iterator[None]:
-    """Import matplotlib inside: for files alone, whatever display or notebook the environment tells it of.
+    """Let matplotlib, imported inside, draw into files only, whatever display the environment names.
 
     A notebook hands the name of its own backend to every command, which other environments do not have.
     """

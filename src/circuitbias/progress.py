@@ -97,7 +97,7 @@ class Countdown:
 
 
 class Descent:
-    """Progress of a fit, whose number of passes nobody knows before, towards its tolerance.
+    """Report a fit's progress, and estimate the time left from how fast its gradient shrinks.
 
     The time left is that in which the largest gradient reaches the tolerance if it goes on shrinking by the
     same factor a second as it has since the first pass; a fit that speeds up is done before. It is not told

@@ -26,7 +26,7 @@ _LIBRARIES |= {"sklearn": "scikit-learn"}
 
 
 def version(library: str) -> str:
-    """Version of an installed library; "none" of an optional one that is not there."""
+    """Return the version of an installed library; "none" if an optional one is missing."""
     try:
         return installed_version(library)
     except PackageNotFoundError:
@@ -131,7 +131,7 @@ def _calls(node) -> str | None:
 
 
 def code_files(*modules: str, root: Path) -> list[Path]:
-    """Sorted source and data files which some modules depend on, found without importing them.
+    """List the source and data files that some modules depend on, sorted, without importing them.
 
     Import statements are followed wherever they stand, also inside functions; modules imported by a
     computed name stay unseen, and so do those that only refuse options (`_REFUSE_ONLY`). A data file

@@ -168,7 +168,7 @@ def check_size(what: str, n_bytes: int) -> None:
 
 
 def up_to_limit(what: str, read: Callable[[int], bytes]) -> bytes:
-    """Read all that there is, but not much more than `LARGEST_BYTES`; see `check_size`.
+    """Read everything, but refuse more than `LARGEST_BYTES`; see `check_size`.
 
     Parameters
     ----------

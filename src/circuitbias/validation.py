@@ -76,7 +76,7 @@ def refuse(head: str, problems: dict[tuple, str]) -> None:
 
 
 def plain(values):
-    """Copy mappings, lists, tuples, arrays and NumPy's scalars into plain dicts, lists and scalars.
+    """Convert nested mappings and lists to plain dicts and lists, up to fixed limits of size and depth.
 
     Raises
     ------

@@ -31,7 +31,8 @@ MEMORY = 6 << 30  # of a mutation's process, in bytes: some ask for all there is
 # Tests of a room, for what those of the module alone leave alive; and of modules that no file is named after.
 ROOMS = {
     "dynamics": "dynamics test_doors_of_data.py",
-    "spikes": "spikes estimators/test_cross_correlation.py estimators/test_glm.py hostile test_doors_of_data.py",
+    "spikes": "spikes estimators/test_cross_correlation.py estimators/test_glm.py hostile "
+    "test_doors_of_data.py",
     "networks": "networks hostile/test_hostile_weights.py test_doors_of_data.py",
     "fitting": "fitting estimators",
     "estimators": "estimators faults/test_memory.py",

@@ -14,7 +14,7 @@ _SEVERAL = (CURVES, STATES)
 
 
 def measurement(row) -> tuple[str, tuple]:
-    """Kind of a row, and what tells measurements of a kind apart: rows with equal ones are no two tests."""
+    """Return what identifies the measurement behind a row: rows with equal identity are one test."""
     what = row.network, row.estimator, f"{row.r:g}"
     if row.condition.startswith("bins of"):
         return "errors of one estimate, of bins of another width", (*what, row.condition)

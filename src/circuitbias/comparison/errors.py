@@ -41,7 +41,7 @@ factor volumes may differ."""
 
 
 def published_network(network: Network) -> str | None:
-    """Name in the published tables of a network: the ring of 100 neurons, pinned, or with sidebands."""
+    """Return a network's name in the published tables: the ring of 100 neurons, pinned, or with sidebands."""
     ring = ring_weights()
     if network.weights.shape != ring.shape:
         return None
@@ -58,7 +58,7 @@ def published_network(network: Network) -> str | None:
 
 
 def published_method(method: str, options: dict, network: str = "ring") -> str | None:
-    """Name in the published tables of an estimator with these options; None if it is not there."""
+    """Return an estimator's name in the published tables, given its options; None if it has none."""
     for name, same_method, needed in _OF_SWEEPS if network == "ring_ising" else _COUNTERPARTS:
         if method == same_method and all(options.get(key) == value for key, value in needed.items()):
             return name
@@ -121,7 +121,7 @@ def compare_errors(errors: pd.DataFrame, network: str) -> pd.DataFrame:
 
 
 def measured_error(runs: pd.DataFrame, quantity: str, expectation: Expectation, n_published: float) -> dict:
-    """Standard error of the difference, from blocks of our recordings where those were looked at.
+    """Return the standard error of the difference, from blocks of our recordings where there are any.
 
     The published recording scatters as ours does, but for its length: 1 / volume in the square.
 

@@ -65,7 +65,7 @@ def compare_volume_laws(summary: pd.DataFrame) -> pd.DataFrame:
 
 
 def compare_data_demand(summary: pd.DataFrame) -> pd.DataFrame:
-    """Compare the volume (log10) that a total error of 0.577 takes, by minimum probability flow, pinned ring.
+    """Compare the number of spikes (log10) at which MPF on the pinned ring reaches a total error of 0.577.
 
     Parameters
     ----------

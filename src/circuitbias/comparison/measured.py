@@ -9,7 +9,7 @@ _ERRORS = ("total", "bias", "variance", "total_l1", "bias_l1", "variance_l1")
 
 
 def with_measured_errors(comparison: pd.DataFrame, errors: pd.DataFrame) -> pd.DataFrame:
-    """Judge rows anew whose standard error assumed independent noise, where that does not hold.
+    """Measure standard errors where independent noise was assumed wrongly, and judge those rows again.
 
     At strengths at which bumps have formed, the standard error of an error is that from blocks of another
     recording of the same network, estimator and strength, times the root of how much shorter that was; of the

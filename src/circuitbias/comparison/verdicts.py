@@ -43,7 +43,7 @@ def strength_of_bumps() -> float:
 
 
 def pairs_note(rows: pd.DataFrame, n_neurons: int) -> str:
-    """Say of errors that are over fewer pairs than there are how many these are; empty if they are not.
+    """Say how many pairs an error covers if it covers only some; empty if it covers all.
 
     Parameters
     ----------

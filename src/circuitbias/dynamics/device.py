@@ -14,7 +14,7 @@ core of a CPU. A GPU runs about a thousand blocks at once; some dozens are what 
 
 
 def simulation_device(device: str, n_neurons: int, trials: int, model=None) -> str:
-    """Resolve ``auto``; with so many trials that a GPU is of use, say what it has come to and why.
+    """Resolve ``auto`` to cpu or cuda; report the choice if there are enough trials for it to matter.
 
     Parameters
     ----------

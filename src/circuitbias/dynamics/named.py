@@ -75,7 +75,7 @@ class NamedModel:
         return tuple(type(part).__module__ for part in (self.generator, self.drive) if part)
 
     def told(self, n_neurons: int) -> dict:
-        """All parameters, as JSON has them; of a drive also the length of its cycle on so many neurons."""
+        """Return all parameters, ready for JSON; a drive adds the length of its cycle."""
         drive = {}
         if self.drive:
             cycle_steps = self.drive.schedule(n_neurons, self.dt_ms).cycle_steps
@@ -87,7 +87,7 @@ class NamedModel:
         return known | self.generator.options() | drive
 
     def at(self, theta: float) -> "NamedModel":
-        """The same with another threshold."""
+        """Return the same model with another threshold."""
         parameters = self.parameters and replace(self.parameters, theta=theta)
         return replace(self, parameters=parameters, theta=theta)
 
@@ -97,7 +97,7 @@ class NamedModel:
         return bool(self.generator and self.generator.repeats)
 
     def engine(self, network: Network) -> ThresholdParameters | Engine | None:
-        """What `circuitbias.dynamics.simulate.simulate` takes; None if the generator has no engine."""
+        """Return what `circuitbias.dynamics.simulate.simulate` takes; None without an engine."""
         schedule = self.drive and self.drive.schedule(network.n_neurons, self.dt_ms)
         if self.parameters:
             return ThresholdEngine(network, self.parameters, schedule) if schedule else self.parameters
@@ -105,7 +105,7 @@ class NamedModel:
         return self.generator.engine(network, r=self.r, theta=self.theta, **under)
 
     def searched(self, network: Network) -> ThresholdParameters | Callable[[float], Engine]:
-        """What `circuitbias.dynamics.threshold_search.threshold_for_rate` takes.
+        """Return what `circuitbias.dynamics.threshold_search.threshold_for_rate` takes.
 
         Raises
         ------

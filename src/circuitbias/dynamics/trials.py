@@ -47,11 +47,11 @@ class Trial:
         return self._spikes_left <= 0 or self._steps_left <= 0
 
     def counters(self) -> list[int]:
-        """What changes as the trial goes on, beside the engine's state."""
+        """Return the counters that change during the trial; the engine's state is kept apart."""
         return [int(getattr(self, name)) for name in self._COUNTERS]
 
     def restore(self, counters, state) -> None:
-        """Go on from what `counters` and ``state`` were."""
+        """Continue from earlier `counters` and an earlier ``state``."""
         for name, value in zip(self._COUNTERS, counters, strict=True):
             setattr(self, name, int(value))
         self.state[:] = state
@@ -192,7 +192,7 @@ class Simulation:
         return not self._running and self._n_started == self._n_trials
 
     def advance_round(self) -> list[Segment]:
-        """Record one more segment of each trial that is under way, having started those that come next."""
+        """Start the next trials, then record one more segment of each running trial."""
         end = min(self._n_started + self._side_by_side - len(self._running), self._n_trials)
         newcomers = range(self._n_started, end)
         with self._workers() as pool:
@@ -216,7 +216,7 @@ class Simulation:
         self._running = [trial for trial in self._running if not trial.finished]
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that changes as the simulation goes on, between two rounds.
+        """Return everything that changes during the simulation; to be called between two rounds.
 
         Returns
         -------
@@ -232,7 +232,7 @@ class Simulation:
         }
 
     def restore(self, state: dict[str, np.ndarray]) -> None:
-        """Go on from what `state` has returned, of a simulation with the same arguments."""
+        """Continue from what `state` returned in a simulation with the same arguments."""
         self._n_started = int(state["n_started"])
         self._running = [self._trial(int(number)) for number in state["trials"]]
         for trial, counters, h in zip(self._running, state["counters"], state["h"], strict=True):

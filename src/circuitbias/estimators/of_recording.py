@@ -146,7 +146,7 @@ def reasons(
 
 
 def counted_reasons(couplings: Couplings) -> dict[str, int]:
-    """How many pairs have no coupling, by reason."""
+    """Count the pairs without a coupling, by reason."""
     words, codes = couplings.diagnostics["reasons"], couplings.arrays["reasons"]
     counts = Counter(codes[codes > 0].tolist())
     return {words[code]: n for code, n in counts.most_common()}

@@ -39,7 +39,7 @@ def split_phases(options: dict, what: str) -> tuple[dict, dict]:
 
 
 def in_phase(source: SpikeSource, said: dict, method: Estimator, name: str) -> SpikeSource:
-    """What a method is to see of a recording.
+    """Return the part of a recording that a method may see.
 
     Raises
     ------

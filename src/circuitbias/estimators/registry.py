@@ -21,7 +21,7 @@ METHODS = tuple(ESTIMATORS)
 
 
 def module_of(method: str) -> str:
-    """Full name of the module in which a method lives."""
+    """Return the full name of the module that defines a method."""
     return path_of("estimators", method).partition(":")[0]
 
 
@@ -127,7 +127,7 @@ def _nothing_found(method, options) -> str:
 
 
 def complete_options(method: str, options: dict) -> dict:
-    """Options of a method as a config would have them: checked, with the defaults of those left out.
+    """Check the options of a method and fill in the defaults, as in a config.
 
     Raises
     ------
@@ -139,7 +139,7 @@ def complete_options(method: str, options: dict) -> dict:
 
 
 def component(method: str | Estimator | type[Estimator], options: dict) -> Estimator:
-    """Method with options, complete and checked.
+    """Make a method with its options, complete and checked.
 
     Raises
     ------

@@ -98,7 +98,7 @@ def draw_published(axes, numbers: Numbers, panel: str, name: str, x, rows: pd.Da
 
 
 def under_condition(comparison: pd.DataFrame | None, quantities, start: str) -> pd.DataFrame:
-    """Rows of a comparison of these quantities whose condition starts so; with "", those without any."""
+    """Select rows of a comparison by quantity and by how their condition starts; "" selects those without."""
     if comparison is None or comparison.empty:
         return pd.DataFrame(columns=["quantity", "estimator", "r", "condition", "n_spikes_published"])
     rows = comparison[comparison.quantity.isin(quantities)]
@@ -148,7 +148,7 @@ WITHOUT_NOISE = {"linestyle": ":", "linewidth": 0.9}
 
 
 def draw_without_noise(axes, numbers: Numbers, panel: str, name: str, x, y, color) -> None:
-    """Draw an error of which sampling noise is taken away: dotted; nothing if it is not known.
+    """Draw an error corrected for sampling noise as a dotted line; draw nothing where it is unknown.
 
     Parameters
     ----------
@@ -295,13 +295,13 @@ def fewer_handles(table: pd.DataFrame) -> list[Line2D]:
 
 
 def say_why(axes, text: str, table: pd.DataFrame) -> None:
-    """Write in the place of a panel that there is none, and the note most often given in a table."""
+    """Write in an empty panel why it is empty: a text, and the commonest note of a table."""
     reason = most_common(table.note) if "note" in table else ""
     say(axes, "\n".join([text, *wrap(reason, 100)]))
 
 
 def say(axes, text: str) -> None:
-    """Write in the place of a panel why there is none."""
+    """Write in an empty panel why it is empty."""
     axes.axis("off")
     width = max(20, int(axes.get_position().width * 110))
     text = text if "\n" in text else fill(text, width)

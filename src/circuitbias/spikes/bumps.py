@@ -34,7 +34,7 @@ def co_tuned_correlation(correlations: np.ndarray, period: float) -> float:
 
 
 def mean_of_known(values: np.ndarray) -> float:
-    """Mean over what is not NaN; NaN if there is nothing, without numpy's warning of an empty slice."""
+    """Average the values that are not NaN; return NaN, without a warning, if there are none."""
     known = values[~np.isnan(values)]
     return float(known.mean()) if known.size else np.nan
 

@@ -135,7 +135,7 @@ def count_spikes(source: SpikeSource) -> int:
 
 
 def first_spikes(source: SpikeSource, n_spikes: int | None) -> SpikeSource:
-    """The beginning of a recording, up to the step in which it reaches a number of spikes.
+    """Return the beginning of a recording, up to the step in which it reaches a number of spikes.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def run(arguments):
 
 
 def versions() -> tuple[dict, list[str]]:
-    """Of Python and of the libraries that are there."""
+    """Return the versions of Python and of the installed libraries."""
     facts, advice = {"circuitbias": __version__, "python": platform.python_version()}, []
     for name in _LIBRARIES:
         try:
@@ -94,7 +94,7 @@ def versions() -> tuple[dict, list[str]]:
 
 
 def devices() -> tuple[dict, list[str]]:
-    """Cores, memory and CUDA devices."""
+    """List cores, memory and CUDA devices."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     facts, advice = {"cores": usable, "machine": platform.machine()}, []
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
@@ -112,7 +112,7 @@ def devices() -> tuple[dict, list[str]]:
 
 
 def threads() -> tuple[dict, list[str]]:
-    """What the environment says of threads."""
+    """Say what the environment sets for threads."""
     facts = {name: os.environ.get(name, "not set") for name in _THREADS}
     advice = []
     cores = devices()[0]["cores"]
@@ -124,7 +124,7 @@ def threads() -> tuple[dict, list[str]]:
 
 
 def caches() -> tuple[dict, list[str]]:
-    """Where compiled kernels are kept, and whether they can be."""
+    """Say where compiled kernels are kept, and whether that place can be written to."""
     place = Path(os.environ.get("NUMBA_CACHE_DIR") or Path(__file__).parents[1])
     kernels = list(place.rglob("*.nbi")) if place.is_dir() else []
     facts = {"kernels": str(place), "compiled": len(kernels)}
@@ -139,7 +139,7 @@ def caches() -> tuple[dict, list[str]]:
 
 
 def results(folder: Path) -> tuple[dict, list[str]]:
-    """What lies in a folder of results that a run would trip over."""
+    """Find what in a folder of results would stop a run."""
     free = shutil.disk_usage(folder).free / 1e9
     facts, advice = {"folder": str(folder.absolute()), "free_gb": round(free, 1)}, []
     if free < _LEAST_FREE_GB:

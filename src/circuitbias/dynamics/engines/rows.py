@@ -125,7 +125,7 @@ def _take_relief(relief, weights, j, factor):
 
 @njit(inline="always")
 def decay_all(h, decay, times):
-    """Multiply all of h by ``decay``, so many times one after the other."""
+    """Multiply h by ``decay`` the given number of times, step by step."""
     while times >= 4:
         for i in range(h.shape[0]):
             h[i] = (((h[i] * decay) * decay) * decay) * decay
