@@ -155,7 +155,8 @@ def test_the_noise_of_the_rings():
 
 
 def test_neurons_and_volume_of_the_published_errors():
-    assert NEURONS == {"ring": 100, "ring_pinned": 99}
+    generators = ("ring_lnp", "ring_glm_exp", "ring_glm_relu", "ring_ising")
+    assert NEURONS == dict.fromkeys(("ring", "sideband", *generators), 100) | {"ring_pinned": 99}
     assert (published.errors().n_spikes == PUBLISHED_COUNTS).all()
 
 

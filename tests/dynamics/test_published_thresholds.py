@@ -29,7 +29,7 @@ def rate_of(network, model, theta):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "generator"), TABLES, ids="-".join)
+@pytest.mark.parametrize(("name", "generator"), TABLES, ids=map("-".join, TABLES))
 def test_thresholds_are_those_that_were_published(name, generator):
     network = cb.network(**NETWORKS[name])
     active = 0.99 if name == "ring_pinned" else 1  # the rates that were published are of those that fire
