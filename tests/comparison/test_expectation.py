@@ -156,7 +156,8 @@ def test_the_noise_of_the_rings():
 
 def test_neurons_and_volume_of_the_published_errors():
     generators = ("ring_lnp", "ring_glm_exp", "ring_glm_relu", "ring_ising")
-    assert NEURONS == dict.fromkeys(("ring", "sideband", *generators), 100) | {"ring_pinned": 99}
+    wanted = dict.fromkeys(("ring", "sideband", *generators), 100) | {"ring_pinned": 99}
+    assert wanted == NEURONS
     assert (published.errors().n_spikes == PUBLISHED_COUNTS).all()
 
 
