@@ -17,7 +17,7 @@ MOST_WHOLE = 2**62
 def require(condition, name, value, allowed):
     """Raise a ``ValueError`` naming the parameter, its value and what is allowed."""
     if not condition:
-        text = repr(value)
+        text = " ".join(repr(value).split())  # of arrays on one line
         text = text if len(text) <= 200 else f"{text[:200]}..."
         raise ValueError(f"{name} = {text}: must be {allowed}")
 

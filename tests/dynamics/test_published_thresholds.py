@@ -25,7 +25,7 @@ TABLES += [("ring", generator) for generator in ("lnp", "glm_relu", "glm_exp")]
 
 def rate_of(network, model, theta):
     spikes = cb.simulate(network, r=model.r, theta=theta, n_spikes=400_000, seed=7, generator=model.family)
-    return spikes.n_spikes / network.n_neurons / (spikes.trial_steps.sum() * spikes.dt_ms / 1000)
+    return float(spikes.n_spikes / network.n_neurons / (spikes.trial_steps.sum() * spikes.dt_ms / 1000))
 
 
 @pytest.mark.slow

@@ -65,10 +65,11 @@ def test_silence_is_given_up():
     ("chunk", "says"),
     [
         (([0.5], [1]), "steps of the generator = .*a vector of whole numbers"),
+        (([0.5] * 60, [1] * 60), "steps of the generator = .*a vector of whole numbers"),
         (([16384], [1]), "steps of the generator = .*within 0 ... 16383"),
-        (([0], [10]), "neurons of the generator = .*within 0 ... 9"),
+        (([0], [10]), r"neurons of the generator = array\(\[10\]\): must be within 0 ... 9"),
         (([0], [-1]), "within 0 ... 9"),
-        (([0, 1], [1]), "as many as there are steps"),
+        (([0, 1], [1]), "2 steps and 1 neurons.: must be as many neurons as steps"),
         (([3, 3], [1, 1]), "one spike a neuron and step at most"),
         (
             ([0], [1], [2]),
@@ -85,8 +86,9 @@ def test_what_are_no_spikes_is_named(chunk, says):
             if chunk is not None:
                 yield chunk
 
-    with pytest.raises(ValueError, match=says):
+    with pytest.raises(ValueError, match=says) as caught:
         list(record(Bad(), RING, r=1.0, seed=1, n_spikes=10))
+    assert "\n" not in str(caught.value)
 
 
 class Own(Poisson):

@@ -105,9 +105,10 @@ def _checked(chunk, n_neurons, chunk_steps):
     for name, part, most in (("steps", steps, chunk_steps), ("neurons", neurons, n_neurons)):
         whole_numbers = part.ndim == 1 and (part.dtype.kind in "iu" or not part.size)
         require(whole_numbers, f"{name} of the generator", part, "a vector of whole numbers")
-        inside = not part.size or (part.min() >= 0 and part.max() < most)
-        require(inside, f"{name} of the generator", part, f"within 0 ... {most - 1}")
-    require(len(steps) == len(neurons), "neurons of the generator", neurons, "as many as there are steps")
+        outside = part[(part < 0) | (part >= most)]
+        require(not outside.size, f"{name} of the generator", outside, f"within 0 ... {most - 1}")
+    lengths = f"{len(steps)} steps and {len(neurons)} neurons"
+    require(len(steps) == len(neurons), "spikes of the generator", lengths, "as many neurons as steps")
     order = np.lexsort((neurons, steps))
     steps, neurons = steps[order].astype(np.int64), neurons[order].astype(np.int32)
     twice = (np.diff(steps) == 0) & (np.diff(neurons) == 0)
