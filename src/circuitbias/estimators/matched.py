@@ -5,32 +5,17 @@ from typing import Literal
 import numpy as np
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
-from circuitbias.dynamics.parameters import RHO_PAPER, model_parameter, synaptic_tau_ms
 from circuitbias.estimators.couplings import Certificate, SaturatedNeuronWarning, warn
 from circuitbias.estimators.matched_errors import standard_errors, without
-from circuitbias.estimators.matched_fit import BOUNDS, SATURATED, fit
-from circuitbias.estimators.matched_likelihood import WARM_UP, SpikeLikelihood
-from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
-from circuitbias.estimators.matched_shared import fit_shared
+from circuitbias.estimators.matched_fit import BOUNDS, SATURATED
+from circuitbias.estimators.matched_model import MatchedModel
 from circuitbias.estimators.matched_sparse import fit_under
 from circuitbias.estimators.matched_symmetric import of_couplings, symmetric_fit
 from circuitbias.estimators.prepare import prepare
 from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.tuning import tuning
-from circuitbias.spikes.moments import Moments
 from circuitbias.spikes.phases import cycle_of
-
-LINKS = {
-    "threshold": ThresholdLink,
-    "lnp": RectifiedLink,
-    "glm_relu": RectifiedLink,
-    "glm_exp": ExponentialLink,
-}
-"""By the family of the generator that makes such spikes."""
-
-_WINDOWED = ("glm_relu", "glm_exp")
-_WINDOW = 200  # steps, of these generators
 
 
 class Matched(Estimator):
@@ -62,8 +47,10 @@ class Matched(Estimator):
     about the distance from the maximum, in standard errors.
     """
 
-    generator: Literal["threshold", "lnp", "glm_relu", "glm_exp"] | None = option(
-        None, "Family that makes such spikes; null takes that which made the recording."
+    generator: Literal["threshold", "lnp", "glm_relu", "glm_exp", "learned"] | None = option(
+        None,
+        "Family that makes such spikes; null takes that which made the recording, `learned` fits a link and "
+        "a time constant that all neurons share.",
     )
     bin_steps: int = option(
         20,
@@ -115,6 +102,7 @@ class Matched(Estimator):
         {"bin_steps": 7, "rho": 0.05},
         {"generator": "lnp"},
         {"generator": "glm_exp"},
+        {"generator": "learned"},
         {"signs": "by_presynaptic"},
         {"l1": 2.0},
     )
@@ -183,61 +171,26 @@ class Matched(Estimator):
                 f"symmetric = true: signs = {self.signs} and l1 = {self.l1} are for directed couplings; "
                 "must be null and 0"
             )
-        tau_ms, rho, symmetric = self.tau_ms, self.rho, self.symmetric
-        bin_steps, limits = self.bin_steps, (self.tolerance, self.max_passes)
-        wanted = np.array([tau_ms == "estimate", rho == "estimate"])
-        family = self.generator or model_parameter(source, "family", "threshold")
-        if family not in LINKS:
-            raise UnusableDataError(
-                f"the recording is of the generator {family}: `matched` knows {', '.join(LINKS)}; "
-                "`generator` takes one of these"
-            )
-        if family != "threshold" and (wanted.any() or rho is not None):
-            raise ValueError(
-                f"generator = {family}: rho is of the threshold model alone, tau_ms must be a number or null"
-            )
-        window = int(model_parameter(source, "window", _WINDOW)) if family in _WINDOWED else None
-        tau_ms = synaptic_tau_ms(source) if tau_ms in (None, "estimate") else tau_ms
-        rho = model_parameter(source, "rho", RHO_PAPER) if rho in (None, "estimate") else rho
-        if not source.dt_ms < tau_ms < np.inf:
-            raise ValueError(f"tau_ms={tau_ms:g} must be longer than a step, {source.dt_ms:g} ms, and finite")
-        if not 0 < rho < 1:
-            raise ValueError(f"rho={rho:g} must be a probability between 0 and 1")
+        model = MatchedModel.of(self, source)
+        bin_steps, limits, symmetric = self.bin_steps, (self.tolerance, self.max_passes), self.symmetric
         given, n = prepare(source, bin_steps, memory_mb=memory_mb, device=device), source.n_neurons
         given.budget.require(_bytes(n, given.n_bins, symmetric), f"the matched likelihood of {n} neurons")
         given.drop_counts()
         kept, moments = given.kept, given.all_moments
         single = tuning().worth_single_precision(given.n_bins, len(kept) + 1, len(kept))
-
-        scale = moments.mean[kept] / bin_steps if LINKS[family].in_rates else np.ones(len(kept))
-
-        def likelihood_of(tau_ms, rho):
-            link = ThresholdLink(rho) if family == "threshold" else LINKS[family]()
-            steps = source.dt_ms / tau_ms
-            decay = 1 - steps if window is None else np.exp(-steps)
-            return SpikeLikelihood(source, kept, decay, link, bin_steps, single, scale=scale, window=window)
-
-        def fit_at(likelihood, before):
-            start = _start(likelihood.link, moments, kept, bin_steps)
-            return fit(likelihood, start, moments.total, *limits, before)
-
-        if likelihood_of(tau_ms, rho).used_steps() == 0:
-            raise UnusableDataError(
-                f"no trial is longer than {WARM_UP:g} time constants of {tau_ms:g} ms: the past is unknown"
-            )
-        shared = fit_shared(likelihood_of, source.dt_ms, tau_ms, rho, wanted, fit_at)
+        rates = moments.mean[kept] / bin_steps
+        shared, start = model.fit(source, kept, rates, moments.total, bin_steps, single, limits)
         likelihood, fitted = shared.likelihood, shared.fit
         at_constraint, said = np.zeros((len(kept),) * 2, dtype=bool), {}
         if self.signs or self.l1 != 0:
-            start = _start(likelihood.link, moments, kept, bin_steps)
             fitted, at_constraint, signs, said = fit_under(self, likelihood, fitted, start)
         warn_not_converged(kept, fitted, *limits)
         saturated = fitted.saturated
         _warn_saturated(kept[saturated])
         infinite = fitted.infinite
-        if LINKS[family] is RectifiedLink:  # from mean rates of each target to spikes in a step
-            fitted.coefficients *= scale
-            fitted.information /= scale[:, None, None] ** 2
+        if model.rectified:  # from mean rates of each target to spikes in a step
+            fitted.coefficients *= rates
+            fitted.information /= rates[:, None, None] ** 2
         warn_infinite(
             infinite,
             kept,
@@ -261,7 +214,7 @@ class Matched(Estimator):
         return given.result(
             couplings,
             {
-                "generator": family,
+                "generator": model.family,
                 "n_steps": steps,
                 "tau_ms": shared.tau_ms,
                 "rho": shared.rho,
@@ -272,7 +225,7 @@ class Matched(Estimator):
                 "steps_left_out": float(
                     steps_left_out[~saturated].sum() / max(steps * (~saturated).sum(), 1)
                 ),
-                **shared.said(wanted),
+                **shared.said(model.wanted),
                 **said,
             },
             certificate=Certificate(
@@ -292,13 +245,6 @@ def _bytes(n, n_bins, symmetric):
     columns = n + 1
     needed = 24 * n * columns**2 + 16 * columns * min(1000 * columns, n_bins)
     return needed + symmetric * (8 * n**3 + 8 * (n * (n - 1) / 2) ** 2)
-
-
-def _start(link, moments: Moments, kept, bin_steps):
-    """No couplings, and the rates."""
-    start = np.zeros((len(kept) + 1, len(kept)))
-    start[-1] = link.eta_of(moments.mean[kept] / bin_steps)
-    return start
 
 
 def _warn_saturated(neurons):

@@ -17,14 +17,14 @@ import numpy as np
 
 from circuitbias.estimators.matched_kernels import advance as advance_sums
 from circuitbias.estimators.matched_kernels import silence
-from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
+from circuitbias.estimators.matched_link import ExponentialLink, LearnedLink, RectifiedLink, ThresholdLink
 from circuitbias.spikes.segments import SpikeSource
 
 _BLOCK_ROWS = 1024  # lattice points whose sums are worked on at a time: they stay in a core's cache
 _RENEW = 16.0  # factors e after which the common decay is taken out of the sums
 WARM_UP = 5.0  # time constants at the start of a trial that are left out: what came before is not known
 
-Link = ThresholdLink | ExponentialLink | RectifiedLink
+Link = ThresholdLink | ExponentialLink | RectifiedLink | LearnedLink
 
 
 class Exclusion(NamedTuple):
@@ -67,6 +67,8 @@ class SpikeLikelihood:
     ----------
     passes : int
         Times that the data have been gone over.
+    warm_steps : int
+        Steps at the start of each trial that are left out.
     excluded : Exclusion or None
     left_out : ndarray, shape (3, n)
         Spikes, and steps, left out of each target's sums when it was last evaluated; and all spikes.
@@ -98,7 +100,7 @@ class SpikeLikelihood:
         self.single = single
         reach = max(int(_RENEW / -np.log(decay)), 1)
         self._powers = decay ** np.arange(reach + 2)
-        self._warm_steps = int(np.ceil(WARM_UP / (1 - decay)))
+        self.warm_steps = int(np.ceil(WARM_UP / (1 - decay)))
         self.passes = 0
         self.excluded: Exclusion | None = None
         self.left_out = np.zeros((3, self.n))
@@ -110,10 +112,14 @@ class SpikeLikelihood:
         return self.of_blocks(lambda block: block % every == every // 2)
 
     def of_blocks(self, uses: Callable[[int], bool]) -> "SpikeLikelihood":
-        """The likelihood of the blocks of some numbers."""
-        kind = self.decay, self.link, self.bin_steps, self.single, uses, self.scale, self.window
+        """The likelihood of the blocks of some numbers, of those that are used."""
+
+        def both(block):
+            return self._uses(block) and uses(block)
+
+        kind = self.decay, self.link, self.bin_steps, self.single, both, self.scale, self.window
         part = SpikeLikelihood(self._source, self._kept, *kind)
-        part.excluded, part.held = self.excluded, self.held
+        part.excluded, part.held, part.warm_steps = self.excluded, self.held, self.warm_steps
         return part
 
     def n_blocks(self) -> int:
@@ -122,9 +128,13 @@ class SpikeLikelihood:
         return int((-(-np.maximum(last - first, 0) // (_BLOCK_ROWS * self.bin_steps))).sum())
 
     def used_steps(self) -> int:
-        """Steps of the recording that its sums go over (of all blocks)."""
-        first, last = self._bounds(self._source.trial_steps, self.bin_steps)
-        return int(np.maximum(last - first, 0).sum())
+        """Steps of the recording that its sums go over."""
+        steps, block, length = 0, 0, _BLOCK_ROWS * self.bin_steps
+        for first, end in zip(*self._bounds(self._source.trial_steps, self.bin_steps), strict=True):
+            for begin in range(int(first), int(end), length):
+                steps += self._uses(block) * min(length, int(end) - begin)
+                block += 1
+        return steps
 
     def evaluate(self, coefficients, *, targets=None, single=False):
         """Negative log-likelihoods, shape (m,), and their gradients, (n + 1, m), in one pass.
@@ -163,6 +173,10 @@ class SpikeLikelihood:
         gradient = np.where(self.held[:, chosen], 0.0, -gradient.T - lattice_gradient)
         return -value, gradient
 
+    def log_loss(self, coefficients: np.ndarray) -> float:
+        """Negative log-likelihood of all targets together."""
+        return float(self.evaluate(torch.from_numpy(coefficients))[0].sum())
+
     def sample(self, most_rows: int) -> tuple[np.ndarray, float]:
         """Evenly spaced rows (s, 1) of the lattice, (n_rows, n + 1), and the steps that each stands for."""
         stride = self.bin_steps * max(1, -(-self.used_steps() // (self.bin_steps * most_rows)))
@@ -188,7 +202,7 @@ class SpikeLikelihood:
 
     def _bounds(self, trial_steps, stride):
         """First step of each trial that counts, and the one after the last."""
-        warm = -(-self._warm_steps // self.bin_steps) * self.bin_steps
+        warm = -(-self.warm_steps // self.bin_steps) * self.bin_steps
         complete = trial_steps // self.bin_steps * self.bin_steps
         return np.full_like(complete, warm), warm + (complete - warm) // stride * stride
 
@@ -198,7 +212,7 @@ class SpikeLikelihood:
         Parameters
         ----------
         stride : int
-            Steps for a row: a multiple of ``bin_steps``.
+            Steps for a row: a multiple of ``bin_steps``. Of more, rows are of all blocks, used or not.
         trial : callable
             Called with the first step of each trial that counts. Returns a function ``(steps, columns, event,
             until, rows, n_rows, active)`` that takes the sums from event to event up to step ``until``,
@@ -223,7 +237,7 @@ class SpikeLikelihood:
                     steps, columns, leaving = self._with_leaving(steps, columns, leaving, segment_end)
                 while step < segment_end:
                     until = min(segment_end, block_end)
-                    active = self._uses(block)
+                    active = stride != self.bin_steps or self._uses(block)
                     event, n_rows = advance(steps, columns, event, until, rows, n_rows, active)
                     step = until
                     if step == block_end:

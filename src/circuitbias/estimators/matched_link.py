@@ -21,6 +21,8 @@ from scipy.special import log_ndtr, ndtr, ndtri
 _FROM, _TO, _CELLS = -12.0, 12.0, 1536  # of eta; 64 cells a unit: derivatives are right to 1e-8
 _LEAST_START = -6.0  # of eta, for a neuron that hardly fires
 _LEAST_RATE = 1 / 16  # of a neuron's mean one
+_NO_EXPONENT = 1e-6  # below which the limit of none is taken
+_NOTHING = -700.0  # of a logarithm
 
 
 class ThresholdLink:
@@ -104,6 +106,88 @@ class RectifiedLink:
     def eta_of(self, probability):
         """Eta of neurons that fire at their mean rate."""
         return np.ones_like(probability)
+
+
+class LearnedLink:
+    """Poisson counts with mean ``scale exp(h(eta))``: a family of links that a fit can choose from.
+
+    With curvature kappa > 0 and exponent nu > -kappa,
+
+        h(eta) = -log((kappa + nu exp(-(kappa + nu) eta)) / (kappa + nu)) / nu,
+
+    so that h(0) = 0, h'(0) = 1 and h''(0) = -kappa. Without curvature it is the exponential; (kappa, 1) are
+    the logistic links with ceiling (1 + kappa) / kappa, (1, -1) is the rectified line 1 + eta, and
+    (1 / k, -1 / k) its power k. Near (0.25, 0.2) it is the threshold model's, but for a millionth of a nat a
+    spike. See `ThresholdLink` for the attributes; ``scale`` is the same for all targets.
+
+    Parameters
+    ----------
+    curvature, exponent : float
+        kappa and nu.
+    """
+
+    jumps, in_rates = False, True
+
+    def __init__(self, curvature: float, exponent: float):
+        self.curvature, self.exponent = curvature, exponent
+        self.lowest = float(self.eta_of(np.array(_LEAST_RATE))) if exponent < 0 else -np.inf
+        grid = np.linspace(_FROM, _TO, _CELLS + 1)
+        value, slope = self.log_rate(grid), self.slope(grid)
+        curved = -(float(self.slope(np.array(self.lowest))) ** 2) if exponent < 0 else 0.0
+        self.log_odds = _cubics(value, slope, curvature=curved)
+        rate, steep = np.exp(self._h(grid)), np.nan_to_num(self._h_slope(grid))
+        self.log_silence = _cubics(-rate, -rate * steep, curvature=0.0)
+
+    @property
+    def ceiling(self) -> float:
+        """Largest mean, in units of ``scale``."""
+        if abs(self.exponent) < _NO_EXPONENT:
+            return float(np.exp(1 / self.curvature))
+        return float((1 + self.exponent / self.curvature) ** (1 / self.exponent))
+
+    def log_rate(self, eta):
+        """h(eta); a parabola below a sixteenth of the scale, if the mean falls to zero."""
+        if self.exponent >= 0:
+            return self._h(eta)
+        x = np.minimum(eta - self.lowest, 0.0) * self._h_slope(np.array(self.lowest))
+        return self._h(np.maximum(eta, self.lowest)) + x - x**2 / 2
+
+    def slope(self, eta):
+        """Derivative of `log_rate`."""
+        if self.exponent >= 0:
+            return self._h_slope(eta)
+        steepest = self._h_slope(np.array(self.lowest))
+        beyond = 1 - np.minimum(eta - self.lowest, 0.0) * steepest
+        return self._h_slope(np.maximum(eta, self.lowest)) * beyond
+
+    def information(self, eta):
+        """Fisher information on eta of a step, over ``scale``."""
+        found = np.exp(self.log_rate(eta)) * np.square(self.slope(eta))
+        return np.where(eta > self.lowest, found, 0.0)
+
+    def eta_of(self, probability):
+        """Eta at which the mean is so many times the scale; far up for what is above the ceiling."""
+        kappa, nu, both = self.curvature, self.exponent, self.curvature + self.exponent
+        log_rate = np.log(np.maximum(probability, 1e-12))
+        if abs(nu) < _NO_EXPONENT:
+            decay = 1 - kappa * log_rate
+            return np.maximum(-np.log(np.maximum(decay, 1e-3)) / kappa, _LEAST_START)
+        decay = (both * np.exp(-nu * log_rate) - kappa) / nu
+        return np.maximum(-np.log(np.maximum(decay, 1e-3)) / both, _LEAST_START)
+
+    def _h(self, eta):
+        kappa, nu, both = self.curvature, self.exponent, self.curvature + self.exponent
+        if abs(nu) < _NO_EXPONENT:
+            return -np.expm1(-kappa * eta) / kappa
+        inner = (kappa + nu * np.exp(np.minimum(-both * eta, 500.0))) / both
+        value = -np.log(np.maximum(inner, 1e-300)) / nu
+        return np.where(inner > 0, value, _NOTHING)
+
+    def _h_slope(self, eta):
+        kappa, nu, both = self.curvature, self.exponent, self.curvature + self.exponent
+        decay = np.exp(np.minimum(-both * eta, 500.0))
+        inner = kappa + nu * decay
+        return np.where(inner > 0, both * decay / np.where(inner > 0, inner, 1.0), 0.0)
 
 
 def _density(x):
