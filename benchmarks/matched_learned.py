@@ -1,6 +1,6 @@
 """What a learned link and filter remove of the GLM's bias, and what they cost: the table of docs/matched.md.
 
-    .venv/bin/python benchmarks/matched_learned.py [--n-spikes 1e6]
+    .venv/bin/python benchmarks/matched_learned.py [--n-spikes 5e5]
 
 The ring at r = .025 and a random sparse network at r = .03, 62.5 Hz, three recordings of each. `learned`
 knows neither link nor time constant and begins at 15 ms; `matched` knows both. Biases without noise are of
@@ -33,7 +33,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--n-spikes", type=float, default=1e6)
+    parser.add_argument("--n-spikes", type=float, default=5e5)
     n_spikes = int(parser.parse_args().n_spikes)
     print("| network | fit | total | bias without noise | variance | curvature | tau (ms) | CPU s |")
     print("|---|---|---|---|---|---|---|---|")

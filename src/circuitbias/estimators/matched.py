@@ -38,6 +38,13 @@ class Matched(Estimator):
     the log rate) or :math:`[\eta_j]_+` (``lnp``, ``glm_relu``; couplings are spikes in a step), eta being the
     same sum; in those of a GLM a spike leaves it after the generator's window.
 
+    ``generator: learned`` is for spikes of unknown origin. Counts are Poisson with mean
+    :math:`\bar\lambda \exp(h(\eta_j))`, :math:`\bar\lambda` the mean rate of all neurons, and h one of a
+    family that holds the exponential, the logistic, rectified lines and powers, and all but a millionth of a
+    nat of the threshold model's (`circuitbias.estimators.matched_link.LearnedLink`). Its two parameters and
+    the time constant, from ``tau_ms`` or 10 ms on, are fitted with the couplings. These are
+    changes of the log rate where a neuron fires at the mean rate.
+
     ``signs`` bounds the couplings at zero. ``l1`` adds ``l1 sd_ij |J_ij|`` to the negative log-likelihood,
     with sd_ij the standard deviation of that coupling's score if there are none. A neuron's own past is free.
 
@@ -119,8 +126,9 @@ class Matched(Estimator):
 
     @property
     def n_fits(self):
-        """One, and a tenth for every penalty to choose from and fold."""
-        return 1 + (len(self.l1_grid) * self.folds // 10 if self.l1 == "cross_validation" else 0)
+        """One; a tenth for every penalty to choose from and fold; more where a link is learned."""
+        penalties = len(self.l1_grid) * self.folds // 10 if self.l1 == "cross_validation" else 0
+        return 1 + penalties + 3 * (self.generator == "learned")
 
     def estimate(self, source, *, memory_mb, device):
         """Fit all neurons; the likelihood is summed on the CPU.
@@ -133,6 +141,8 @@ class Matched(Estimator):
             targets). Of what is estimated also ``tau_ms_error``, ``rho_error`` (standard errors) and
             ``not_identifiable``, the names of those whose standard error would be more than half of their
             value: they keep their defaults. Errors of couplings are those with these parameters known.
+            Of ``generator: learned``, ``curvature`` and ``exponent`` of the link, ``log_curvature_error``,
+            its ``ceiling`` (mean rates; None if it is too high to matter), ``tau_ms_error`` and ``settled``.
             Of ``l1: cross_validation``, ``l1`` is the choice and ``l1_path`` has the
             ``held_out_log_likelihood`` of every penalty (nats a neuron). Arrays: ``standard_errors`` (n, n)
             of the couplings, from the Fisher information at the estimate; ``coefficients`` (n, n), with the

@@ -3,7 +3,8 @@
 The link is one of the family of `LearnedLink`, the filter an exponential. Their three parameters are the
 logarithms of the link's curvature, of curvature plus exponent, and of the time constant. At the fitted
 couplings the score of these is that of the likelihood in which couplings are fitted as well; divided by the
-information that their fit leaves, it is a Newton step. Couplings are then fitted anew.
+information that their fit leaves, it is a Newton step. Couplings are then fitted anew. A weak prior (one
+unit of the logarithm, at the first values) holds what the data do not tell.
 """
 
 from dataclasses import dataclass
@@ -17,13 +18,14 @@ from circuitbias.progress import report_line
 
 TAU = 2  # the place of the time constant
 _FIRST = np.log([0.1, 0.6])  # of the link: a little curvature
-_LEAST, _MOST = np.log([0.005, 0.02, 1e-3]), np.log([4.0, 4.0, 1e6])
+_LEAST, _MOST = np.log([0.005, 0.02]), np.log([4.0, 4.0])
+_TAU_STEPS = np.log([1.5, 1e6])
 _SPIKES_A_NEURON = 10_000  # that link and filter are learned from
 _ROUGH = 0.1  # scaled gradient of fits on the way
 _MOST_ROUNDS = 16
 _SETTLED, _SMALL = 0.2, 0.01  # standard errors, or of a logarithm: a step so small ends the search
 _LONGEST_STEP = 0.5  # of a logarithm
-_PRIOR = 1.0  # information that keeps steps short along what the data do not tell
+_PRIOR = 1.0  # information of a prior at the first values, for what the data do not tell
 _DIFFERENCE = 0.03  # of a logarithm
 _ROWS_A_COLUMN = 100  # of the sample that information is taken from
 _NO_CEILING = 1e3  # mean rates: what is higher is none
@@ -67,13 +69,17 @@ class LearnedFit:
         }
 
 
-def fit_learned(likelihood_of, tau_ms: float, n_spikes: int, fit_at, tolerance: float) -> LearnedFit:
+def fit_learned(
+    likelihood_of, dt_ms: float, tau_ms: float, n_spikes: int, fit_at, tolerance: float
+) -> LearnedFit:
     """Learn link and filter on a part of the data, and fit the couplings to all.
 
     Parameters
     ----------
     likelihood_of : callable
         The likelihood with a time constant (ms) and a link.
+    dt_ms : float
+        Length of a step.
     tau_ms : float
         Where to begin.
     n_spikes : int
@@ -84,7 +90,10 @@ def fit_learned(likelihood_of, tau_ms: float, n_spikes: int, fit_at, tolerance: 
         Of the last fit, to all data.
     """
     values, fitted, settled = np.append(_FIRST, np.log(tau_ms)), None, False
-    last = None
+    first, last = values, None
+    least, most = (
+        np.append(shape, np.log(dt_ms) + tau) for shape, tau in zip((_LEAST, _MOST), _TAU_STEPS, strict=True)
+    )
     n = likelihood_of(tau_ms, _link(values)).n
     every = max(1, n_spikes // (_SPIKES_A_NEURON * n))
 
@@ -98,12 +107,12 @@ def fit_learned(likelihood_of, tau_ms: float, n_spikes: int, fit_at, tolerance: 
         report_line(
             f"curvature {np.exp(values[0]):.3g}, ceiling {ceiling:.3g}, tau {np.exp(values[TAU]):.4g} ms"
         )
-        curvature = information + _PRIOR * np.eye(3)
+        curvature, scores = information + _PRIOR * np.eye(3), scores - _PRIOR * (values - first)
         if last is not None:
             curvature = _corrected(curvature, last[0], last[1] - scores)
         step = np.linalg.solve(curvature, scores)
         step = np.clip(step, -_LONGEST_STEP, _LONGEST_STEP)
-        step = np.clip(values + step, _LEAST, _MOST) - values
+        step = np.clip(values + step, least, most) - values
         errors = np.sqrt(np.linalg.inv(information + 1e-6 * np.eye(3)).diagonal())
         settled = bool((np.abs(step) <= np.maximum(_SETTLED * np.minimum(errors, 1.0), _SMALL)).all())
         if settled or not rounds_left:

@@ -122,7 +122,7 @@ class MatchedModel:
                 "the past is unknown"
             )
         if self.family == "learned":
-            shared = fit_learned(likelihood_of, self.tau_ms, n_spikes, fit_at, tolerance)
+            shared = fit_learned(likelihood_of, source.dt_ms, self.tau_ms, n_spikes, fit_at, tolerance)
         else:
             wanted = np.array(self.wanted)
             shared = fit_shared(generator_of, source.dt_ms, self.tau_ms, self.rho, wanted, fit_at)
