@@ -96,8 +96,7 @@ def floor(
     budget.require(24 * n**3 + 8 * _ROWS_A_COLUMN * n**2, f"the information on {n} neurons")
     noise_sd = parameters.b * parameters.sigma * network.drive_scale[kept]
     weights = network.dense_weights()[np.ix_(kept, kept)]
-    margin = (parameters.b * network.drive_scale[kept] - parameters.theta) / noise_sd
-    truth = np.vstack([parameters.r * weights / noise_sd, margin])
+    truth = couplings_at(network, parameters, kept)
     link = ThresholdLink(parameters.rho)
     likelihood = SpikeLikelihood(source, kept, parameters.decay, link, _BIN_STEPS, single=n > 20)
     if likelihood.used_steps() == 0:
@@ -130,6 +129,16 @@ def floor(
         float(chi2.std(ddof=1) / np.sqrt(n)),
         n * (n - 1),
     )
+
+
+def couplings_at(network: Network, parameters: ThresholdParameters, kept: np.ndarray) -> np.ndarray:
+    """True coefficients of some neurons, (n + 1, n) [source, target] in standard deviations of the noise.
+
+    The last row has the constants.
+    """
+    drive = parameters.b * network.drive_scale[kept]
+    weights = network.dense_weights()[np.ix_(kept, kept)]
+    return np.vstack([parameters.r * weights, drive - parameters.theta]) / (drive * parameters.sigma)
 
 
 def least_errors(noise: float, n_neurons: int, volume: float = 1.0) -> PredictedErrors:
