@@ -34,15 +34,18 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--n-spikes", type=float, default=5e5)
-    n_spikes = int(parser.parse_args().n_spikes)
+    parser.add_argument("--networks", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
+    parser.add_argument("--fits", nargs="+", default=list(FITS), choices=list(FITS))
+    arguments = parser.parse_args()
+    n_spikes = int(arguments.n_spikes)
     print("| network | fit | total | bias without noise | variance | curvature | tau (ms) | CPU s |")
     print("|---|---|---|---|---|---|---|---|")
-    for name, r in NETWORKS.items():
+    for name, r in ((name, NETWORKS[name]) for name in arguments.networks):
         network, rows, stacks = cb.network(name), {}, {}
         weights = network.dense_weights()
         for seed in SEEDS:
             spikes = cb.simulate(network, r=r, rate_hz=62.5, n_spikes=n_spikes, seed=seed)
-            for fit, (method, options) in FITS.items():
+            for fit, (method, options) in ((fit, FITS[fit]) for fit in arguments.fits):
                 began = time.process_time()
                 found = estimate(method, spikes, device="cpu", **options)
                 took, said = time.process_time() - began, found.diagnostics
