@@ -6,6 +6,9 @@ particle filter takes it: each particle is a history of the hidden neurons, draw
 by how likely it makes the observed spikes. What a short block of observations adds to that mean is
 uncorrelated with what the others add, so that the sum of their squares is the information.
 
+The noise of a finite number of particles looks like information. So what is found is less than the bound
+where little is known, and rises to it with their number: a floor still, if not the highest one.
+
 Histories fade within a few time constants; scores of steps longer ago than `_LAG` blocks are those that the
 particles have by then. Cost: particles x steps x N^2. It is for networks of a few neurons.
 """
@@ -25,7 +28,7 @@ from circuitbias.spikes.segments import SpikeSource
 
 _BLOCK = 50  # steps; weights are looked at, and scores added up, at its end
 _LAG = 12  # blocks: six time constants of 10 ms
-_PARTICLES = 200
+_PARTICLES = 400
 _WARM = 10  # time constants at the start that are left out
 
 
@@ -40,7 +43,8 @@ class HiddenFloor:
     known : float
         Their spikes are not seen, but all couplings from them and to them are known.
     unknown : float
-        Nothing of them is known but how many they are; all couplings are fitted.
+        Nothing of them is known but how many they are; all couplings are fitted. At least: it rises with the
+        number of particles.
     score_chi2 : float
         Squared score of the observed spikes at the truth over its information, a degree of freedom: 1 on
         average if the information is right, with a standard deviation of sqrt(2 / number of parameters).
