@@ -175,7 +175,7 @@ class SpikeLikelihood:
 
     def log_loss(self, coefficients: np.ndarray) -> float:
         """Negative log-likelihood of all targets together."""
-        return float(self.evaluate(torch.from_numpy(coefficients))[0].sum())
+        return float(self.evaluate(coefficients)[0].sum())
 
     def sample(self, most_rows: int) -> tuple[np.ndarray, float]:
         """Evenly spaced rows (s, 1) of the lattice, (n_rows, n + 1), and the steps that each stands for."""
