@@ -30,6 +30,8 @@ rule simulate:
         f"{LOGS}/simulate/r{{r}}_seed{{seed}}.log",
     benchmark:
         f"{BENCHMARKS}/simulate/r{{r}}_seed{{seed}}.tsv"
+    # What waits for it comes first, then the longest jobs: the last ones are short, and end together.
+    priority: 3
     threads: trials
     resources:
         gpu=int(config["device"] == "cuda"),

@@ -8,6 +8,7 @@ rule estimate:
         f"{LOGS}/estimate/{{estimator}}/r{{r}}_seed{{seed}}.log",
     benchmark:
         f"{BENCHMARKS}/estimate/{{estimator}}/r{{r}}_seed{{seed}}.tsv"
+    priority: 1
     resources:
         mem_mb=memory("estimate"),
         runtime=minutes("estimate"),

@@ -11,6 +11,7 @@ rule experiment:
         f"{LOGS}/experiments/{{experiment}}/r{{r}}_seed{{seed}}.log",
     benchmark:
         f"{BENCHMARKS}/experiments/{{experiment}}/r{{r}}_seed{{seed}}.tsv"
+    priority: 2
     resources:
         mem_mb=memory("experiment"),
         runtime=minutes("experiment"),
