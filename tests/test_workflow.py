@@ -20,7 +20,7 @@ from circuitbias.yaml_files import read_config
 END = {"outcome": 1}
 """What follows when anything is made again."""
 
-ERRORS = {"errors": 1, "figure2": 1, "methods": 1, "profiles": 1} | END
+ERRORS = {"errors": 1, "detection": 1, "figure2": 1, "methods": 1, "profiles": 1} | END
 """What follows when an estimate is made again."""
 
 
@@ -71,7 +71,7 @@ def test_results_are_there_and_a_second_run_has_nothing_to_do(checkout):
 def test_the_report_has_each_figure_and_table_once(checkout):
     said = checkout.snakemake("--report", "report.html")
     added = re.findall(r"Adding (\S+) \(", said)
-    names = ("figure1", "figure2", "methods", "profiles", "data_volume", "patterns")
+    names = ("figure1", "figure2", "detection", "methods", "profiles", "data_volume", "patterns")
     tables = ["errors.csv", "floor.csv", "data_volume.csv", "data_volume_summary.csv", "patterns.csv"]
     assert sorted(added) == sorted([f"{name}.svg" for name in names] + tables)
     page = (checkout.folder / "report.html").read_text()
