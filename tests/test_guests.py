@@ -124,6 +124,8 @@ def test_an_entry_point_gives_it_a_name(tmp_path, monkeypatch, visiting):
         config = load_config({"estimators": {"mine": {"method": "lagged"}, "ours": {"method": "glm"}}})
         assert config["estimators"]["mine"] == {"method": "lagged", "bin_steps": 100, "lag": 1}
         assert "lags" in config["estimators"]["ours"]  # a name of ours stays ours
+        with pytest.raises(ConfigError, match=r"`glm_masked`, `lagged` \(did you mean lagged\?\)$"):
+            load_config({"estimators": {"mine": {"method": "laged"}}})
     finally:
         catalogue.guests.cache_clear()
 

@@ -171,7 +171,8 @@ def test_the_version_of_a_library_counts_where_it_is_used(tmp_path, monkeypatch)
     [
         ("circuitbias.steps.simulate", {"numpy", "numba", "h5py", "scipy"}),
         ("circuitbias.estimators.glm", {"numpy", "torch", "numba"}),
-        ("circuitbias.steps.errors", {"pandas", "scikit-learn"}),
+        ("circuitbias.steps.errors", {"pandas", "scipy"}),
+        ("circuitbias.estimators.partial_correlation", {"scikit-learn"}),
         ("circuitbias.figures.figure1", {"matplotlib"}),
     ],
 )

@@ -13,7 +13,16 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
-from circuitbias.catalogue import BUILT_IN, EXPERIMENTS, IMPORT_PATH, GuestError, declared, find, path_of
+from circuitbias.catalogue import (
+    BUILT_IN,
+    EXPERIMENTS,
+    IMPORT_PATH,
+    GuestError,
+    declared,
+    find,
+    guests,
+    path_of,
+)
 from circuitbias.component import Component
 from circuitbias.declaration import told
 from circuitbias.options import of_phases
@@ -218,7 +227,8 @@ def component(kind: str, name, options: Mapping):
     if isinstance(name, type) and issubclass(name, Component):
         return name(**options)
     if not path_of(kind, name):
-        rule = f"must be one of {', '.join(BUILT_IN[kind])} or a path{meant(name, BUILT_IN[kind])}"
+        known = [*BUILT_IN[kind], *guests(kind)]
+        rule = f"must be one of {', '.join(known)} or a path{meant(name, known)}"
         raise ConfigError(f"{name!r} is none of {kind}; {rule}")
     try:
         found = find(kind, name)
@@ -240,6 +250,11 @@ def _enum(validator, choices, instance, parent):
             declared(kind, instance)
         except GuestError as error:
             yield ValidationError(str(error), validator="guests")
+        return
+    if kind and instance not in choices and (more := list(guests(kind))):
+        known = [*choices, *more]
+        rule = f"must be {allowed(parent | {'enum': known})}{meant(instance, known)}"
+        yield ValidationError(rule, validator="guests")
         return
     yield from Draft202012Validator.VALIDATORS["enum"](validator, choices, instance, parent)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from circuitbias.catalogue import EXPERIMENTS, READERS, GuestError, declared, path_of, told
+from circuitbias.catalogue import EXPERIMENTS, READERS, GuestError, declared, guests, path_of, told
 from circuitbias.circuits import KEYS, TAKEN, circuit_problem, typical_strengths
 from circuitbias.config_schema import ConfigError, problem
 from circuitbias.thresholds import resolve_thresholds
@@ -94,8 +94,9 @@ def _recording_checks(config, name, own, sound) -> Iterator[tuple[tuple, str]]:
     if chosen is None or not sound(path):
         return
     if not path_of("readers", chosen):
-        rule = f"must be one of {', '.join(READERS)}, or the path of a class of circuitbias.Reader"
-        yield path, problem(config, path, rule + meant(chosen, READERS))
+        known = [*READERS, *guests("readers")]
+        rule = f"must be one of {', '.join(known)}, or the path of a class of circuitbias.Reader"
+        yield path, problem(config, path, rule + meant(chosen, known))
         return
     try:
         reader = declared("readers", chosen)
