@@ -10,7 +10,7 @@ from circuitbias.errors.decomposition import total_error
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.views import first_spikes
 
-THETA = {0.0125: 9.55e-4, 0.0175: 8.52e-4, 0.025: 7.4e-4}
+THETA = {0.0175: 8.52e-4, 0.025: 7.4e-4}
 """Published, of the pinned ring."""
 
 
@@ -36,7 +36,7 @@ def with_standardised_response(spikes, ring):
 @pytest.mark.slow
 @pytest.mark.parametrize("r", THETA)
 def test_a_standardised_response_makes_the_published_error_of_logistic_regression_on_the_pinned_ring(r):
-    """With a response of +1 and -1, and an intercept, ours is .50 at r = .025, where .759 is published.
+    """With a response of +1 and -1, and an intercept, ours are .570 and .498; published are .616 and .759.
 
     Noise falls as 1 / volume in 1 / (1 - error squared); two volumes tell what is left at 1e8 spikes.
     """
@@ -49,7 +49,7 @@ def test_a_standardised_response_makes_the_published_error_of_logistic_regressio
     noise = (less - more) / (1 / 2e6 - 1 / 6e6)
     error = np.sqrt(1 - 1 / (more - noise * (1 / 6e6 - 1 / 1e8)))
     print(f"r = {r:g}: {error:.3f}, published {paper:.3f}")
-    assert error == pytest.approx(paper, rel=0.04)
+    assert error == pytest.approx(paper, rel=0.02)
 
 
 @pytest.mark.slow
