@@ -60,9 +60,9 @@ def test_recipes_are_sound(target):
 
 
 def test_a_config_can_be_chosen_for_the_report():
-    assert (
-        "--configfile config/paper.yaml --report" in make("-n", "report", "CONFIG=config/paper.yaml").stdout
-    )
+    said = make("-n", "report", "CONFIG=config/paper.yaml").stdout
+    assert "--configfile config/paper.yaml --report" in said
+    assert "--configfile config/paper.yaml --cores all -- account explore" in said
     assert "--configfile config/config.yaml --report" in make("-n", "report").stdout
 
 

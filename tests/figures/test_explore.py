@@ -1,22 +1,19 @@
 """The page to explore: what is in it, and (slow) what a browser without a network makes of it."""
 
-import asyncio
 import base64
 import json
 import re
-import shutil
-import subprocess
-import urllib.request
 
 import numpy as np
 import pytest
+from browser import CHROMIUM, Browser
 from checkout import Checkout
 
 import circuitbias as cb
 from circuitbias.cli import main
+from circuitbias.spikes.storage import SpikeFile
 
 pytest.importorskip("bokeh", reason="bokeh is not installed: the extra `explore`")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 STRENGTHS = {0.005: 0.00136, 0.01: 0.0013, 0.02: 0.0012}
 
 
@@ -40,7 +37,7 @@ def made(tmp_path_factory):
                 files.append(folder / f"{method}_{r}_{share}.npz")
                 chosen = ("--spikes", spikes, "--method", method, "--share", share)
                 step("estimate", *ring, *chosen, "--output", files[-1])
-    tables = ("--tables", folder / "errors.csv")
+    tables = ("--tables", folder / "errors.csv", "--spikes", *(folder / f"{r}.h5" for r in STRENGTHS))
     step("explore", *ring, "--couplings", *files, *tables, "--output", folder / "page.html")
     return folder
 
@@ -62,6 +59,65 @@ def test_it_holds_every_estimate_in_units_of_the_true_weights(made):
     scale = (couplings.values[off] @ weights[off]) / (couplings.values[off] @ couplings.values[off])
     shown = found["mean_field 0.1 0.01"].reshape(20, 20)[off]
     np.testing.assert_allclose(shown, scale * couplings.values[off], atol=2e-5 * np.abs(shown).max())
+
+
+def lags_held(folder) -> dict:
+    """Correlograms that the page holds, by strength: pairs i < j and then j > i, lags from 0 on."""
+    html = (folder / "page.html").read_text(encoding="utf-8")
+    entries = r'\["([0-9.]+)",\{"type":"map","entries":\[\["values","([^"]*)"\],\["tops","([^"]*)"\]'
+    found = {}
+    for r, values, tops in re.findall(entries, html):
+        top = np.frombuffer(base64.b64decode(tops), "<u2") / 1000
+        found[float(r)] = (
+            np.frombuffer(base64.b64decode(values), "u1").reshape(len(top), -1) / 255 * top[:, None]
+        )
+    return found
+
+
+def counted(spikes, pre, post, n_bins, lag):
+    """Pairs of spikes by a loop over bins of 5 ms, over what chance gives."""
+    counts = np.zeros((2, n_bins))
+    for segment in spikes.segments():
+        for place, neuron in enumerate((pre, post)):
+            bins = segment.steps[segment.neurons == neuron] // 50
+            np.add.at(counts[place], bins[bins < n_bins], 1)
+    together = sum(counts[0, k] * counts[1, k + lag] for k in range(n_bins - lag))
+    return together / (counts[0].mean() * counts[1].mean() * (n_bins - lag))
+
+
+def test_it_holds_correlograms_of_every_pair(made):
+    """Against a loop over bins; a byte a bin is a 255th of the largest of a pair."""
+    found = lags_held(made)
+    assert list(found) == list(STRENGTHS)
+    spikes = SpikeFile(made / "0.02.h5")
+    n_bins = int(spikes.trial_steps.sum()) // 50
+    first, second = np.triu_indices(20, 1)
+    for place in (0, 57, 189):
+        i, j = int(first[place]), int(second[place])
+        for lag in (0, 1, 10):
+            for row, pair in ((place, (i, j)), (place + 190, (j, i))):
+                expected = counted(spikes, *pair, n_bins, lag)
+                assert found[0.02][row, lag] == pytest.approx(
+                    expected, abs=found[0.02][row].max() / 400 + 1e-3
+                )
+
+
+def test_correlograms_that_do_not_fit_are_of_the_largest_estimates():
+    from circuitbias.figures.explore_page.correlograms import LAGS, Lagged, packed
+
+    n, rng = 400, np.random.default_rng(0)
+    ratios = rng.uniform(0.5, 2, (n, n, LAGS + 1))
+    importance = rng.uniform(size=(n, n))
+    importance[7, 300] = 5
+    store, left_out, n_bytes = packed({0.01: Lagged(ratios, 10), 0.02: Lagged(ratios, 10)}, importance)
+    pairs = np.frombuffer(base64.b64decode(store["pairs"]), "<u4").tolist()
+    assert 7 * n + 300 in pairs and 300 * n + 7 in pairs
+    assert n_bytes < 2e6 and re.search(r"of the \d+ pairs with the largest estimates", left_out[0])
+    one = store["by_strength"]["0.02"]
+    place = pairs.index(300 * n + 7)
+    values = np.frombuffer(base64.b64decode(one["values"]), "u1").reshape(len(pairs), -1)[place]
+    top = np.frombuffer(base64.b64decode(one["tops"]), "<u2")[place] / 1000
+    np.testing.assert_allclose(values / 255 * top, ratios[300, 7], atol=top / 250)
 
 
 def test_it_asks_no_network_for_anything_and_is_small(made):
@@ -109,72 +165,6 @@ def test_the_workflow_has_a_target_for_it(tmp_path):
 
 
 # --- in a browser -------------------------------------------------------------------------------
-
-
-class Browser:
-    """Chromium without a network, spoken to by its own protocol."""
-
-    def __init__(self, address: str, folder):
-        self.folder, self.number = folder, 0
-        self.loop = asyncio.new_event_loop()
-        options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=1350,1000"]
-        options += ["--remote-debugging-port=0", f"--user-data-dir={folder / 'profile'}"]
-        options += [
-            "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-            "--disable-background-networking",
-        ]
-        self.process = subprocess.Popen([CHROMIUM, *options, address], stderr=subprocess.PIPE, text=True)
-        line = next(line for line in self.process.stderr if "DevTools listening on" in line)
-        port = re.search(r":(\d+)/", line)[1]
-        for _ in range(50):
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/json") as answer:
-                pages = [one for one in json.load(answer) if one["url"] == address]
-            if pages:
-                break
-        self.socket = self.loop.run_until_complete(self._connect(pages[0]["webSocketDebuggerUrl"]))
-
-    async def _connect(self, address):
-        from tornado.websocket import websocket_connect
-
-        return await websocket_connect(address, max_message_size=2**27)
-
-    def ask(self, method: str, **parameters):
-        async def ask():
-            self.number += 1
-            message = {"id": self.number, "method": method, "params": parameters}
-            await self.socket.write_message(json.dumps(message))
-            while True:
-                answer = json.loads(await self.socket.read_message())
-                if answer.get("id") == self.number:
-                    assert "error" not in answer, answer
-                    return answer["result"]
-
-        return self.loop.run_until_complete(asyncio.wait_for(ask(), 60))
-
-    def run(self, script: str):
-        """Value of a piece of JavaScript."""
-        done = self.ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
-        assert "exceptionDetails" not in done, done
-        return done["result"].get("value")
-
-    def click(self, x: float, y: float):
-        for kind in ("mousePressed", "mouseReleased"):
-            self.ask("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", clickCount=1)
-
-    def hover(self, x: float, y: float):
-        self.ask("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
-
-    def screenshot(self, name: str) -> bytes:
-        self.run("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
-        picture = base64.b64decode(self.ask("Page.captureScreenshot")["data"])
-        (self.folder / name).write_bytes(picture)
-        return picture
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stderr.close()
-        self.loop.close()
 
 
 READY = """new Promise((done) => { const look = () =>
@@ -245,4 +235,13 @@ def test_a_browser_moves_the_slider_and_clicks(browser, made):
     weights = cb.Network.load(made / "ring.npz").dense_weights()
     true, estimate = weights[int(pre), int(post)], expected[int(pre), int(post)]
     np.testing.assert_allclose([float(one) for one in numbers], [true, estimate, estimate - true], atol=6e-5)
+    # And so is the correlogram, of both directions.
+    assert browser.run(f'{MODEL}("lags").title.text').startswith(f"correlogram: {pre} → {post}")
+    shown = np.array(browser.run(f'Array.from({MODEL}("correlogram").data.ratio)'))
+    first, second = np.triu_indices(20, 1)
+    place = {(i, j): k for k, (i, j) in enumerate(zip(first.tolist(), second.tolist(), strict=True))}
+    place |= {(j, i): k + 190 for (i, j), k in list(place.items())}
+    held_lags = lags_held(made)[0.02]
+    right, left = held_lags[place[int(pre), int(post)]], held_lags[place[int(post), int(pre)]]
+    np.testing.assert_allclose(shown, [*left[:0:-1], *right], rtol=1e-5, atol=1e-6)
     browser.screenshot("hovered.png")

@@ -8,7 +8,13 @@ from functools import cache
 from pathlib import Path
 
 from circuitbias import catalogue
-from circuitbias.config import circuits, compares_with_paper, drive_files, network_files, recording_files
+from circuitbias.config import (
+    circuits,
+    compares_with_paper,
+    drive_files,
+    network_files,
+    recording_files,
+)
 from circuitbias.thresholds import resolve_thresholds, strength_label
 from circuitbias.estimators.registry import module_of
 from circuitbias.experiments import SUMMARISED
@@ -122,6 +128,14 @@ def explored(wildcards):
         "seed": circuit["seeds"][:1],
     }
     return [*expand(COUPLINGS, **shown), *expand(EXPLORED, share=SHARES, **shown)]
+
+
+def explored_spikes(wildcards):
+    """Recordings of the first seed."""
+    seeds = circuit_of(wildcards)["seeds"][:1]
+    return expand(
+        SPIKES, results=wildcards.results, r=THETA[wildcards.results], seed=seeds
+    )
 
 
 def book_inputs(wildcards):

@@ -62,9 +62,16 @@ rule explore_circuit:
     input:
         network=NETWORK,
         couplings=explored,
+        spikes=explored_spikes,
         tables="{results}/errors.csv",
     output:
-        "{results}/explore.html",
+        report(
+            "{results}/explore.html",
+            caption="../report/explore.rst",
+            category="Explore",
+            subcategory=NAME_IN_REPORT,
+            labels={"page": "Couplings at every strength, to move through"},
+        ),
     log:
         f"{LOGS}/explore.log",
     benchmark:
@@ -73,8 +80,8 @@ rule explore_circuit:
     params:
         code=step_code("explore"),
     shell:
-        "circuitbias explore --network {input.network:q} --couplings {input.couplings:q} --tables {input.tables:q}"
-        " --output {output:q} > {log:q} 2>&1"
+        "circuitbias explore --network {input.network:q} --couplings {input.couplings:q} --spikes {input.spikes:q}"
+        " --tables {input.tables:q} --output {output:q} > {log:q} 2>&1"
 
 
 # A picture book, of six strengths at most: `snakemake --cores 2 correlograms`.

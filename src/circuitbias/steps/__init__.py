@@ -34,6 +34,7 @@ STEPS = (
     "check",
     "doctor",
     "outcome",
+    "account",
     "list",
     "check-component",
     "schema",

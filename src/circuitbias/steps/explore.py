@@ -7,12 +7,16 @@ from circuitbias.errors.of_estimate import errors_of, run_of, why_no_error
 from circuitbias.estimators.couplings import Couplings
 from circuitbias.files import atomic_path
 from circuitbias.networks.network import Network
+from circuitbias.spikes.storage import SpikeFile
 
 
 def add_arguments(parser):
     """Declare the arguments of the step."""
     parser.add_argument("--network", required=True, help="network file")
     parser.add_argument("--couplings", required=True, nargs="+", help="files of couplings, of one seed")
+    parser.add_argument(
+        "--spikes", nargs="*", default=[], help="recordings behind them: their correlograms are shown"
+    )
     parser.add_argument("--tables", nargs="*", default=[], help="tables that the page links to")
     parser.add_argument("--output", required=True, help="page (.html)")
 
@@ -20,6 +24,7 @@ def add_arguments(parser):
 def run(arguments):
     """Do the step."""
     from circuitbias.figures.explore_page import Estimate, page
+    from circuitbias.figures.explore_page.correlograms import lagged
 
     network = Network.load(arguments.network)
     estimates, seen = [], set()
@@ -40,9 +45,21 @@ def run(arguments):
         estimates.append(Estimate(*which, round(key["n_spikes"] * share), values, *numbers, note))
     folder = Path(arguments.output).parent
     tables = {Path(path).name: Path(os.path.relpath(path, folder)).as_posix() for path in arguments.tables}
-    html, left_out = page(network.name, network.dense_weights(), network.circulant, estimates, tables)
+    lags = {}
+    for path in arguments.spikes:
+        spikes = SpikeFile(path)
+        if not spikes.unusable:
+            lags[_strength(spikes)] = lagged(spikes)
+    html, left_out = page(network.name, network.dense_weights(), network.circulant, estimates, tables, lags)
     for line in left_out:
         print(line)
     with atomic_path(arguments.output) as aside:
         aside.write_text(html, encoding="utf-8")
     print(f"{arguments.output}: {len(estimates)} estimates, {len(html.encode()) / 1e6:.1f} MB")
+
+
+def _strength(spikes: SpikeFile) -> float:
+    try:
+        return float(spikes.metadata["parameters"]["model"]["r"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"--spikes {spikes.path}: it does not say at which strength it was made") from error

@@ -26,12 +26,21 @@ from bokeh.resources import INLINE
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
+from circuitbias.figures.explore_page.correlograms import BIN_MS, Lagged, drawn_correlogram, packed
 from circuitbias.figures.style import WEIGHTS_MAP
 
 _LEVELS, _MISSING = 32_000, -32_768
 _MOST_BYTES = 5_500_000  # of matrices, as text: with Bokeh inside the page stays below 10 MB
-_SIDE = 430  # pixels
+_SIDE, _NARROW = 430, 370  # pixels
 _CURVES = {"total": ("#262626", "solid"), "bias": ("#D55E00", "solid"), "variance": ("#0072B2", "dashed")}
+
+
+_LAGS_IN_WORDS = (
+    "Pairs of spikes of the two neurons by lag, over what their rates would give by chance (the line at 1), "
+    f"in bins of {BIN_MS:g} ms. What the first neuron (from) does to the second (to) lies at the right of 0: "
+    "a peak there and not at the left is what a connection looks like, a peak on both sides what common "
+    "activity does. It is of the recording at the strength that the slider shows, whatever the method."
+)
 
 
 class Estimate(NamedTuple):
@@ -64,7 +73,12 @@ class Estimate(NamedTuple):
 
 
 def page(
-    name: str, weights: np.ndarray, circulant: bool, estimates: list[Estimate], tables: dict[str, str]
+    name: str,
+    weights: np.ndarray,
+    circulant: bool,
+    estimates: list[Estimate],
+    tables: dict[str, str],
+    correlograms: dict[float, Lagged] | None = None,
 ) -> tuple[str, list[str]]:
     """Make the page.
 
@@ -79,6 +93,8 @@ def page(
     estimates : list of Estimate
     tables : dict of str to str
         Addresses of the tables behind it, by what they are called.
+    correlograms : dict of float to Lagged, optional
+        By strength; shown of the pair that the pointer is over.
 
     Returns
     -------
@@ -86,7 +102,9 @@ def page(
     left_out : list of str
         What did not fit, in sentences.
     """
-    kept, left_out = _that_fit(estimates, len(weights))
+    lags, without, n_bytes = packed(correlograms or {}, _importance(estimates, weights))
+    kept, left_out = _that_fit(estimates, len(weights), n_bytes)
+    left_out += without
     methods = list(dict.fromkeys(one.method for one in kept))
     shares = sorted({one.share for one in kept}, reverse=True)
     strengths = sorted({one.r for one in kept})
@@ -149,7 +167,17 @@ def page(
     )
     for drawn in (truth, estimate, second, third):
         drawn.toolbar.logo = None
-    whole = column(head, controls, note, row(truth, estimate), row(second, third))
+    rows = [row(truth, estimate), row(second, third)]
+    if lags:
+        folder = Path(__file__).parent
+        draw_code = (folder / "correlogram.js").read_text(encoding="utf-8")
+        fourth, pair = drawn_correlogram(lags, slider, strengths, n, draw_code, (_NARROW, _SIDE))
+        tell = CustomJS(args={"pair": pair, "n": n}, code=(folder / "hover.js").read_text(encoding="utf-8"))
+        for drawn in (truth, estimate):
+            drawn.select_one(HoverTool).callback = tell
+        # Beside the matrices: whoever hovers over them sees it.
+        rows = [row(truth, estimate, fourth), row(second, third, Div(text=_LAGS_IN_WORDS, width=_NARROW))]
+    whole = column(head, controls, note, *rows)
     document = Document(title=f"{name}: couplings to explore")
     document.add_root(whole)
     document.js_on_event(DocumentReady, code)
@@ -161,9 +189,17 @@ def _palette() -> list[str]:
     return [to_hex(color) for color in colormaps[WEIGHTS_MAP](np.linspace(0, 1, 255))]
 
 
-def _that_fit(estimates: list[Estimate], n: int) -> tuple[list[Estimate], list[str]]:
-    """Leave out parts of recordings, the smallest first, until the page is small enough."""
-    most = max(1, int(_MOST_BYTES / (2 * n * n * 4 / 3)))
+def _importance(estimates: list[Estimate], weights: np.ndarray) -> np.ndarray:
+    """Largest estimate of each pair, of all methods and strengths."""
+    largest = np.abs(weights)
+    for one in estimates:
+        largest = np.fmax(largest, np.abs(one.values))
+    return largest
+
+
+def _that_fit(estimates: list[Estimate], n: int, n_bytes: int) -> tuple[list[Estimate], list[str]]:
+    """Leave out parts of recordings, the smallest first, until the page is small with `n_bytes` more."""
+    most = max(1, int((_MOST_BYTES - n_bytes) / (2 * n * n * 4 / 3)))
     kept, left_out = list(estimates), []
     while len(kept) > most and len(shares := sorted({one.share for one in kept})) > 1:
         kept = [one for one in kept if one.share > shares[0]]
