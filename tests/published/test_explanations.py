@@ -49,7 +49,7 @@ def test_a_standardised_response_makes_the_published_error_of_logistic_regressio
     noise = (less - more) / (1 / 2e6 - 1 / 6e6)
     error = np.sqrt(1 - 1 / (more - noise * (1 / 6e6 - 1 / 1e8)))
     print(f"r = {r:g}: {error:.3f}, published {paper:.3f}")
-    assert error == pytest.approx(paper, rel=0.02)
+    assert error == pytest.approx(paper, rel=0.04)
 
 
 @pytest.mark.slow
