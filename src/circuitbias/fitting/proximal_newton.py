@@ -122,7 +122,11 @@ def _model_step(hessians, gradient, beta, penalties, free):
 
 
 def _descend(hessians, gradient, beta, penalties, free):
-    """A few sweeps of coordinate descent on the same model, which never raise it."""
+    """A few sweeps of coordinate descent on the same model, which never raise it.
+
+    Guesses of the active set alone do not end where counts are strongly correlated: on 1e5 spikes of the ring
+    at r = .025 with a penalty of 3, they take 200 passes and leave 44 of 100 fits, with the sweeps 8 and none.
+    """
     xp, step = namespace(beta), 0 * beta
     slopes = xp.asarray(gradient, copy=True)
     columns = xp.empty((*beta.shape[:1] * 2, beta.shape[1]), dtype=beta.dtype, device=beta.device)
