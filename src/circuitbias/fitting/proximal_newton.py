@@ -125,7 +125,7 @@ def _descend(hessians, gradient, beta, penalties, free):
     """A few sweeps of coordinate descent on the same model, which never raise it.
 
     Guesses of the active set alone do not end where counts are strongly correlated: on 1e5 spikes of the ring
-    at r = .025 with a penalty of 3, they take 200 passes and leave 44 of 100 fits, with the sweeps 8 and none.
+    at r = .025 with a penalty of 3, they take 200 passes and leave 44 of 100 fits, with sweeps 8 and none.
     """
     xp, step = namespace(beta), 0 * beta
     slopes = xp.asarray(gradient, copy=True)

@@ -52,7 +52,7 @@ class Design:
         moments: Moments,
         own_past: bool = True,
     ):
-        self._own_past, self._covariates = own_past, f"counts at lags={lags}"
+        self._own_past, self._covariates = own_past, f"counts of neurons {{}} at lags={lags}"
         self._counts, self.kept, self._lags, self._device = counts, kept, lags, device
         self._known = _second_moment(moments.of(kept)) if lags == [0] else None
         self._mean = moments.mean[kept]
@@ -129,9 +129,10 @@ class Design:
         dependent = dependent_counts(on_cpu(means), on_cpu(covariance))
         dependent = dependent.reshape(-1, self.n_targets).any(0) | on_cpu(response_means == 0)
         if dependent.any():
+            what = self._covariates.format(self.kept[dependent].tolist())
             raise UnusableDataError(
-                f"{self._covariates} of neurons {self.kept[dependent].tolist()} are constant or linearly "
-                "dependent: leave out lags, or these neurons, or record for longer"
+                f"{what} are constant or linearly dependent: leave out lags, or these neurons, or record for "
+                "longer"
             )
 
     def blocks(self):

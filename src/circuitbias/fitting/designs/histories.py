@@ -53,7 +53,7 @@ class HistoryDesign(Design):
         Whether a target's own history is a covariate.
     """
 
-    _same_bin, _known, _covariates = False, None, "histories"
+    _same_bin, _known, _covariates = False, None, "histories of neurons {}"
 
     def __init__(self, events: Events, kept: np.ndarray, device, own_past: bool = True):
         self.events, self.kept, self._device, self._own_past = events, kept, device, own_past
