@@ -10,6 +10,7 @@ from circuitbias.trust.calibration import PROMISES
 from circuitbias.trust.report import TrustReport
 
 _VARIANT_MARKERS = {"plain": "o", "common": "s", "hidden": "^"}
+_MOST_NAMED, _LONGEST_NAME = 13, 8  # units named on an axis; letters of a name
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 
@@ -33,6 +34,8 @@ def draw(report: TrustReport) -> tuple[Figure, pd.DataFrame]:
     order = order_by_structure(couplings)
     _couplings(axes[0, 0], couplings[np.ix_(order, order)], report)
     _phantoms(axes[0, 1], report.phantom[np.ix_(order, order)], report, order)
+    for one in axes[0, :2]:
+        _name_units(one, [report.units[k] for k in order])
     _twins(axes[0, 2], report, numbers)
     _delivered(axes[1, 0], report, numbers)
     _spectrum(axes[1, 1], report, numbers)
@@ -44,15 +47,14 @@ def _couplings(axes, values, report):
     known = np.abs(values[np.isfinite(values)])
     limit = float(np.quantile(known, 0.99)) if known.size else 1.0
     image = style.show_matrix(axes, values, limit)
-    axes.set(title=style.lettered("a", f"couplings, {style.pretty(report.first)}"), ylabel="from unit")
-    axes.set_xlabel("to unit")
+    axes.set(title=style.lettered("a", f"couplings, {style.pretty(report.first)}"))
     style.add_color_bar(image, "")
 
 
 def _phantoms(axes, phantom, report, order):
     axes.set_facecolor(style.GAP)
     image = axes.imshow(phantom, cmap="magma", vmin=0, vmax=1)
-    axes.set(title=style.lettered("b", "chance of a phantom"), xlabel="to unit")
+    axes.set(title=style.lettered("b", "chance of a phantom"))
     if report.refused:
         axes.text(0.5, 0.5, "no promise", ha="center", va="center", transform=axes.transAxes)
     else:
@@ -61,6 +63,15 @@ def _phantoms(axes, phantom, report, order):
         axes.set_xlim(-0.5, len(phantom) - 0.5)
         axes.set_ylim(len(phantom) - 0.5, -0.5)
     style.add_color_bar(image, "")
+
+
+def _name_units(axes, names):
+    """Name units by their ids: all of a few, else some, evenly spaced."""
+    places = np.unique(np.linspace(0, len(names) - 1, min(len(names), _MOST_NAMED)).round().astype(int))
+    told = [str(names[k])[:_LONGEST_NAME] for k in places]
+    axes.set_xticks(places, told, fontsize=5.5, rotation=90)
+    axes.set_yticks(places, told, fontsize=5.5)
+    axes.set(xlabel="to unit (id)", ylabel="from unit (id)")
 
 
 def _simulators(report):

@@ -128,36 +128,40 @@ def _calibrating(scored, group):
     return [one for one in own if one[1].calibrates] or own or scored
 
 
-def listed(phantom: np.ndarray, promise: float) -> np.ndarray:
+def listed(phantom: np.ndarray, promise: float, least: np.ndarray | None = None) -> np.ndarray:
     """The longest list whose mean probability of a phantom is at most what is promised.
 
     Parameters
     ----------
     phantom : ndarray
-        NaN is never listed.
+        Lists take the lowest. NaN is never listed.
     promise : float
+    least : ndarray, optional
+        A second opinion (`circuitbias.trust.guard`): its mean over the list is at most the promise, too.
 
     Returns
     -------
     ndarray of bool
     """
-    order = np.argsort(phantom, kind="stable")  # NaN last
-    ranked = phantom[order]
-    n = int(np.isfinite(ranked).sum())
-    means = np.cumsum(ranked[:n]) / np.arange(1, n + 1)
-    length = int((means <= promise).nonzero()[0].max(initial=-1) + 1)
+    least = np.zeros(len(phantom)) if least is None else least
+    order = np.lexsort((least, phantom))  # NaN last
+    order = order[: int(np.isfinite(phantom).sum())]
+    kept = np.ones(len(order), dtype=bool)
+    for opinion in (phantom, least):
+        kept &= np.cumsum(opinion[order]) <= promise * np.arange(1, len(order) + 1)
+    length = int(kept.nonzero()[0].max(initial=-1) + 1)
     chosen = np.zeros(len(phantom), dtype=bool)
     chosen[order[:length]] = True
     return chosen
 
 
-def lists(phantom: np.ndarray, signs: np.ndarray) -> dict[float, np.ndarray]:
-    """Lists at each promise, excitation and inhibition each with its own."""
+def lists(phantom: np.ndarray, signs: np.ndarray, least: np.ndarray | None = None) -> dict[float, np.ndarray]:
+    """Lists at each promise, excitation and inhibition each with its own; see `listed`."""
     found = {}
     for promise in PROMISES:
         chosen = np.zeros(len(phantom), dtype=bool)
         for sign in (1, -1):
-            chosen |= listed(np.where(signs == sign, phantom, np.nan), promise)
+            chosen |= listed(np.where(signs == sign, phantom, np.nan), promise, least)
         found[promise] = chosen
     return found
 

@@ -10,12 +10,14 @@ from circuitbias.fitting.designs.histories import ExponentialDesign
 from circuitbias.spikes.events import Events
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import StepWindow
+from circuitbias.trust.traits import Traits
 
 _MOST_BINS = 300_000  # that are looked at: windows spread over the recording
 _WINDOWS = 10
 _LAGS = 6  # of residual correlations, in bins of 10 ms
 _COARSE_MS = 10.0
 _FEWEST_INTERVALS = 20
+_DRIFT_Z, _DRIFTING, _DRIFT = 3.0, 0.5, 0.3  # share of units that drift, and the median change, that refuse
 HELD_OUT = 0.2
 """Last part of the recording, which the model of the held-out likelihood has not seen."""
 
@@ -114,6 +116,17 @@ def check_fit(
     correlations = (sums / sd / sd[:, None])[:, others]
     residual = np.sqrt(np.square(correlations).mean(axis=1) * n_coarse)
     return FitChecks(distance, float((p < 0.01).mean()) if len(p) else np.nan, bits, residual, n_bins)
+
+
+def drifting(found: Traits) -> str:
+    """Say why a recording in which most units change their rate steadily is refused; empty if it is not."""
+    moved, size = np.abs(found.drift_z) > _DRIFT_Z, float(np.median(np.abs(found.drift)))
+    if moved.mean() <= _DRIFTING or size <= _DRIFT:
+        return ""
+    return (
+        f"{moved.mean():.0%} of the units change their rate steadily, the median one by {size:.0%} from "
+        "start to end: units that drift together look connected. Choose a part of the recording (--window-s)"
+    )
 
 
 def held_out_parts(source: SpikeSource) -> tuple[StepWindow, StepWindow]:

@@ -1,5 +1,6 @@
 """The trust report of a recording: does the model fit, which couplings to believe, and what would help."""
 
+import time
 import warnings
 from dataclasses import dataclass, field
 
@@ -12,9 +13,10 @@ from circuitbias.exceptions import UnusableDataError
 from circuitbias.progress import report_line
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.trust.calibration import PROMISES, Case, Judge, learn, lists, real_pairs
-from circuitbias.trust.checks import FitChecks, check_fit, held_out_bits, held_out_parts
+from circuitbias.trust.checks import FitChecks, check_fit, drifting, held_out_bits, held_out_parts
 from circuitbias.trust.evidence import evidence
 from circuitbias.trust.expected import ExpectedErrors, TwinError, expect, twin_error
+from circuitbias.trust.guard import least_phantom
 from circuitbias.trust.traits import Traits, traits
 from circuitbias.trust.twins import Plan, Twin, make_twin
 from circuitbias.trust.wiring import Posterior, posterior
@@ -27,6 +29,7 @@ _TAUS_MS = (3.0, 10.0, 30.0)
 _WIDTH = 0.1  # of the response bins of histories, in time constants
 _FEWEST_SPIKES = 1000
 _LARGEST = 2.0  # couplings of the history GLM are held to about this size: a spike changes a rate seven times
+_GUARDED = 1.2  # scatter of phantoms from which on the guard's probabilities count pair by pair
 _FEWEST_EVENTS = 3.0  # spikes of the median unit for each coefficient of its fit
 
 
@@ -66,6 +69,8 @@ class TrustReport:
         The simulator whose calibration is the promise: the one by which fewer couplings can be believed.
     refused : str
         Why there is no promise; empty if there is one.
+    spread : float
+        Scatter of phantoms, in standard errors, that lists reckon with (`circuitbias.trust.guard`).
     """
 
     units: list
@@ -84,6 +89,7 @@ class TrustReport:
     judge: Judge | None = None
     worse: str = ""
     refused: str = ""
+    spread: float = 1.0
     notes: list = field(default_factory=list)
 
 
@@ -170,14 +176,22 @@ def trust(
             f"at least {_FEWEST_EVENTS:g} are needed: record for longer, or choose fewer units"
         )
         return report
+    report.refused = drifting(found)
+    if report.refused:
+        report.first = "glm_history"
+        return report
     plans = [
         Plan(simulator, variant, seed + 10_000 * (1 + k) + 100_000 * simulators.index(simulator))
         for k, variant in enumerate(variants)
         for simulator in simulators
     ]
-    found_on, strengths = [], dict.fromkeys(simulators, 1.0)
+    found_on, strengths, started = [], dict.fromkeys(simulators, 1.0), time.monotonic()
     for number, plan in enumerate(plans):
-        report_line(f"twin {number + 1} of {len(plans)}: {plan.words}")
+        left = ""
+        if number:
+            seconds_left = (time.monotonic() - started) / number * (len(plans) - number)
+            left = f", about {seconds_left:.0f} s left in all"
+        report_line(f"twin {number + 1} of {len(plans)}{left}: {plan.words}", always=True)
         weights = prior.draw(np.random.default_rng(plan.seed))
         if not weights.any():
             continue
@@ -235,7 +249,7 @@ def _estimates(source, methods, memory_mb) -> dict[str, Couplings]:
 
 
 def _refusal(report, simulators) -> str:
-    """Why there is no promise."""
+    """Why there is no promise, as far as twins tell."""
     good = {t.plan.simulator for t in report.twins if t.plan.variant == "plain" and not t.refused}
     plain = [twin for twin in report.twins if twin.plan.variant == "plain"]
     why = "; ".join(dict.fromkeys(f"{t.plan.simulator}: {t.refused}" for t in plain if t.refused))
@@ -267,10 +281,13 @@ def _judge(report, found_on, seed):
     features, signs, _ = evidence(report.estimates, report.first, report.traits)
     off = ~np.eye(n, dtype=bool)
     phantom, report.worse = judge.phantom(features, signs)
-    report.phantom[off] = phantom
-    for promise, chosen in lists(phantom, signs).items():
+    judged, excess = report.estimates[report.first], float(np.nanmax(report.checks.residual))
+    least, report.spread = least_phantom(judged.values[off], judged.standard_errors[off], excess)
+    for promise, chosen in lists(phantom, signs, least).items():
         report.lists[promise] = np.zeros((n, n), dtype=bool)
         report.lists[promise][off] = chosen
+    guarded = report.spread > _GUARDED
+    report.phantom[off] = np.fmax(phantom, np.where(signs != 0, least, np.nan)) if guarded else phantom
 
 
 __all__ = ["PROMISES", "ExpectedErrors", "RefusedError", "TrustReport", "Twin", "TwinError", "trust"]

@@ -125,11 +125,11 @@ def posterior(estimates: np.ndarray, errors: np.ndarray) -> Posterior:
         raise ValueError("no pair has a coupling with a standard error")
     known &= errors < _MOST_SPREAD * np.median(errors[known])
     errors = np.where(known, errors, np.inf)
-    alone = Posterior(estimates, errors, (_mixture(estimates[known], errors[known]),))
+    alone = Posterior(estimates, errors, (mixture(estimates[known], errors[known]),))
     sides = [(j[np.isfinite(se)], se[np.isfinite(se)]) for j, se in _both_ways(estimates, errors)]
     if not len(sides[0][0]):
         return alone
-    together = Posterior(estimates, errors, tuple(_mixture(*side) for side in sides))
+    together = Posterior(estimates, errors, tuple(mixture(*side) for side in sides))
     # Of the pairs with both directions: the densities of sum and difference are half of those of the two.
     both = known & known.T
     one = _log_likelihood(alone.parts[0], estimates[both], errors[both])
@@ -145,8 +145,8 @@ def _both_ways(estimates, errors):
     return ((there + back) / 2, error), ((there - back) / 2, error)
 
 
-def _mixture(j, se) -> Mixture:
-    """Fit the shares; then take as many zeros as fit about as well."""
+def mixture(j: np.ndarray, se: np.ndarray) -> Mixture:
+    """Fit the distribution of estimates with these errors; then take as many zeros as fit about as well."""
     values, widths = _grid(j.min(), j.max(), _FINEST * float(np.median(se)))
     logs = _logs(j, se**-2.0, values, widths)
     top = logs.max(axis=0)
