@@ -15,6 +15,7 @@ _VARIANTS = {
     "common": "If part of the correlations comes from common drive, as in some twins",
     "hidden": "If as many units again were not recorded, as in some twins",
 }
+_WIDE = 1.05  # scatter of phantoms, in standard errors, from which on the page speaks of it
 _NAMED, _MOST_NAMED = 0.1, 20  # the list whose couplings are named, and how many of them
 _LEAST_CYCLES = 100  # of the slowest mode: with fewer, correlations are those of the moment
 
@@ -70,6 +71,13 @@ def believe(report: TrustReport) -> list[str]:
             told = ", ".join(f"{np.mean(v):.0%} (worst {max(v):.0%})" for v in found.values())
             promised = ", ".join(f"{p:.0%}" for p in PROMISES)
             lines.append(f"{what}, lists made in this way hold {told} phantoms for promises of {promised}.")
+    if report.spread > _WIDE:
+        lines.append(
+            f"The lists are cut shorter than the twins would have them: phantoms are taken to scatter "
+            f"{report.spread:.2f} times as far from zero as their standard errors say, because pairs fire "
+            "together in a way that the couplings do not explain, or because there is a crowd of couplings "
+            "too small to tell from zero. Units that were not recorded make such couplings."
+        )
     lines.append(
         f"The promise is that of the worse simulator, {report.worse}. It supposes that the recording is like "
         "its twins: read the two next sections before you rely on it."
@@ -182,7 +190,13 @@ def errors(report: TrustReport) -> list[str]:
             f"{one.bias:.2f} and variance {one.variance:.2f}; average precision as a detector of connections "
             f"{one.average_precision:.2f}."
         )
-    return lines or ["No twin matches: nothing is known of the errors."]
+    if lines:
+        lines.append(
+            "A total error of 0 is the true wiring up to one factor, 1 is no better than nothing. Bias is "
+            "the part that would be the same in the next recording of this network, variance the part that "
+            "would not. Average precision is 1 if all connections have larger couplings than all pairs without one."
+        )
+    return lines or ["There is no twin that matches: nothing is known of the errors."]
 
 
 def helps(report: TrustReport) -> list[str]:
