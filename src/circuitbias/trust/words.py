@@ -194,7 +194,7 @@ def errors(report: TrustReport) -> list[str]:
         lines.append(
             "A total error of 0 is the true wiring up to one factor, 1 is no better than nothing. Bias is "
             "the part that would be the same in the next recording of this network, variance the part that "
-            "would not. Average precision is 1 if all connections have larger couplings than all pairs without one."
+            "would not. Average precision is 1 if all connections have larger couplings than all other pairs."
         )
     return lines or ["There is no twin that matches: nothing is known of the errors."]
 
