@@ -84,6 +84,23 @@ def test_a_recording_that_no_twin_matches_is_refused():
     assert "NO PROMISE" in sections(found)["What to believe"][0]
 
 
+def test_a_recording_whose_units_drift_together_is_refused():
+    """No couplings at all, but all rates double: a GLM on histories finds couplings everywhere."""
+    rng = np.random.default_rng(4)
+    n_steps = 1_000_000
+    steps, units = [], []
+    for unit in range(8):
+        tried = np.unique(rng.integers(0, n_steps, 4000))
+        own = tried[rng.random(len(tried)) < (1 + tried / n_steps) / 2]
+        steps.append(own)
+        units.append(np.full(len(own), unit))
+    source = SpikeRecord.from_events(np.concatenate(steps), np.concatenate(units), 8, n_steps)
+    found = trust(source, variants=("plain",))
+    assert found.refused.startswith("100% of the units change their rate steadily")
+    assert not found.twins and not found.lists and np.isnan(found.phantom).all()
+    assert "--window-s" in sections(found)["What to believe"][0]
+
+
 def test_what_cannot_be_looked_at_is_refused_in_words(recorded):
     with pytest.raises(cb.UnusableDataError, match="there are 2 units"):
         trust(SpikeRecord.from_events([1, 2], [0, 1], 2, 100))

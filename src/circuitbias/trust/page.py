@@ -60,6 +60,7 @@ def summary(report: TrustReport, source: dict) -> dict:
         "refused": report.refused,
         "judged_estimator": report.first,
         "worse_simulator": report.worse,
+        "scatter_of_phantoms": report.spread,
         "simulators": sorted({twin.plan.simulator for twin in report.twins}),
         "filter_ms": report.tau_ms,
         "n_units": len(report.units),
