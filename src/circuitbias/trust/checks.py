@@ -17,6 +17,7 @@ _WINDOWS = 10
 _LAGS = 6  # of residual correlations, in bins of 10 ms
 _COARSE_MS = 10.0
 _FEWEST_INTERVALS = 20
+_MOST_IN_BIN = 2.0  # predicted spikes: a few bins in which an exponential explodes are not to decide
 _DRIFT_Z, _DRIFTING, _DRIFT = 3.0, 0.5, 0.3  # share of units that drift, and the median change, that refuse
 HELD_OUT = 0.2
 """Last part of the recording, which the model of the held-out likelihood has not seen."""
@@ -147,7 +148,7 @@ def _predicted(source, fitted):
     beta[-1] = np.where(np.isfinite(fitted.arrays["intercepts"]), beta[-1], -np.inf)
     firsts = (block.first_bin == 0 for block in events.blocks())
     for (rows, counts), first in zip(design.blocks_and_counts(), firsts, strict=True):
-        yield counts, np.exp(np.minimum(rows @ beta, 20.0)), first
+        yield counts, np.minimum(np.exp(np.minimum(rows @ beta, 20.0)), _MOST_IN_BIN), first
 
 
 def _rescale(counts, means, waiting, intervals, rng):

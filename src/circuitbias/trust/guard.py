@@ -15,6 +15,7 @@ from circuitbias.trust.wiring import Mixture, mixture
 
 _MIDDLE = np.linspace(-2, 2, 81)  # z between which couplings may all be phantoms
 _CROWD, _MOST_FOR_CROWD = 1.25, 0.25  # more scatter for each share of couplings in the crowd, and at most
+_MOST_FOR_EXCESS = 2.0  # scatter for residual correlations: a wrong link alone may leave many times chance
 
 
 def least_phantom(values: np.ndarray, errors: np.ndarray, excess: float) -> tuple[np.ndarray, float]:
@@ -42,7 +43,7 @@ def least_phantom(values: np.ndarray, errors: np.ndarray, excess: float) -> tupl
         return found, 1.0
     all_ = mixture(z[known], np.ones(known.sum()))
     crowd = float(all_.shares[(all_.widths > 0) & (np.abs(all_.values) < _MIDDLE[-1])].sum())
-    spread = max(excess, 1 + min(_CROWD * crowd, _MOST_FOR_CROWD))
+    spread = max(min(excess, _MOST_FOR_EXCESS), 1 + min(_CROWD * crowd, _MOST_FOR_CROWD))
     middle = _density(all_, _MIDDLE)
     # The largest share of phantoms that the middle has room for, by any scatter up to that one.
     share = min(max((middle / norm.pdf(_MIDDLE, 0, one)).min() for one in np.linspace(1, spread, 6)), 1.0)

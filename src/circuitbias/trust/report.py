@@ -29,7 +29,7 @@ _TAUS_MS = (3.0, 10.0, 30.0)
 _WIDTH = 0.1  # of the response bins of histories, in time constants
 _FEWEST_SPIKES = 1000
 _LARGEST = 2.0  # couplings of the history GLM are held to about this size: a spike changes a rate seven times
-_GUARDED = 1.2  # scatter of phantoms from which on the guard's probabilities count pair by pair
+_GUARDED = 1.25  # scatter of phantoms from which on the guard's probabilities count pair by pair
 _FEWEST_EVENTS = 3.0  # spikes of the median unit for each coefficient of its fit
 
 
