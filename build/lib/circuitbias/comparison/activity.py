@@ -1,0 +1,174 @@
+"""Published descriptions of the activity beside ours."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from circuitbias import published
+from circuitbias.comparison.verdicts import with_verdicts
+
+
+def compare_patterns(activity: pd.DataFrame) -> pd.DataFrame:
+    """Compare the pattern strength with the published one.
+
+    It depends on the number of spikes, so windows of the published number are cut from our recordings.
+    Their scatter is the sampling error; with a single window there is none to be had.
+
+    Parameters
+    ----------
+    activity : DataFrame
+        Columns r, n_spikes (of a window), pattern_strength; a row a window.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`.
+    """
+    table = published.pattern_strength()
+    rows = []
+    for (r, n_spikes), windows in activity.groupby(["r", "n_spikes"]):
+        for paper in table[np.isclose(table.r, r) & (table.n_spikes == n_spikes)].itertuples():
+            ours = windows.pattern_strength
+            rows.append(
+                {
+                    "quantity": "pattern_strength",
+                    "estimator": "",
+                    "r": r,
+                    "n_spikes_published": n_spikes,
+                    "published": paper.pattern_strength,
+                    "n_spikes": n_spikes,
+                    "expected": paper.pattern_strength,
+                    "standard_error": ours.std(ddof=1) * math.sqrt(1 + 1 / len(ours)),
+                    "ours": ours.mean(),
+                    "expected_from": "published value",
+                    "error_from": "our windows",
+                }
+            )
+    return with_verdicts(rows)
+
+
+def compare_noise_correlations(patterns: pd.DataFrame) -> pd.DataFrame:
+    """Compare the correlations of co-tuned neurons of the pinned ring, binarised counts of 100 steps.
+
+    What the published numbers are of is not said. These are what they agree with; the same correlations of
+    counts that are not binarised are 1.3 to 1.4 times as large.
+
+    Parameters
+    ----------
+    patterns : DataFrame
+        As from `circuitbias.experiments.patterns.run`, with column r.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`. The standard error is of ours; the published recording's length is not known.
+    """
+    return with_verdicts(
+        [
+            _measured("noise_correlation", paper, rows, paper.noise_correlation)
+            for paper, rows in _matched(published.noise_correlation(), patterns)
+        ]
+    )
+
+
+def compare_diffusivities(patterns: pd.DataFrame) -> pd.DataFrame:
+    """Compare the diffusivities of the bumps of the unpinned ring, up to one factor.
+
+    The unit of the published values is not said. One factor, the median of the ratios, brings them to
+    ours; what is compared is how diffusivity falls with strength.
+
+    Parameters
+    ----------
+    patterns : DataFrame
+        As from `circuitbias.experiments.patterns.run`, with column r.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`; ``condition`` names the factor.
+    """
+    pairs = [
+        (p, rows) for p, rows in _matched(published.diffusivity(), patterns) if rows.diffusivity.min() > 0
+    ]
+    if len(pairs) < 2:  # one alone would agree with itself
+        return with_verdicts([])
+    factor = np.median([rows.diffusivity.mean() / p.diffusivity for p, rows in pairs])
+    return with_verdicts(
+        [
+            _measured("diffusivity", paper, rows, factor * paper.diffusivity, paper.diffusivity)
+            | {
+                "condition": f"published times {factor:.3g}",
+                "expected_from": "published value times a factor fitted to ours",
+            }
+            for paper, rows in pairs
+        ]
+    )
+
+
+def compare_substates(substates: pd.DataFrame) -> pd.DataFrame:
+    """Compare divergences and entropies of the joint states of ten neighbours.
+
+    Parameters
+    ----------
+    substates : DataFrame
+        As from `circuitbias.experiments.substates.run`, with column r.
+
+    Returns
+    -------
+    DataFrame
+        Columns `COLUMNS`; ``condition`` names the network that the ring is compared with, or whose entropy
+        it is. Published divergences hold the bias of their frequencies, which is that between two runs of
+        the ring: it is taken away. The published recordings, of 1e8 spikes, scatter less than ours by the
+        root of how much longer they are.
+    """
+    paper, rows = published.substates(), []
+    floor = paper[paper.against == "same"].set_index("r").divergence
+    for other in paper.itertuples():
+        ours = substates[(substates.against == other.against) & np.isclose(substates.r, other.r)]
+        for quantity, expected in (
+            ("divergence", other.divergence - floor[other.r] if other.against != "same" else math.nan),
+            ("entropy", other.entropy),
+        ):
+            if ours.empty or math.isnan(expected):
+                continue
+            variance = (ours[f"{quantity}_se"] ** 2).mean()
+            rows.append(
+                {
+                    "quantity": quantity,
+                    "estimator": "",
+                    "r": other.r,
+                    "condition": other.against.replace("same", "ring").replace("_", " "),
+                    "n_spikes_published": 1e8,
+                    "published": getattr(other, quantity),
+                    "n_spikes": ours.n_spikes.mean(),
+                    "expected": expected,
+                    "standard_error": math.sqrt(variance * (1 / len(ours) + ours.n_spikes.mean() / 1e8)),
+                    "ours": ours[quantity].mean(),
+                    "expected_from": "published value",
+                    "error_from": "our blocks",
+                }
+            )
+    return with_verdicts(rows)
+
+
+def _matched(table, patterns):
+    for paper in table.itertuples():
+        rows = patterns[np.isclose(patterns.r, paper.r)]
+        if len(rows):
+            yield paper, rows
+
+
+def _measured(quantity, paper, rows, expected, as_published=None):
+    return {
+        "quantity": quantity,
+        "estimator": "",
+        "r": paper.r,
+        "published": expected if as_published is None else as_published,
+        "n_spikes": rows.n_spikes.mean(),
+        "expected": expected,
+        "standard_error": math.sqrt((rows[f"{quantity}_se"] ** 2).sum()) / len(rows),
+        "ours": rows[quantity].mean(),
+        "expected_from": "published value",
+        "error_from": "our parts",
+    }

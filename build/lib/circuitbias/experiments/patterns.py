@@ -1,0 +1,122 @@
+"""What recurrence does to the activity: pattern strength, noise correlations, diffusion of the bumps."""
+
+import numpy as np
+import pandas as pd
+
+from circuitbias.component import Cost, Experiment, option
+from circuitbias.device import resolve_device
+from circuitbias.networks.network import Network
+from circuitbias.options import beginning, which_strengths
+from circuitbias.spikes.activity import bump_period, firing_rates_hz, pattern_strength
+from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.bumps import bump_diffusivity, co_tuned_correlation, mean_of_known
+from circuitbias.spikes.moments import correlation, count_moments
+from circuitbias.spikes.segments import SpikeSource
+from circuitbias.spikes.views import StepWindow, count_spikes, first_spikes
+
+_PARTS = 5  # of a recording, whose scatter gives standard errors
+
+
+class Patterns(Experiment):
+    """Pattern strength, noise correlations and bump diffusion (rings only)."""
+
+    strengths: tuple[float, ...] | None = which_strengths()
+    bin_steps: int = option(100, "Width of the bins of the correlations (steps).", least=1, most=100_000)
+    n_spikes: int | None = beginning()
+
+    cost = Cost(seconds=7)
+
+
+def run(
+    network: Network,
+    source: SpikeSource,
+    *,
+    bin_steps: int,
+    n_spikes: int | None,
+    resources: dict,
+    **_,
+) -> tuple[pd.DataFrame, dict]:
+    """Describe the activity by counts in bins.
+
+    Parameters
+    ----------
+    network : Network
+        With circulant weights that favour a pattern: all measures are of its period.
+    source : SpikeSource
+    bin_steps : int
+        Steps in a bin.
+    n_spikes : int or None
+        Use the beginning of the recording only.
+    resources : dict
+        ``memory_mb`` and ``device``.
+
+    Returns
+    -------
+    table : DataFrame
+        One row: n_spikes, duration_s, ``mean_rate_hz``, ``lowest_rate_hz``, ``highest_rate_hz`` (of the
+        neurons with drive), ``pattern_strength`` (of counts in bins), ``noise_correlation`` (of co-tuned
+        neurons, binarised counts), ``mean_abs_correlation`` (of all pairs, counts), ``diffusivity``
+        (neurons²/s), ``period`` (neurons); ``noise_correlation_se`` and ``diffusivity_se``, from the
+        scatter of five parts.
+    arrays : dict
+        None.
+
+    Raises
+    ------
+    ValueError
+        If the weights are not circulant or favour no pattern.
+    """
+    period = bump_period(network.dense_weights()) if network.circulant else np.nan
+    if not np.isfinite(period):
+        raise ValueError(
+            f"patterns: network {network.name!r} must have circulant weights that favour a pattern"
+        )
+    source = first_spikes(source, n_spikes)
+    n_steps = int(source.trial_steps.sum())
+
+    def binned(part, binarise=False):
+        return BinnedCounts(part, bin_steps, binarise, resources["memory_mb"])
+
+    def scatter(measure):
+        return np.std([measure(part) for part in parts], ddof=1) / _PARTS**0.5
+
+    def shared(part):
+        correlations = _correlations(binned(part, binarise=True), resources["device"])
+        return co_tuned_correlation(correlations, period)
+
+    def diffusivity(part):
+        return bump_diffusivity(binned(part), source.dt_ms * bin_steps, period)
+
+    parts = [StepWindow(source, k * n_steps // _PARTS, max(n_steps // _PARTS, 1)) for k in range(_PARTS)]
+    correlations = _correlations(binned(source), resources["device"])
+    driven = network.drive_scale > 0
+    rates = firing_rates_hz(source)[driven]
+    complete = np.isfinite(correlations).sum() == correlations.size - len(correlations)
+    table = pd.DataFrame(
+        [
+            {
+                "n_spikes": count_spikes(source),
+                "duration_s": source.trial_steps.sum() * source.dt_ms / 1000,
+                "mean_rate_hz": rates.mean(),
+                "lowest_rate_hz": rates.min(),
+                "highest_rate_hz": rates.max(),
+                "period": period,
+                "pattern_strength": pattern_strength(correlations, period) if complete else np.nan,
+                "noise_correlation": shared(source),
+                "noise_correlation_se": scatter(shared),
+                "mean_abs_correlation": mean_of_known(np.abs(correlations)),
+                "diffusivity": diffusivity(source),
+                "diffusivity_se": scatter(diffusivity),
+            }
+        ]
+    )
+    return table, {}
+
+
+def _correlations(counts, device):
+    """Correlations of counts, shape (n, n); NaN on the diagonal and at neurons that never fire."""
+    moments = count_moments(counts, resolve_device(device))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        correlations = correlation(moments.covariance)
+    np.fill_diagonal(correlations, np.nan)
+    return correlations

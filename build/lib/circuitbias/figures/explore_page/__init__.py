@@ -1,0 +1,313 @@
+"""The page to explore: one HTML file that works without a network; Bokeh with everything inside."""
+
+import base64
+import math
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from bokeh.document import Document
+from bokeh.embed import file_html
+from bokeh.events import DocumentReady
+from bokeh.layouts import column, row
+from bokeh.models import (
+    ColorBar,
+    ColumnDataSource,
+    CustomJS,
+    Div,
+    HoverTool,
+    LinearColorMapper,
+    RadioButtonGroup,
+    Slider,
+)
+from bokeh.plotting import figure as new_figure
+from bokeh.resources import INLINE
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
+
+from circuitbias.figures.explore_page.correlograms import BIN_MS, Lagged, drawn_correlogram, packed
+from circuitbias.figures.style import WEIGHTS_MAP
+
+_LEVELS, _MISSING = 32_000, -32_768
+_MOST_BYTES = 5_500_000  # of matrices, as text: with Bokeh inside the page stays below 10 MB
+_SIDE, _NARROW = 430, 370  # pixels
+_CURVES = {"total": ("#262626", "solid"), "bias": ("#D55E00", "solid"), "variance": ("#0072B2", "dashed")}
+
+
+_LAGS_IN_WORDS = (
+    "Pairs of spikes of the two neurons by lag, over what their rates would give by chance (the line at 1), "
+    f"in bins of {BIN_MS:g} ms. What the first neuron (from) does to the second (to) lies at the right of 0: "
+    "a peak there and not at the left is what a connection looks like, a peak on both sides what common "
+    "activity does. It is of the recording at the strength that the slider shows, whatever the method."
+)
+
+
+class Estimate(NamedTuple):
+    """Couplings, what they are of, and how wrong they are.
+
+    Attributes
+    ----------
+    method : str
+        Name of the estimator.
+    share : float
+        Of the recording.
+    r : float
+    n_spikes : int
+    values : ndarray, shape (n, n)
+        In units of the true weights; NaN where there is none.
+    total, bias, variance : float
+    note : str
+        What is to be said of it.
+    """
+
+    method: str
+    share: float
+    r: float
+    n_spikes: int
+    values: np.ndarray
+    total: float
+    bias: float
+    variance: float
+    note: str
+
+
+def page(
+    name: str,
+    weights: np.ndarray,
+    circulant: bool,
+    estimates: list[Estimate],
+    tables: dict[str, str],
+    correlograms: dict[float, Lagged] | None = None,
+) -> tuple[str, list[str]]:
+    """Make the page.
+
+    Parameters
+    ----------
+    name : str
+        Of the network, for the title.
+    weights : ndarray, shape (n, n)
+        True weights [pre, post].
+    circulant : bool
+        Whether they depend on the distance alone: then profiles are shown.
+    estimates : list of Estimate
+    tables : dict of str to str
+        Addresses of the tables behind it, by what they are called.
+    correlograms : dict of float to Lagged, optional
+        By strength; shown of the pair that the pointer is over.
+
+    Returns
+    -------
+    html : str
+    left_out : list of str
+        What did not fit, in sentences.
+    """
+    lags, without, n_bytes = packed(correlograms or {}, _importance(estimates, weights))
+    kept, left_out = _that_fit(estimates, len(weights), n_bytes)
+    left_out += without
+    methods = list(dict.fromkeys(one.method for one in kept))
+    shares = sorted({one.share for one in kept}, reverse=True)
+    strengths = sorted({one.r for one in kept})
+    by_key = {f"{one.method} {one.share:g} {one.r:g}": one for one in kept}
+    words = [f"{share:.3g}" if share < 1 else "all" for share in shares]
+
+    n, shown = len(weights), weights.astype(np.float32)
+    np.fill_diagonal(shown, np.nan)
+    pre, post = np.indices(weights.shape).astype(np.int16)
+    arrays = {"truth": [shown], "pre": [pre], "post": [post], "image": [shown], "error": [shown * 0]}
+    matrix = ColumnDataSource(arrays)
+    finite = np.abs(shown[np.isfinite(shown)])
+    limit = float(np.quantile(finite[finite > 0], 0.99)) if (finite > 0).any() else 1.0
+    colors = LinearColorMapper(_palette(), low=-limit, high=limit, nan_color="#e4e4e4")
+    truth = _matrix("true weights", matrix, "truth", colors, n)
+    estimate = _matrix("estimate, scaled to them", matrix, "image", colors, n)
+    estimate.x_range, estimate.y_range = truth.x_range, truth.y_range
+    estimate.add_layout(ColorBar(color_mapper=colors, width=8), "right")
+
+    profile = ColumnDataSource({"x": [], "y": []})
+    second = _profile(shown, profile) if circulant else _scatter(finite, profile)
+    columns = ("method", "share", "r", "total", "bias", "variance")
+    errors = ColumnDataSource({name: [getattr(one, name) for one in kept] for name in columns})
+    curves, now = (ColumnDataSource({name: [] for name in ("r", *_CURVES)}) for _ in range(2))
+    third = _errors(kept, curves, now)
+
+    slider = Slider(
+        start=0,
+        end=max(len(strengths) - 1, 1),
+        value=len(strengths) // 2,
+        step=1,
+        show_value=False,
+        title="weight strength r",
+        name="strength",
+        width=260,
+        disabled=len(strengths) < 2,
+    )
+    choice_method = RadioButtonGroup(labels=methods, active=0, name="method")
+    choice_share = RadioButtonGroup(labels=words, active=0, name="volume")
+    label, note = Div(name="label", width=420), Div(name="note", width=900)
+    code = CustomJS(
+        args={
+            "matrix": matrix, "profile": profile, "errors": errors, "curves": curves, "now": now,
+            "slider": slider, "choice_method": choice_method, "choice_share": choice_share,
+            "label": label, "note": note, "methods": methods, "shares": shares, "strengths": strengths,
+            "shares_in_words": words, "size": n, "circulant": circulant,
+            "store": {key: _packed(one) for key, one in by_key.items()},
+        },
+        code=Path(__file__).with_name("choose.js").read_text(encoding="utf-8"),
+    )  # fmt: skip
+    slider.js_on_change("value", code)
+    choice_method.js_on_change("active", code)
+    choice_share.js_on_change("active", code)
+    links = ", ".join(f'<a href="{escape(place)}">{escape(what)}</a>' for what, place in tables.items())
+    head = Div(width=950, text=_words(name, n, links, left_out))
+    controls = row(
+        column(Div(text="method"), choice_method),
+        column(slider, label),
+        column(Div(text="share of the recording"), choice_share),
+    )
+    for drawn in (truth, estimate, second, third):
+        drawn.toolbar.logo = None
+    rows = [row(truth, estimate), row(second, third)]
+    if lags:
+        folder = Path(__file__).parent
+        draw_code = (folder / "correlogram.js").read_text(encoding="utf-8")
+        fourth, pair = drawn_correlogram(lags, slider, strengths, n, draw_code, (_NARROW, _SIDE))
+        tell = CustomJS(args={"pair": pair, "n": n}, code=(folder / "hover.js").read_text(encoding="utf-8"))
+        for drawn in (truth, estimate):
+            drawn.select_one(HoverTool).callback = tell
+        # Beside the matrices: whoever hovers over them sees it.
+        rows = [row(truth, estimate, fourth), row(second, third, Div(text=_LAGS_IN_WORDS, width=_NARROW))]
+    whole = column(head, controls, note, *rows)
+    document = Document(title=f"{name}: couplings to explore")
+    document.add_root(whole)
+    document.js_on_event(DocumentReady, code)
+    return file_html(document, INLINE, suppress_callback_warning=True), left_out
+
+
+def _palette() -> list[str]:
+    """The colours that weights have in all figures."""
+    return [to_hex(color) for color in colormaps[WEIGHTS_MAP](np.linspace(0, 1, 255))]
+
+
+def _importance(estimates: list[Estimate], weights: np.ndarray) -> np.ndarray:
+    """Largest estimate of each pair, of all methods and strengths."""
+    largest = np.abs(weights)
+    for one in estimates:
+        largest = np.fmax(largest, np.abs(one.values))
+    return largest
+
+
+def _that_fit(estimates: list[Estimate], n: int, n_bytes: int) -> tuple[list[Estimate], list[str]]:
+    """Leave out parts of recordings, the smallest first, until the page is small with `n_bytes` more."""
+    most = max(1, int((_MOST_BYTES - n_bytes) / (2 * n * n * 4 / 3)))
+    kept, left_out = list(estimates), []
+    while len(kept) > most and len(shares := sorted({one.share for one in kept})) > 1:
+        kept = [one for one in kept if one.share > shares[0]]
+        left_out.append(f"estimates from {shares[0]:g} of the recording are left out")
+    if len(kept) > most:
+        strengths = sorted({one.r for one in kept})
+        per_strength = math.ceil(len(kept) / len(strengths))
+        chosen = strengths[:: math.ceil(len(strengths) / max(1, most // per_strength))]
+        kept = [one for one in kept if one.r in chosen]
+        left_out.append(f"of {len(strengths)} strengths {len(chosen)} are shown")
+    return kept, [f"{line}: all of {n} neurons would make the page larger than 10 MB" for line in left_out]
+
+
+def _packed(one: Estimate) -> dict:
+    """Couplings as whole numbers of 16 bits, as text."""
+    known = np.isfinite(one.values)
+    if not known.any():
+        return {"values": None, "step": 1.0, "note": escape(one.note)}
+    step = float(np.abs(one.values[known]).max()) / _LEVELS or 1.0
+    numbers = np.full(one.values.shape, _MISSING, dtype="<i2")
+    numbers[known] = np.rint(one.values[known] / step)
+    return {"values": base64.b64encode(numbers.tobytes()).decode(), "step": step, "note": escape(one.note)}
+
+
+def _matrix(title: str, source, name: str, colors, n: int):
+    drawn = new_figure(
+        title=title, name=name, width=_SIDE + 80 * (name == "image"), height=_SIDE,
+        x_range=(-0.5, n - 0.5), y_range=(n - 0.5, -0.5),
+        x_axis_label="to neuron (post)", y_axis_label="from neuron (pre)",
+        tools="pan,wheel_zoom,box_zoom,reset", active_drag="box_zoom",
+    )  # fmt: skip
+    glyph = drawn.image(image=name, x=-0.5, y=-0.5, dw=n, dh=n, source=source, color_mapper=colors)
+    tips = [
+        ("from, to", "@pre, @post"),
+        ("truth", "@truth{0.0000}"),
+        ("estimate", "@image{0.0000}"),
+        ("error", "@error{0.0000}"),
+    ]
+    drawn.add_tools(HoverTool(renderers=[glyph], tooltips=tips))
+    return drawn
+
+
+def _profile(shown, source):
+    n = len(shown)
+    half = n // 2
+    offsets = np.arange(n) - half
+    truth = np.array(
+        [np.nanmean([shown[i, (i + d) % n] for i in range(n)]) if d else np.nan for d in offsets]
+    )
+    source.data = {"x": offsets, "y": np.full(n, np.nan)}
+    drawn = new_figure(
+        title="mean profile",
+        width=_SIDE,
+        height=300,
+        x_axis_label="distance on the ring",
+        y_axis_label="weight",
+        tools="pan,wheel_zoom,reset",
+    )
+    drawn.line(offsets, truth, color="#6e6e6e", line_width=2, legend_label="true")
+    drawn.line("x", "y", source=source, color="#D55E00", line_width=2, legend_label="estimate")
+    drawn.legend.update(location="bottom_right", background_fill_alpha=0.6)
+    return drawn
+
+
+def _scatter(finite, source):
+    limit = float(finite.max(initial=1e-12))
+    drawn = new_figure(
+        title="every pair",
+        width=_SIDE,
+        height=300,
+        x_axis_label="true weight",
+        y_axis_label="estimate, scaled",
+        tools="pan,wheel_zoom,reset",
+        output_backend="canvas",
+    )
+    drawn.line([-limit, limit], [-limit, limit], color="#6e6e6e")
+    drawn.scatter("x", "y", source=source, size=2, alpha=0.4, color="#D55E00")
+    return drawn
+
+
+def _errors(kept, curves, now):
+    largest = max(
+        (value for one in kept for value in (one.total, one.bias, one.variance) if math.isfinite(value)),
+        default=1.0,
+    )
+    drawn = new_figure(
+        title="errors at every strength; the dots: what is shown",
+        width=_SIDE + 80,
+        height=300,
+        y_range=(0, 1.05 * largest),
+        x_axis_label="weight strength r",
+        y_axis_label="error",
+        tools="reset,save",
+        name="errors",
+    )
+    for name, (color, dash) in _CURVES.items():
+        drawn.line("r", name, source=curves, color=color, line_dash=dash, line_width=2, legend_label=name)
+        drawn.scatter("r", name, source=now, color=color, size=9)
+    drawn.legend.update(location="bottom_left", background_fill_alpha=0.6, orientation="horizontal")
+    return drawn
+
+
+def _words(name: str, n: int, links: str, left_out: list[str]) -> str:
+    more = "".join(f"<br>{escape(line[0].upper() + line[1:])}." for line in left_out)
+    return (
+        f"<h2>{escape(name)}: couplings to explore</h2>W0[i, j] is the weight from neuron i to neuron j "
+        f"({n} neurons). Estimates are scaled to the true weights by least squares; errors are parts of the "
+        "size of these: total² = bias² + variance². Move the slider, choose a method and how much of the "
+        "recording it sees, hover over a coupling. "
+        f"{'Tables behind: ' + links if links else ''}{more}"
+    )

@@ -1,0 +1,1 @@
+"""Design matrices that are gone over block by block: counts at lags, and filtered histories of spikes."""

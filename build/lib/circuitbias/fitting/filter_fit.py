@@ -1,0 +1,134 @@
+"""Poisson regressions on histories through one temporal filter that all pairs share: the plan of the fit."""
+
+from functools import partial
+from typing import NamedTuple
+
+from circuitbias.device import Array, namespace, on_cpu, quietly
+from circuitbias.fitting.designs.raised_cosines import BasisDesign
+from circuitbias.fitting.filter_sample import FilterSample
+from circuitbias.fitting.fit import Fit
+from circuitbias.fitting.lbfgs import lbfgs
+from circuitbias.fitting.shared_filter import FilterProblem, JointObjective, pack
+from circuitbias.fitting.standard_errors import Groups
+from circuitbias.fitting.tuning import tuning
+from circuitbias.progress import Descent
+
+
+class SharedFilter(NamedTuple):
+    """The filter that all pairs share.
+
+    Attributes
+    ----------
+    weights : array, shape (n_basis,)
+        Of the basis functions; the filter's largest absolute value is 1 and its sum positive.
+    scaled_gradient : float
+    n_alternations : int
+        Of couplings and filter, on the sample.
+    """
+
+    weights: Array
+    scaled_gradient: float
+    n_alternations: int
+
+
+@quietly
+def fit_shared_filter(
+    design: BasisDesign, n_sample: int, ridge: float, tolerance: float, max_passes: int, errors: str = "model"
+) -> tuple[Fit, SharedFilter]:
+    """Fit couplings and filter together.
+
+    Order of calls: alternate between both on a sample; then descend along both on all rows, preconditioned by
+    their joint Hessian on the sample, which is made again every few passes.
+
+    Parameters
+    ----------
+    design : BasisDesign
+    n_sample : int
+        About how many rows to sample.
+    ridge, tolerance, max_passes
+        See `circuitbias.estimators.glm_spatiotemporal.GlmSpatiotemporal`.
+    errors : {"model", "sandwich", "jackknife"}, optional
+        Kind of standard errors: see `circuitbias.fitting.standard_errors`.
+
+    Returns
+    -------
+    couplings : Fit
+        Converged where the filter has, too; its slopes carry the size.
+    filter : SharedFilter
+    """
+    survey, basis = design.survey_basis(n_sample), design.basis
+    xp = namespace(basis)
+    tuned, n_targets = tuning(), design.n_targets
+    pairs = design.free_coefficients()[:-1]
+    at_lowest, at_highest = (
+        at & pairs & (ridge == 0) for at in (survey.at_lowest[:-1], survey.at_highest[:-1])
+    )
+    problem = FilterProblem(survey.cross, basis, at_lowest, ~pairs | at_highest, ridge)
+    sample = FilterSample(problem, survey.sample, design.block_rows)
+    coefficients, weights, n_alternations = sample.alternate()
+    rows_at = partial(design.rows, present=on_cpu(problem.present))
+    single = tuned.worth_single_precision(design.n_rows, design.n_columns, n_targets)
+    objective = JointObjective(problem, rows_at, design.n_rows)
+    report = Descent(tolerance)
+    while True:
+        begin = pack(coefficients, weights)
+        joint, scale = sample.lead(coefficients, weights)
+        allowed = min(max(max_passes - objective.passes, 1), tuned.filter_passes)
+        solution = lbfgs(
+            objective, begin, joint.solve, scale, tolerance, allowed, report, begin_in_single=single
+        )
+        single = False
+        coefficients, weights = problem.unpack(solution.coefficients)
+        stuck = (solution.coefficients == begin).all()  # rounding leaves no better point
+        if solution.converged or stuck or objective.passes >= max_passes:
+            break
+    of_couplings, of_filter = problem.unpack(abs(objective.gradient_at(solution.coefficients)) / scale)
+    scaled_gradient, filter_gradient = xp.amax(of_couplings, 0), of_filter.max().item()
+    size, by_weight = _filter_size(basis, weights)
+    if errors == "model":
+        variances = joint.variances(coefficients, size, by_weight) / design.n_rows
+    else:
+        variances = _grouped_variances(errors, design, sample, joint, coefficients, weights, size, by_weight)
+        objective.passes += 1
+    standard_errors = xp.where(problem.free, variances, xp.nan) ** 0.5
+    coefficients[:n_targets] *= size
+    held = at_lowest | at_highest
+    couplings = Fit(
+        xp.concat([coefficients[:n_targets], coefficients[-1:]]),
+        xp.concat([held, xp.zeros_like(held[:1])]),
+        scaled_gradient,
+        (scaled_gradient <= tolerance) & (filter_gradient <= tolerance),
+        objective.passes,
+        standard_errors[:n_targets],
+    )
+    return couplings, SharedFilter(weights / size, filter_gradient, n_alternations)
+
+
+def _filter_size(basis, weights):
+    """Largest absolute value of the filter, with the sign of its sum, and the derivatives by the weights."""
+    values = basis @ weights
+    peak = abs(values).argmax()
+    sign = (1 if values[peak] > 0 else -1) * (-1 if values.sum() < 0 else 1)
+    return (sign * values[peak]).item(), sign * basis[peak]
+
+
+def _grouped_variances(kind, design, sample, joint, coefficients, weights, size, by_weight):
+    """Variances of the coefficients times the size of the filter, as residuals show them."""
+    groups, first, slopes = Groups(kind, design.n_rows), 0, coefficients[: design.n_targets]
+    xp = namespace(weights)
+    scores = xp.stack([0 * coefficients.T] * groups.n)
+    of_filter = xp.stack([0 * weights[:, None]] * groups.n)
+    for histories, responses in design.histories():
+        rows = sample.rows_of(histories, weights)
+        residuals = xp.exp(rows @ coefficients) - responses
+        groups.add(scores, first, residuals, rows)
+        # sum_j r_j sum_i W_ij (phi_k * s_i)
+        of_rows = xp.einsum("tik,ti->tk", histories, residuals @ slopes.T)
+        groups.add(of_filter, first, of_rows, xp.ones_like(of_rows[:, :1]))
+        first += len(rows)
+    n_basis, influences = len(weights), []
+    for score, of_weights in zip(scores, of_filter, strict=True):
+        step = joint.solve(pack(score.T * sample.free, of_weights[:, 0]))
+        slope_step, weight_step = step[:-n_basis, 0].reshape(coefficients.shape), step[-n_basis:, 0]
+        influences.append(size * slope_step + coefficients * (by_weight @ weight_step))
+    return (groups.spread(xp.stack(influences, -1)) / design.n_rows) ** 2

@@ -1,0 +1,59 @@
+"""Descents with Hessians of all rows: for fits that were left behind, and where rows are sparse."""
+
+from circuitbias.device import Array, namespace
+from circuitbias.fitting.lbfgs import Solution, lbfgs, no_report
+from circuitbias.fitting.objective import Objective
+from circuitbias.fitting.preconditioners import own_inverses
+from circuitbias.fitting.tuning import tuning
+
+
+def newton(
+    objective: Objective,
+    solution: Solution,
+    least_diagonal: Array,
+    gradient_scale: Array,
+    tolerance: float,
+    max_passes: int,
+    passes_per_hessian: int,
+    report=no_report,
+) -> Solution:
+    """Minimise all objectives with Hessians of all rows, made again for those that are not at the end yet.
+
+    The first step with a Hessian is Newton's; those that follow correct it by what the gradients show. Each
+    target has its own step length.
+
+    Parameters
+    ----------
+    objective : Objective
+    solution : Solution
+        Where to begin; what has converged rests. It becomes the result.
+    gradient_scale, tolerance, max_passes, report
+        As in `circuitbias.fitting.lbfgs.lbfgs`.
+    least_diagonal : array, shape (n_columns, n_targets)
+        Lower bound of the Hessians' diagonals.
+    passes_per_hessian : int
+
+    Returns
+    -------
+    Solution
+    """
+    xp = namespace(gradient_scale)
+    left = xp.where(~solution.converged)[0]
+    searching = xp.zeros_like(solution.converged)  # for a step that is short enough
+    passes = 0
+    while len(left) and passes + 3 <= max_passes:  # a Hessian, where it is, and a step
+        part, begin = objective.of(left), solution.coefficients[:, left]
+        precondition, _ = own_inverses(part.hessians(begin, least_diagonal[:, left]), part.free)
+        enough = tuning().line_search if searching[left].any() else passes_per_hessian
+        allowed = min(enough, max_passes - passes - part.passes)
+        found = lbfgs(part, begin, precondition, gradient_scale[:, left], tolerance, allowed, report=report)
+        passes += part.passes
+        for whole, some in zip(vars(solution).values(), vars(found).values(), strict=True):
+            whole[..., left] = some
+        # What has not moved searches on; if no step is short enough, rounding leaves no better point.
+        still = (found.coefficients == begin).all(0)
+        stuck = still & searching[left]
+        searching[left] = still
+        left = left[~found.converged & ~stuck]
+    objective.passes += passes
+    return solution

@@ -1,0 +1,102 @@
+"""What one pass over the data says of Poisson regressions."""
+
+from dataclasses import dataclass
+
+from circuitbias.device import Array, namespace
+from circuitbias.fitting.objective import Objective
+from circuitbias.fitting.preconditioners import SpikeTriggeredMoments
+from circuitbias.fitting.rows import DenseRows, Rows
+from circuitbias.fitting.tuning import tuning
+from circuitbias.memory import Budget
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What one pass over the data says of the regressions; names as in `fit` and `Objective`."""
+
+    rows: Rows
+    second_moment: Array
+    sample: Array | Rows
+    cross_moment: Array
+    free: Array
+    infinite: Array
+    start: Array
+    least_curvatures: Array
+    gradient_scale: Array
+    ridge: float
+
+    @property
+    def response_means(self) -> Array:
+        """Mean responses of the targets, shape (n_targets,)."""
+        return self.cross_moment[-1]
+
+    def of(self, targets: Array) -> "Problem":
+        """The same of some of the targets."""
+        parts = {name: getattr(self, name)[..., targets] for name in _OF_TARGETS}
+        return Problem(**(vars(self) | parts))
+
+    def constant_rates(self) -> SpikeTriggeredMoments:
+        """What preconditions where nothing is known of how rates change."""
+        return SpikeTriggeredMoments.with_constant_means(
+            self.second_moment, self.response_means, self.free, self.ridge
+        )
+
+    def objective(self, rows=None, free=None) -> Objective:
+        """The objective on these rows, by default all of them."""
+        free = self.free if free is None else free
+        return Objective(self.rows if rows is None else rows, self.cross_moment, free, self.ridge)
+
+
+_OF_TARGETS = ("cross_moment", "free", "infinite", "start", "least_curvatures", "gradient_scale")
+
+
+def summarise(design, ridge: float, with_sample: bool, budget: Budget) -> Problem:
+    """Go over the data once: moments, what is infinite, where to start, and a sample of the rows.
+
+    Parameters
+    ----------
+    design : Design
+    ridge : float
+    with_sample : bool
+        Whether memory holds a sample for all Hessians.
+    budget : Budget
+
+    Raises
+    ------
+    ValueError
+        If columns of the design are linearly dependent.
+    """
+    sparse = design.sparse(tuning().most_density, budget)
+    n_sample = tuning().sample_rows(design.n_columns)
+    if sparse:
+        rows, cross_moment, bounds = sparse
+        second_moment = rows.second_moment()
+        sample = rows.sample(max(n_sample, len(rows.weights) // 8))
+    else:
+        rows = DenseRows(design.narrow_blocks, design.n_rows, design.n_columns)
+        second_moment, cross_moment, bounds, sample = design.survey(n_sample if with_sample else 1)
+    means = second_moment[-1]  # of the columns; the last column is 1
+    variances = second_moment.diagonal() - means**2
+    response_means = cross_moment[-1]
+    design.require_independent(second_moment, response_means)
+    free = design.free_coefficients()
+    infinite, start = design.limits(cross_moment, bounds, response_means, free & (ridge == 0))
+
+    # The gradient's natural size: one standard deviation of the covariate times the mean response.
+    xp = namespace(means)
+    spread = xp.concat([variances[:-1] ** 0.5, means[-1:]])
+    start[-1] += xp.log(response_means)
+    fitted = free & ~infinite
+    fitted[-1] = True
+    return Problem(
+        rows,
+        second_moment,
+        sample,
+        cross_moment,
+        fitted,
+        infinite,
+        start,
+        design.least_curvatures(cross_moment, response_means),
+        spread[:, None] * response_means,
+        ridge,
+    )

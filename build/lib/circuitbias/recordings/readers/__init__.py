@@ -1,0 +1,1 @@
+"""Formats of recordings, one a module; `circuitbias.catalogue.READERS` lists them."""

@@ -1,0 +1,1 @@
+"""Spikes: sorted events in memory and on disk, and their counts in bins."""

@@ -1,0 +1,91 @@
+"""Bumps of activity on a ring: how much co-tuned neurons share, and how fast the bumps drift."""
+
+import numpy as np
+
+from circuitbias.spikes.binning import BinnedCounts
+
+_DIFFUSION_MS = 1000.0  # longest time over which displacements are followed
+_LAGS = 8  # times at which they are looked at
+
+
+def co_tuned_correlation(correlations: np.ndarray, period: float) -> float:
+    """Mean correlation of neurons that lie whole periods apart: the peaks of the bumps coincide.
+
+    Parameters
+    ----------
+    correlations : ndarray, shape (n, n)
+        Of spike counts; NaN entries are left out.
+    period : float
+        Distance between bumps in neurons.
+
+    Returns
+    -------
+    float
+        NaN if no pair at such an offset has a correlation.
+
+    References
+    ----------
+    Das & Fiete, Nat. Neurosci. 23:1286 (2020): of the ring of 100 neurons, at offsets 25, 50 and 75.
+    """
+    n = len(correlations)
+    offsets = np.round(np.arange(period, n - period / 2, period)).astype(int)
+    pre = np.arange(n)
+    return mean_of_known(np.array([correlations[pre, (pre + offset) % n] for offset in offsets]))
+
+
+def mean_of_known(values: np.ndarray) -> float:
+    """Average the values that are not NaN; return NaN, without a warning, if there are none."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else np.nan
+
+
+def bump_phases(counts: BinnedCounts, period: float, smooth_bins: int = 1) -> list[np.ndarray]:
+    """Position of the bumps in each bin of each trial, in neurons, unwrapped.
+
+    The phase of the Fourier mode that the bumps are, of counts averaged over ``smooth_bins`` bins.
+
+    Returns
+    -------
+    list of ndarray, shape (n_bins - smooth_bins + 1,)
+    """
+    mode = np.exp(2j * np.pi * np.arange(counts.n_neurons) / period)
+    trials: list[list] = [[] for _ in counts.trial_bins]
+    for block in counts.blocks():
+        trials[block.trial].append(block.counts @ mode)
+    phases = []
+    for parts in trials:
+        if parts:
+            signal = np.convolve(np.concatenate(parts), np.ones(smooth_bins), mode="valid")
+            phases.append(np.unwrap(np.angle(signal)) * period / (2 * np.pi))
+    return phases
+
+
+def bump_diffusivity(counts: BinnedCounts, bin_ms: float, period: float, smooth_bins: int = 5) -> float:
+    """Diffusivity D of the bumps in neurons²/s, from ``<[x(t + T) - x(t)]²> = 2 D T + const``.
+
+    The constant is the error of the position, which counts of a few bins tell with little certainty only;
+    the slope over T from a tenth of a second to a second leaves it out.
+
+    Parameters
+    ----------
+    counts : BinnedCounts
+    bin_ms : float
+    period : float
+        Distance between bumps in neurons.
+    smooth_bins : int, optional
+        Bins over which counts are averaged before the position is read.
+
+    Returns
+    -------
+    float
+        NaN if no trial is long enough. Without a pattern the position is noise that runs around the ring, and
+        the number says nothing of a diffusion.
+    """
+    longest = int(_DIFFUSION_MS / bin_ms)
+    phases = [p for p in bump_phases(counts, period, smooth_bins) if len(p) > 2 * longest]
+    if not phases or longest < _LAGS:
+        return float("nan")
+    lags = np.unique(np.linspace(max(longest / 10, 1), longest, _LAGS).astype(int))
+    squares = [np.concatenate([(p[lag:] - p[:-lag]) ** 2 for p in phases]).mean() for lag in lags]
+    slope = np.polyfit(lags * bin_ms / 1000, squares, 1)[0]
+    return float(slope / 2)

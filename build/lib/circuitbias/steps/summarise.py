@@ -1,0 +1,36 @@
+"""Sum up the table of an experiment: a row a condition."""
+
+import importlib
+
+import pandas as pd
+
+from circuitbias.experiments import SUMMARISED
+from circuitbias.files import atomic_path
+from circuitbias.steps import json_object
+from circuitbias.tables import read_table, split_usable, without_result
+
+
+def add_arguments(parser):
+    """Declare the arguments of the step."""
+    parser.add_argument("experiment", choices=SUMMARISED, metavar="NAME", help=", ".join(SUMMARISED))
+    parser.add_argument("--table", required=True, help="all rows of the experiment (.csv)")
+    parser.add_argument("--options", default="{}", help="JSON: the section of the config")
+    parser.add_argument("--output", required=True, help="summary (.csv)")
+
+
+def run(arguments):
+    """Do the step."""
+    module = importlib.import_module(f"circuitbias.experiments.{arguments.experiment}")
+    options = json_object("--options", arguments.options)
+    table = read_table(arguments.table)
+    keys = ["estimator", "method", "options", "r"]
+    summary = pd.DataFrame(columns=keys)
+    if len(split_usable(table)[0]):
+        summary = module.summarise(table, **options)
+    # What there is nothing to sum up of has a row that says why.
+    without = without_result(table, keys)
+    known = summary.set_index(keys).index
+    without = without[~without.set_index(keys).index.isin(known)]
+    summary = pd.concat([part for part in (summary, without) if len(part)], ignore_index=True)
+    with atomic_path(arguments.output) as aside:
+        summary.to_csv(aside, index=False, float_format="%.8g")
