@@ -77,7 +77,7 @@ def run(arguments):
         for line in advice:
             print(f"  -> {line}")
     n = sum(len(advice) for _, advice in parts.values())
-    print(f"{n} things to look at, marked ->" if n else "nothing to do")
+    print(f"{n} thing{'s' * (n > 1)} to look at, marked ->" if n else "nothing to do")
 
 
 def versions() -> tuple[dict, list[str]]:
