@@ -34,26 +34,3 @@ def make_stale_results_older():
 
 if workflow.is_main_process:
     make_stale_results_older()
-
-
-# What the run was, for its report: `snakemake --cores 2 account`. It tells times, which no result does.
-rule account:
-    input:
-        expand(OUTCOME, results=CIRCUITS),
-        every_inference(),
-    output:
-        report(
-            f"{RUN}/account.html",
-            caption="../report/account.rst",
-            category="This run",
-            labels={"page": "Configuration, versions, run time by stage"},
-        ),
-    log:
-        f"{RUN}/logs/account.log",
-    localrule: True
-    params:
-        config=json.dumps(config),
-        folders=[f"{folder}/benchmarks" for folder in dict.fromkeys([*CIRCUITS, RUN])],
-        code=step_code("account"),
-    shell:
-        "circuitbias account --config {params.config:q} --benchmarks {params.folders:q} --output {output:q} > {log:q} 2>&1"
