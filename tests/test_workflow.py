@@ -394,7 +394,7 @@ def test_what_is_done_for_a_plan_of_many_circuits_grows_with_their_jobs_alone(tm
         planned = checkout.planned()
         assert planned["estimate"] == 4 * n
         # A circuit's network, two recordings with activity, two estimates and floor; two tables, figures.
-        assert sum(planned.values()) == n * (1 + 2 * (1 + 1 + 2 + 1) + 2 + 4 + 1) + 2
+        assert sum(planned.values()) == n * (1 + 2 * (1 + 1 + 2 + 1) + 2 + 5 + 1) + 2
         calls = [tmp_path / f"{name}.calls" for name in ("config", "code")]
         done[n] = [path.stat().st_size for path in calls]
         for path in calls:

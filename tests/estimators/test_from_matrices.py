@@ -38,7 +38,9 @@ def test_from_covariances(spikes, method):
 @pytest.mark.parametrize("both_sides", [True, False])
 def test_from_correlograms(spikes, measure, both_sides):
     found = cb.infer(spikes, "cross_correlation", measure=measure, bin_steps=10, window_ms=20)
-    half = np.moveaxis(found.arrays["correlogram"].astype(float), 0, 2)  # (n, n, 21), lags 0 ... 20
+    # The z-score counts all of the window: (n, n, 21), lags 0 ... 20.
+    whole = cb.infer(spikes, "cross_correlation", measure="z_score", bin_steps=10, window_ms=20)
+    half = np.moveaxis(whole.arrays["correlogram"].astype(float), 0, 2)
     curves = half[:, :, :20]
     if both_sides:
         curves = np.concatenate([half.transpose(1, 0, 2)[:, :, :0:-1], half], axis=2)
@@ -48,6 +50,20 @@ def test_from_correlograms(spikes, measure, both_sides):
     if measure == "peak":
         assert again.arrays["peak_lag_bins"][0, 4] == 3
         assert again.values[0, 4] == np.nanmax(again.values)
+
+
+@pytest.mark.parametrize("measure", ["zero_lag", "peak"])
+def test_a_background_is_of_the_z_score_alone(spikes, measure):
+    """Correlograms that end with the last lag that counts are enough for the other measures."""
+    found = cb.infer(spikes, "cross_correlation", measure=measure, bin_steps=10, far_ms=9)
+    half = np.moveaxis(found.arrays["correlogram"].astype(float), 0, 2)
+    assert half.shape[2] == 10
+    again = couplings_of_correlograms(half, measure, near=9)
+    np.testing.assert_allclose(again.values[OFF], found.values[OFF], rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match="near = 10: must be at most the longest lag, 9 bins"):
+        couplings_of_correlograms(half, measure, near=10)
+    with pytest.raises(ValueError, match="near = 9: must be less than the longest lag, 9 bins"):
+        couplings_of_correlograms(half, "z_score", near=9)
 
 
 @pytest.mark.parametrize(

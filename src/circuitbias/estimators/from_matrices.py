@@ -100,7 +100,9 @@ def couplings_of_correlograms(
         lags = lags[middle:]
     longest = len(lags) - 1
     near = max(longest // 2, 1) if near is None else whole("near", near, least=1)
-    require(near < longest, "near", near, f"less than the longest lag, {longest} bins")
+    # What lies beyond is the background of a z-score.
+    most, words = (longest - 1, "less than") if measure == "z_score" else (longest, "at most")
+    require(near <= most, "near", near, f"{words} the longest lag, {longest} bins")
     values, peak_lag = read_off(lags, near, measure)
     found = _named(values, "cross_correlation", {"measure": measure, "lag_bins": longest}, units)
     found.arrays["peak_lag_bins"] = np.where(np.isnan(found.values), np.nan, peak_lag + 1)
