@@ -23,11 +23,12 @@ MOST_POINTS = 100
 
 
 def thinned(curve: Curve, most: int = MOST_POINTS) -> Curve:
-    """Some points of a curve, the last one too; close together where the lists are short."""
+    """Some points of a curve, the last one too: half evenly, half close together where lists are short."""
     n = len(curve.threshold)
     if n <= most:
         return curve
-    kept = np.unique(np.round(np.geomspace(1, n, most)).astype(int)) - 1
+    wanted = np.concatenate([np.geomspace(1, n, most // 2), np.linspace(1, n, most // 2)])
+    kept = np.unique(np.round(wanted).astype(int)) - 1
     return Curve(*(column[kept] for column in curve))
 
 
