@@ -2,6 +2,7 @@
 
 from string import ascii_lowercase
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
@@ -19,15 +20,15 @@ _PANEL_MM, _LEGEND_MM = 43, 50
 class Methods(Picture):
     """Errors of every method against weight strength: regressions, inverse Ising methods, correlations.
 
-    **a**–**c**: total error, **d**–**f**: bias, **g**–**i**: variance, mean over seeds, with bars for the
-    range. Open markers are the published errors; dashed lines what these become with our number of spikes,
-    and their bands ± 2 standard errors: there our lines should lie. **j**: the total error with the older
-    scale, which brings the mean profile closest to that of the weights, for the methods whose published files
-    used it; it can exceed 1. Dotted, with bars of one standard error: the bias that stays with infinite data,
-    and the spread of one estimate, both without what sampling noise makes of them; the solid curves hold
-    shrinkage, which goes with more data. |minus| marks couplings with excitation and inhibition the wrong way
-    round. (Where bias and variance could not be told apart, the total error alone is shown.) Crosses: errors
-    over less than 90 % of the pairs, not to be compared with those of all.
+    From top to bottom: total error, bias and variance, a column for each family, mean over seeds, with bars
+    for the range. Open markers are the published errors; dashed lines what these become with our number of
+    spikes, and their bands ± 2 standard errors: there our lines should lie. Below them, the total error with
+    the older scale, which brings the mean profile closest to that of the weights, for the methods whose
+    published files used it; it can exceed 1. Dotted, with bars of one standard error: the bias that stays
+    with infinite data, and the spread of one estimate, both without what sampling noise makes of them; the
+    solid curves hold shrinkage, which goes with more data. |minus| marks couplings with excitation and
+    inhibition the wrong way round. (Where bias and variance could not be told apart, the total error alone is
+    shown.) Crosses: errors over less than 90 % of the pairs, not to be compared with those of all.
     """
 
     title = "3  Errors of every method"
@@ -82,7 +83,7 @@ def draw(
         shared.strength_axis(axes)
     older = [name for name in styles if name in set(paper.estimator[paper.quantity == _OLDER])]
     if older:
-        axes, legend = bottom.subplots(1, 2, width_ratios=(1, 2))
+        axes, legend = bottom.subplots(1, 2, width_ratios=(1, max(2, len(families) - 1)))
         letter = next(letters)
         axes.set(title=style.lettered(letter, "the older scale"), ylabel=_ROWS["total"])
         _errors({letter: (axes, older)}, numbers, table, paper, _OLDER, styles)
@@ -130,9 +131,12 @@ def _errors(panels, numbers, table, paper, quantity, styles):
 
 def _legend(axes, families, styles, table, paper):
     axes.axis("off")
-    for i, (family, names) in enumerate(families.items()):
+    # As wide as their words, and what stands before these.
+    widths = np.array([9 + max(map(len, [family, *names])) for family, names in families.items()])
+    lefts = (np.cumsum(widths) - widths) / widths.sum()
+    for left, (family, names) in zip(lefts, families.items(), strict=True):
         handles = [Line2D([], [], label=style.pretty(name), **styles[name]) for name in names]
-        place = {"loc": "upper left", "bbox_to_anchor": (i / len(families), 1.0)}
+        place = {"loc": "upper left", "bbox_to_anchor": (left, 1.0)}
         labels = [handle.get_label() for handle in handles]
         axes.add_artist(Legend(axes, handles, labels, title=family, alignment="left", **place))
     handles = shared.published_handles(paper, table.n_spikes)
