@@ -1,7 +1,0 @@
-"""``python -m circuitbias`` is ``circuitbias``."""
-
-import sys
-
-from circuitbias.cli import main
-
-sys.exit(main())

@@ -1,1 +1,0 @@
-"""Many regressions on one design, solved together. This room knows neither neurons nor couplings."""

@@ -1,1 +1,0 @@
-"""Formats of recordings, one a module; `circuitbias.catalogue.READERS` lists them."""

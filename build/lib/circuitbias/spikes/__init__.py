@@ -1,1 +1,0 @@
-"""Spikes: sorted events in memory and on disk, and their counts in bins."""

@@ -1,1 +1,0 @@
-"""Which couplings of a recording may be believed: twins of it, whose wiring is known."""
