@@ -15,7 +15,7 @@ from circuitbias.config_reference import config_reference
 from circuitbias.config_schema import schema
 from circuitbias.estimators import METHODS
 from circuitbias.experiments import EXPERIMENTS
-from circuitbias.thresholds import label_strength, resolve_thresholds, strength_label
+from circuitbias.thresholds import resolve_thresholds, strength_label
 
 CONFIGS = Path(__file__).parents[1] / "config"
 SMALL = {"strengths": [0.01], "thresholds": [0.001]}
@@ -174,7 +174,7 @@ def test_an_empty_file_is_the_default_run(tmp_path):
 
 @pytest.mark.parametrize("strength", [0.0125, 0.0005, 1e-7, 0.1 + 0.2, 3])
 def test_labels_of_strengths(strength):
-    assert label_strength(strength_label(strength)) == strength
+    assert float(strength_label(strength)) == strength
     assert re.fullmatch(r"[0-9.e-]+", strength_label(strength))
     assert strength_label(0.0125) == "0.0125"
 

@@ -75,8 +75,3 @@ def _name_in_paper(network: dict) -> str:
 def strength_label(strength: float) -> str:
     """Shortest text that reads back as exactly this strength, for file names: ``'0.0125'``."""
     return repr(float(strength))
-
-
-def label_strength(label: str) -> float:
-    """Inverse of `strength_label`."""
-    return float(label)
