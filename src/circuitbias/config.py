@@ -22,10 +22,14 @@ __all__ = [
     "circuits",
     "compares_with_paper",
     "drive_files",
+    "is_ring_of_the_paper",
     "load_config",
     "network_files",
     "recording_files",
 ]
+
+GENERATORS_OF_THE_PAPER = ("lnp", "glm_exp", "glm_relu", "ising")
+"""Others than its threshold model that it has numbers of, on the ring."""
 
 
 def load_config(source) -> dict:
@@ -132,19 +136,35 @@ def drive_files(config) -> list[str]:
 
 
 def compares_with_paper(config) -> bool:
-    """Whether a circuit is a ring (pinned or not) with the model of the paper: its numbers apply.
+    """Whether the paper has numbers of a circuit.
+
+    They are of its threshold model on the ring (pinned or not) and on the ring with sidebands, and of four
+    other generators on the ring; all with its own parameters, drive and thresholds.
 
     Parameters
     ----------
     config : dict
         Complete, of one circuit.
     """
-    papers = _papers()
+    generator, network = config["generator"]["family"], config["network"]["family"]
+    if generator != "threshold" and generator not in GENERATORS_OF_THE_PAPER:
+        return False
+    if network != "ring" and (network, generator) != ("sideband", "threshold"):
+        return False
+    papers = _papers(generator, network)
     same = all(config[key] == papers[key] for key in ("generator", "drive", "thresholds"))
-    return same and config["network"] | {"pinned": False} == papers["network"]
+    may_be_pinned = (network, generator) == ("ring", "threshold")
+    wiring = config["network"] | ({"pinned": False} if may_be_pinned else {})
+    return same and wiring == papers["network"]
+
+
+def is_ring_of_the_paper(config) -> bool:
+    """Whether a complete circuit is the paper's ring, pinned or not, with its threshold model."""
+    families = config["network"]["family"], config["generator"]["family"]
+    return families == ("ring", "threshold") and compares_with_paper(config)
 
 
 @cache
-def _papers() -> dict:
-    """The defaults: the ring of the paper."""
-    return load_config({})
+def _papers(generator: str, network: str) -> dict:
+    """A circuit of the paper: a network and a generator with their defaults."""
+    return load_config({"generator": {"family": generator}, "network": {"family": network}})

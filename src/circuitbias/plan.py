@@ -2,7 +2,7 @@
 
 import math
 
-from circuitbias.config import ConfigError, circuits, compares_with_paper, network_files, recording_files
+from circuitbias.config import ConfigError, circuits, is_ring_of_the_paper, network_files, recording_files
 from circuitbias.config_schema import problem, refuse
 from circuitbias.networks import Network, build_network
 from circuitbias.spikes.activity import bump_period
@@ -55,7 +55,7 @@ def _impossible(circuit: dict) -> list[str]:
             f"experiments.patterns{of}: needs a ring, whose weights depend on the offset alone and favour "
             f"bumps of activity: those of network = {network} do not. {remedy}"
         )
-    if "substates" in wanted and not compares_with_paper(circuit):
+    if "substates" in wanted and not is_ring_of_the_paper(circuit):
         problems.append(
             f"experiments.substates{of}: needs the paper's ring and model with `thresholds: published`, "
             f"whose sidebands are known; network = {network}. {remedy}"

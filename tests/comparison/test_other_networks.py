@@ -56,11 +56,11 @@ def test_a_method_is_only_compared_with_its_counterpart():
     assert published_network(build_network({"family": "sideband", "pinned": True})) is None
 
 
-def compared(folder, errors, network):
+def compared(folder, errors, network, *more):
     network.save(folder / "network.npz")
     errors.to_csv(folder / "errors.csv", index=False)
     words = ["compare", "--network", folder / "network.npz", "--errors", folder / "errors.csv"]
-    return main(list(map(str, [*words, "--output", folder / "comparison.csv"])))
+    return main(list(map(str, [*words, "--output", folder / "comparison.csv", *more])))
 
 
 def test_the_step_takes_the_generator_from_the_table(tmp_path, capsys):
@@ -73,3 +73,12 @@ def test_the_step_takes_the_generator_from_the_table(tmp_path, capsys):
     ):
         assert compared(tmp_path, errors.assign(**more), ring_network()) == 1
         assert said in capsys.readouterr().err
+
+
+def test_experiments_of_a_generator_are_not_held_to_those_of_the_pinned_ring(tmp_path):
+    """The paper has activity and volumes of its threshold model alone."""
+    patterns = pd.DataFrame({"r": [0.025], "n_spikes": 1e6, "noise_correlation_as_published": 0.5})
+    patterns.assign(noise_correlation_as_published_se=0.01).to_csv(tmp_path / "patterns.csv", index=False)
+    errors = table("ring_lnp", "glm", GLM, generator="lnp", drive="")
+    assert compared(tmp_path, errors, ring_network(), "--patterns", tmp_path / "patterns.csv") == 0
+    assert set(pd.read_csv(tmp_path / "comparison.csv").quantity) == {"total", "bias", "variance"}

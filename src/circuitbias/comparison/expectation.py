@@ -17,6 +17,7 @@ import numpy as np
 from scipy.optimize import least_squares
 
 from circuitbias import published
+from circuitbias.config import GENERATORS_OF_THE_PAPER
 from circuitbias.errors.sampling import (
     ErrorPower,
     PredictedErrors,
@@ -26,9 +27,9 @@ from circuitbias.errors.sampling import (
 )
 
 QUANTITIES = ("total", "bias", "variance")
-GENERATORS = ("lnp", "glm_exp", "glm_relu", "ising")
-"""Others than the threshold model that the paper has numbers of, on the ring."""
-NEURONS = {"ring": 100, "ring_pinned": 99, "sideband": 100} | {f"ring_{name}": 100 for name in GENERATORS}
+NEURONS = {"ring": 100, "ring_pinned": 99, "sideband": 100} | {
+    f"ring_{name}": 100 for name in GENERATORS_OF_THE_PAPER
+}
 """Networks that the paper has numbers of, and how many of their neurons fire."""
 PUBLISHED_COUNTS = 1e8
 """Volume of the published errors."""

@@ -22,6 +22,9 @@ from circuitbias.files import atomic_path, read_arrays
 from circuitbias.networks.network import Network
 from circuitbias.tables import read_table, split_usable
 
+# What the paper has of an experiment depends on the network.
+_VOLUMES = {"ring": compare_volume_laws, "ring_pinned": compare_data_demand}
+_PATTERNS = {"ring": compare_diffusivities, "ring_pinned": compare_noise_correlations}
 _TABLES = ("data_volume", "data_volume_summary", "bin_width", "patterns", "synchrony", "substates")
 
 
@@ -81,14 +84,14 @@ def _experiments(arguments, which):
     given = {name: path for name in _TABLES if (path := getattr(arguments, name))}
     usable = {name: split_usable(read_table(path))[0] for name, path in given.items()}
     tables = {name: table for name, table in usable.items() if len(table)}
-    if "data_volume_summary" in tables:
-        yield (compare_volume_laws if which == "ring" else compare_data_demand)(tables["data_volume_summary"])
+    if "data_volume_summary" in tables and which in _VOLUMES:
+        yield _VOLUMES[which](tables["data_volume_summary"])
     if "data_volume" in tables and which == "ring_pinned":
         yield compare_volume_curves(tables["data_volume"], which)
     if "bin_width" in tables and which == "ring":
         yield compare_bin_widths(tables["bin_width"])
-    if "patterns" in tables:
-        yield (compare_diffusivities if which == "ring" else compare_noise_correlations)(tables["patterns"])
+    if "patterns" in tables and which in _PATTERNS:
+        yield _PATTERNS[which](tables["patterns"])
     if "synchrony" in tables and which == "ring":
         yield compare_synchrony(tables["synchrony"])
     if "substates" in tables and which == "ring":
