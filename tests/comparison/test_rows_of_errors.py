@@ -57,6 +57,28 @@ def test_a_row_of_each_quantity_with_all_that_it_is_made_of():
     assert table.note.eq("").all()
 
 
+def test_eight_recordings_tell_what_recordings_scatter_by():
+    """Ours of 1e7, theirs of 1e8, which scatters less by the root of ten; seven are too few to tell."""
+    totals = [0.10, 0.11, 0.12, 0.10, 0.09, 0.11, 0.10, 0.12]
+    rows = [errors(total=total, seed=seed, total_se=0.9) for seed, total in enumerate(totals)]
+    table = compared(rows).set_index("quantity")
+    own = math.sqrt(sum((total - 0.10625) ** 2 for total in totals) / 7)
+    assert table.standard_error["total"] == pytest.approx(own * math.sqrt(1 / 8 + 1 / 10))
+    assert table.error_from.eq("scatter of our 8 recordings").all()
+    assert compared(rows[:7]).error_from.tolist() == ["blocks of our recording", "model", "model"]
+
+
+def test_scatter_judges_one_recording_of_theirs_as_the_difference_of_two():
+    """Where only noise differs 5 % lie beyond two; 8 % as eight know a standard error to 27 %."""
+    rng, beyond = np.random.default_rng(1), []
+    expected = compared([errors(n_counts=1e8)]).set_index("quantity").expected["total"]
+    for _ in range(400):
+        theirs, ours = rng.normal(0, 0.01), rng.normal(0, 0.01, 8)
+        rows = [errors(total=expected + value - theirs, n_counts=1e8, seed=k) for k, value in enumerate(ours)]
+        beyond.append(abs(compared(rows).z[0]) > 2)
+    assert 0.05 < np.mean(beyond) < 0.125
+
+
 def test_errors_over_fewer_pairs_say_so():
     assert compared([errors(n_pairs=9702), errors(seed=2)]).note.eq("over 9702 of 9900 pairs").all()
     pinned = errors(**MPF, n_pairs=9702)

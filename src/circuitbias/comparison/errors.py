@@ -38,6 +38,8 @@ _OF_SWEEPS = (("mpf", "mpf", {"bin_steps": 1}),)  # of the Ising generator, a sa
 _SAME_VOLUME = {"logistic": 2.0, "logistic_binarised": 2.0}
 """Methods whose error at other volumes is not to be predicted (a penalty fights the noise), and by which
 factor volumes may differ."""
+ENOUGH_RECORDINGS = 8
+"""So many know a standard error to 27 %, as eight blocks of one recording do."""
 
 
 def published_network(network: Network) -> str | None:
@@ -121,17 +123,19 @@ def compare_errors(errors: pd.DataFrame, network: str) -> pd.DataFrame:
 
 
 def measured_error(runs: pd.DataFrame, quantity: str, expectation: Expectation, n_published: float) -> dict:
-    """Return the standard error of the difference, from blocks of our recordings where there are any.
+    """Return the standard error of the difference: from the scatter of our recordings, or from their blocks.
 
-    The published recording scatters as ours does, but for its length: 1 / volume in the square.
+    The published recording scatters as ours do, but for its length: 1 / volume in the square. One of ours and
+    one of theirs, equally long, differ by sqrt(2) standard errors of one.
 
     Parameters
     ----------
     runs : DataFrame
-        Columns ``n_counts`` and, from blocks, ``<quantity>_se``.
+        A row a recording: the error itself, ``n_counts`` and, from blocks, ``<quantity>_se``.
     quantity : str
     expectation : Expectation
-        Its standard error, that of independent noise, is the least there can be.
+        Its standard error, that of independent noise, is the least that blocks can tell. Scatter over
+        `ENOUGH_RECORDINGS` or more is taken as it is: it assumes nothing.
     n_published : float
         Volume of the published recording.
 
@@ -140,11 +144,15 @@ def measured_error(runs: pd.DataFrame, quantity: str, expectation: Expectation, 
     dict
         ``standard_error`` and ``error_from``.
     """
+    length = runs.n_counts.mean() / n_published
+    values = runs[quantity].dropna()
+    if len(values) >= ENOUGH_RECORDINGS:
+        error = values.std(ddof=1) * math.sqrt(1 / len(values) + length)
+        return {"standard_error": error, "error_from": f"scatter of our {len(values)} recordings"}
     squares = runs.get(f"{quantity}_se", pd.Series(math.nan, runs.index)) ** 2
     if squares.isna().any():
         return {"standard_error": expectation.standard_error, "error_from": "model"}
-    theirs = squares.mean() * runs.n_counts.mean() / n_published
-    error = math.sqrt(squares.mean() / len(runs) + theirs)
+    error = math.sqrt(squares.mean() * (1 / len(runs) + length))
     if not error > expectation.standard_error:  # slow activity only adds to independent noise
         return {
             "standard_error": expectation.standard_error,
