@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from circuitbias.estimators import estimate
+from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.designs.sparse_counts import sparse_counts
 from circuitbias.fitting.families import LOGISTIC, POISSON
 from circuitbias.fitting.rows import DenseRows, SparseRows
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.moments import count_moments
 
 pytestmark = [
     pytest.mark.filterwarnings("error::RuntimeWarning"),
@@ -40,9 +42,16 @@ def matrix(trials):
     return tuple(np.vstack(part).astype(float) for part in zip(*parts, strict=True))
 
 
+def sparse_of(record, kept, lags):
+    counts = BinnedCounts(record, 10)
+    return sparse_counts(
+        Design(counts, np.array(kept), lags, "cpu", count_moments(counts, "cpu")).blocks_and_counts()
+    )
+
+
 @pytest.fixture(scope="module")
 def sparse(trials, record_of):
-    return sparse_counts(BinnedCounts(record_of(trials, segment_steps=777), 10), np.array(KEPT), LAGS)
+    return sparse_of(record_of(trials, segment_steps=777), KEPT, LAGS)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +93,7 @@ def test_sums_and_hessians_equal_numpy(sparse, matrix, coefficients, family, thr
 
 def test_a_bin_with_a_constant_neuron_is_not_empty(trials, record_of):
     """Its lowest count is 1; trials count one by one."""
-    rows, _, bounds = sparse_counts(BinnedCounts(record_of(trials), 10), np.array([1, 2]), [1])
+    rows, _, bounds = sparse_of(record_of(trials), [1, 2], [1])
     assert bounds[0].tolist() == [1, 0, 1]
     assert rows.n_rows == 1499 + 1 + 399 + 2
 

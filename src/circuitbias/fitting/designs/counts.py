@@ -117,7 +117,7 @@ class Design:
         needed = self.n_rows * (40 + 12 * density * (self.n_columns - 1))
         if density > most_density or needed > budget.kept or self._device != "cpu":
             return None
-        return sparse_counts(self._counts, self.kept, self._lags)
+        return sparse_counts(self.blocks_and_counts())
 
     def require_independent(self, second_moment: Array, response_means: Array) -> None:
         """Raise unless the covariates are linearly independent and every neuron responds.
