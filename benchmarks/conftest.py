@@ -10,7 +10,8 @@ from circuitbias.dynamics.simulate import simulate
 from circuitbias.networks import build_network
 from circuitbias.published import thresholds
 from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.spikes.storage import SpikeFile, write_spikes
+from circuitbias.spikes.storage import SpikeFile
+from circuitbias.spikes.writing import write_spikes
 
 N_SPIKES = int(float(os.environ.get("BENCH_SPIKES", "1e7")))
 

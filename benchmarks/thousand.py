@@ -15,7 +15,8 @@ from circuitbias.dynamics import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.estimators import estimate
 from circuitbias.networks import sparse_network
-from circuitbias.spikes.storage import SpikeFile, write_spikes
+from circuitbias.spikes.storage import SpikeFile
+from circuitbias.spikes.writing import write_spikes
 
 PARAMETERS = ThresholdParameters(r=0.001, theta=0.00168)  # 5 Hz
 BIN_STEPS = 100

@@ -23,7 +23,8 @@ from circuitbias.estimators import METHODS, estimate
 from circuitbias.networks.ring import ring_network
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import SpikeRecord
-from circuitbias.spikes.storage import SpikeFile, write_spikes
+from circuitbias.spikes.storage import SpikeFile
+from circuitbias.spikes.writing import write_spikes
 
 PARAMETERS = ThresholdParameters(0.025, 0.00115)
 N = 8

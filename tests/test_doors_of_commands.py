@@ -9,7 +9,7 @@ from circuitbias.cli import main
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.networks import ring_network
-from circuitbias.spikes.storage import write_spikes
+from circuitbias.spikes.writing import write_spikes
 
 
 @pytest.fixture(scope="module")

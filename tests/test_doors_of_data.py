@@ -14,8 +14,9 @@ from circuitbias.networks import Network, build_network, ring_network, sparse_ne
 from circuitbias.spikes.activity import WindowCorrelations
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import Segment, SpikeRecord
-from circuitbias.spikes.storage import SpikeFile, write_spikes
+from circuitbias.spikes.storage import SpikeFile
 from circuitbias.spikes.views import ObservedNeurons, StepWindow, first_spikes
+from circuitbias.spikes.writing import write_spikes
 
 
 @pytest.mark.parametrize(

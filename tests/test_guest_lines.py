@@ -10,7 +10,7 @@ from circuitbias.catalogue import GuestError, find, line_in_guests
 from circuitbias.cli import main
 from circuitbias.contract import hold
 from circuitbias.guest_lines import line_of_guest
-from circuitbias.spikes.storage import write_spikes
+from circuitbias.spikes.writing import write_spikes
 
 ESTIMATOR = """import numpy as np
 import their_helper

@@ -13,7 +13,7 @@ from circuitbias.errors import total_error
 from circuitbias.estimators import METHODS, attempt, estimate
 from circuitbias.estimators.couplings import NoCouplingsWarning
 from circuitbias.exceptions import SaturatedActivityWarning, SilentNeuronsWarning, UnusableDataError
-from circuitbias.figures import notes, shared
+from circuitbias.figures import fewer_pairs, notes
 from circuitbias.networks import Network
 from circuitbias.outcome import Recording, one_sign_floor, outcome, symmetric_floor, trait_notes
 from circuitbias.plan import require_possible
@@ -192,7 +192,7 @@ def test_what_has_no_result_is_told_by_part():
 def test_points_of_some_pairs_are_crossed_out():
     few, most = errors_table(n_pairs=39, total=0.01), errors_table(r=0.03, n_pairs=1500)
     table = pd.concat([few, errors_table(r=0.02), most], ignore_index=True).assign(n_all_pairs=1560)
-    some = shared.of_some_pairs(table)
+    some = fewer_pairs.of_some_pairs(table)
     assert some.r.tolist() == [0.01]  # 1500 of 1560 are nearly all
     (line,) = notes.over_fewer_pairs(table)
     said = "39 of 1560 pairs: GLM at r = 0.01; 1500 of 1560 pairs: GLM at r = 0.03."

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -10,12 +9,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from checkout import CONFIG, ROOT, Checkout
-
-from circuitbias.catalogue import NETWORKS
-from circuitbias.config import circuits, load_config
-from circuitbias.yaml_files import read_config
+from checkout import CONFIG, Checkout
 
 END = {"outcome": 1}
 """What follows when anything is made again."""
@@ -289,114 +283,3 @@ def test_a_killed_run_is_resumed_with_the_same_results(checkout):
     again = pd.read_csv(checkout.results / "errors.csv")
     pd.testing.assert_frame_equal(again, errors, check_exact=True)
     assert "Nothing to be done" in checkout.snakemake()
-
-
-@pytest.mark.parametrize("name", ["config.yaml", "methods.yaml", "paper.yaml", "pinned.yaml", "test.yaml"])
-def test_the_configs_that_come_with_it_can_be_planned(tmp_path, name):
-    checkout = Checkout(tmp_path)
-    shutil.copy(ROOT / "config" / name, checkout.folder / "config.yaml")
-    planned = checkout.planned()
-    assert planned["compare"] == 1
-    assert planned["simulate"] in (2, 8, 11)
-    assert sum(planned.values()) < 400
-
-
-def test_the_paper_at_full_scale_is_few_jobs_of_a_cluster(tmp_path):
-    """Grouped as docs/clusters.md says: all that is made of a recording is one job."""
-    said = (ROOT / "docs" / "clusters.md").read_text()
-    words = re.search(r"--groups ([a-z_= \\\n]+?) --resources", said).group(1).replace("\\", " ").split()
-    total = 0
-    for name in ("paper.yaml", "pinned.yaml"):
-        (tmp_path / name).mkdir()
-        checkout = Checkout(tmp_path / name)
-        shutil.copy(ROOT / "config" / name, checkout.folder / "config.yaml")
-        output = checkout.snakemake("--dry-run", "--groups", *words)
-        alone = re.findall(r"^rule (simulate|activity|floor|estimate|experiment):", output, re.MULTILINE)
-        assert not alone  # members of groups are indented
-        total += output.count("Group job recording")
-    assert total == 22  # at most 50
-
-
-def test_everything_runs_every_network_and_experiment_of_its_own(tmp_path):
-    config = load_config(read_config(ROOT / "config" / "everything.yaml"))
-    families = {circuit["network"]["family"] for circuit in circuits(config).values()}
-    assert families == set(NETWORKS) - {"file", "sparse", "chaotic"}
-    assert set(config["experiments"]) >= {"data_volume", "patterns", "synchrony", "substates", "freezing"}
-    checkout = Checkout(tmp_path)
-    shutil.copy(ROOT / "config" / "everything.yaml", checkout.folder / "config.yaml")
-    planned = checkout.planned()
-    assert planned["simulate"] == 17 and planned["threshold"] == 6
-
-
-def test_thresholds_for_a_rate_are_found_before_the_simulations(tmp_path):
-    checkout = Checkout(tmp_path)
-    checkout.configure(thresholds={"rate_hz": 20})
-    planned = checkout.planned()
-    assert planned["threshold"] == planned["simulate"] == 2
-    checkout.configure()
-    assert "threshold" not in checkout.planned()
-
-
-def test_each_experiment_is_a_target_of_its_own(tmp_path):
-    checkout = Checkout(tmp_path)
-    shutil.copy(ROOT / "config" / "methods.yaml", checkout.folder / "config.yaml")
-    output = checkout.snakemake("--dry-run", "--quiet", "rules", "--", "synchrony")
-    assert re.search(r"^synchrony_experiment +1$", output, re.MULTILINE)
-    assert not re.search(r"^data_volume ", output, re.MULTILINE)
-
-
-def test_two_circuits_side_by_side(tmp_path):
-    """The example at one strength: each circuit has its folder, and both have one table and figure."""
-    checkout = Checkout(tmp_path)
-    config = yaml.safe_load((ROOT / "config" / "circuits.yaml").read_text())
-    for own in config["circuits"].values():
-        own |= {key: own[key][:1] for key in ("strengths", "thresholds")}
-    (checkout.folder / "config.yaml").write_text(yaml.safe_dump(config))
-    planned = checkout.planned()
-    assert (planned["network"], planned["simulate"], planned["estimate"]) == (2, 2, 3)
-    assert (planned["patterns"], planned["circuits"], planned["outcome"]) == (1, 1, 2)
-    checkout.snakemake("circuits")
-    folder = checkout.folder / "results" / "circuits"
-    both = pd.read_csv(folder / "errors.csv")
-    for name, n_estimates in (("ring", 2), ("sparse", 1)):
-        alone = pd.read_csv(folder / name / "errors.csv")
-        rows = both[both.circuit == name].drop(columns="circuit").reset_index(drop=True)
-        assert len(alone) == n_estimates
-        pd.testing.assert_frame_equal(rows, alone, check_dtype=False)
-        assert rows.total.between(0, 1.5).all()
-    numbers = pd.read_csv(folder / "figures" / "circuits.csv")
-    drawn = numbers[numbers.series == "sparse, glm"].query("panel == 'b'")
-    assert list(drawn.x) == [0.0001]
-    np.testing.assert_allclose(drawn.y, both.query("circuit == 'sparse'").total, rtol=1e-6)
-    # One circuit changes: the other one is left alone.
-    config["circuits"]["sparse"]["network"]["seed"] = 2
-    (checkout.folder / "config.yaml").write_text(yaml.safe_dump(config))
-    output = checkout.snakemake("--dry-run", "circuits")
-    again = set(re.findall(r"results=results/circuits/(\w+)", output))
-    assert again == {"sparse"}
-
-
-def test_what_is_done_for_a_plan_of_many_circuits_grows_with_their_jobs_alone(tmp_path):
-    """Configs are completed and code is hashed once, whatever the number of circuits."""
-    checkout = Checkout(tmp_path)
-    one = {key: CONFIG[key] for key in ("network", "strengths", "thresholds")}
-    rest = {key: CONFIG[key] for key in ("simulation", "estimators")}
-    for name, module in (("config", "config"), ("code", "provenance")):
-        path = checkout.package / f"{module}.py"
-        function = {"config": "load_config", "code": "code_hash"}[name]
-        note = f"open({str(tmp_path / f'{name}.calls')!r}, 'a').write('.')"
-        wrapped = f"_{function} = {function}\n\n\ndef {function}(*given, **named):\n    {note}\n"
-        path.write_text(f"{path.read_text()}\n\n{wrapped}    return _{function}(*given, **named)\n")
-    done = {}
-    for n in (1, 30):
-        many = {"name": "many", "circuits": {f"c{i}": one for i in range(n)}} | rest
-        (checkout.folder / "config.yaml").write_text(yaml.safe_dump(many))
-        planned = checkout.planned()
-        assert planned["estimate"] == 4 * n
-        # A circuit's network, two recordings with activity, two estimates and floor; two tables, figures.
-        assert sum(planned.values()) == n * (1 + 2 * (1 + 1 + 2 + 1) + 2 + 5 + 1) + 2
-        calls = [tmp_path / f"{name}.calls" for name in ("config", "code")]
-        done[n] = [path.stat().st_size for path in calls]
-        for path in calls:
-            path.unlink()
-    assert done[30] == done[1]

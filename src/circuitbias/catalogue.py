@@ -8,16 +8,14 @@ options alone. So `declared` runs of a built-in module only the class of the com
 this needs. A guest's module is imported.
 """
 
-import importlib
-import os
 import re
-import sys
 from contextlib import suppress
 from functools import cache
 from importlib.metadata import entry_points
 
 from circuitbias.component import Component, Drive, Estimator, Generator, NetworkFamily, Picture, Reader
 from circuitbias.declaration import told
+from circuitbias.guest_import import GuestError, imported, loaded
 from circuitbias.guest_lines import line_of_guest
 from circuitbias.wording import meant
 
@@ -148,10 +146,6 @@ IMPORT_PATH = "^[A-Za-z_][A-Za-z0-9_]*([.][A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Z
 """How a path to a guest is written, as a regular expression."""
 
 
-class GuestError(ValueError):
-    """Raised when a user's component cannot be loaded; says why, and what is needed."""
-
-
 def path_of(kind: str, name) -> str | None:
     """Return the import path ``module:Class`` of a component; None if no component has that name."""
     if not isinstance(name, str):
@@ -209,27 +203,7 @@ def find(kind: str, name: str) -> type[Component]:
     path = path_of(kind, name)
     if name in BUILT_IN[kind]:
         return loaded(path)
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())
-    wanted = f"must be the path of a class of {_BASES[kind].__name__}, such as my_package.my_module:MyClass"
-    try:
-        found = loaded(path)
-    except ModuleNotFoundError as error:
-        raise GuestError(f"{error}, here or in {os.getcwd()}; {wanted}") from error
-    except AttributeError as error:
-        has = [
-            name
-            for name, one in vars(sys.modules.get(path.partition(":")[0], object)).items()
-            if isinstance(one, type) and issubclass(one, _BASES[kind]) and one is not _BASES[kind]
-        ]
-        here = f" (it has {', '.join(has)})" if has else ""
-        raise GuestError(f"{error}{here}; {wanted}") from error
-    except Exception as error:  # whatever a stranger's code does
-        module = path.partition(":")[0]
-        what = f"{type(error).__name__}: {error}{line_of_guest(error, [module])}"
-        raise GuestError(f"importing {module} failed: {what}; {wanted}") from error
-    if not (isinstance(found, type) and issubclass(found, _BASES[kind])):
-        raise GuestError(f"it is no class of circuitbias.{_BASES[kind].__name__}; {wanted}")
+    found = imported(path, _BASES[kind])
     _MET[kind][name] = found
     return found
 
@@ -259,12 +233,6 @@ def name_of(kind: str, component: type[Component]) -> str:
     path = f"{component.__module__}:{component.__qualname__}"
     known = BUILT_IN[kind] | guests(kind)
     return next((name for name, place in known.items() if place == path), path)
-
-
-def loaded(path: str) -> type[Component]:
-    """Import the class at a path such as ``package.module:Class``."""
-    module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)
 
 
 def line_in_guests(error: BaseException) -> str:

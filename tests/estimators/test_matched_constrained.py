@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import LinearConstraint, minimize
-from scipy.stats import norm
-from test_matched import (
+from matched_cases import (
     DRIVE,
     PARAMETERS,
     WEIGHTS,
@@ -13,6 +11,8 @@ from test_matched import (
     sums_over_steps,
     true_couplings,
 )
+from scipy.optimize import LinearConstraint, minimize
+from scipy.stats import norm
 
 from circuitbias.estimators import estimate
 from circuitbias.estimators.couplings import SeparableCountsWarning

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from matched_cases import PARAMETERS, Told, network, recording, rows_and_spikes, true_couplings
 from scipy.optimize import minimize
 from scipy.stats import norm
-from test_matched import PARAMETERS, Told, network, recording, rows_and_spikes, true_couplings
 
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.estimators import estimate

@@ -11,7 +11,8 @@ from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment, SpikeRecord
-from circuitbias.spikes.storage import SpikeFile, write_spikes
+from circuitbias.spikes.storage import SpikeFile
+from circuitbias.spikes.writing import write_spikes
 
 DECAY, WARM, N = 0.95, 100, 3
 SCALE = np.array([0.02, 0.05, 0.01])

@@ -9,8 +9,9 @@ from circuitbias.exceptions import UnusableDataError
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.phases import PhasesAsNeurons, PhaseWindow, cycle_of, phase_of_bins
 from circuitbias.spikes.segments import Segment, SpikeRecord
-from circuitbias.spikes.storage import SpikeFile, write_spikes
+from circuitbias.spikes.storage import SpikeFile
 from circuitbias.spikes.views import ObservedNeurons, StepWindow
+from circuitbias.spikes.writing import write_spikes
 
 
 def record(n=4, cycle=30, lengths=(307, 95), seed=0, segment_steps=50):

@@ -8,7 +8,8 @@ from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.experiments.substates import run
-from circuitbias.spikes.storage import SpikeFile, write_spikes
+from circuitbias.spikes.storage import SpikeFile
+from circuitbias.spikes.writing import write_spikes
 
 
 def states(tmp_path, r, n_spikes, network=None):

@@ -12,8 +12,9 @@ from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
 from circuitbias.spikes.correlograms import correlogram
 from circuitbias.spikes.segments import SpikeRecord
-from circuitbias.spikes.storage import SpikeFile, write_spikes
+from circuitbias.spikes.storage import SpikeFile
 from circuitbias.spikes.views import first_spikes
+from circuitbias.spikes.writing import write_spikes
 
 RESOURCES = {"memory_mb": 500, "device": "cpu"}
 

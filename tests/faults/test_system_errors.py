@@ -25,7 +25,8 @@ from circuitbias.estimators.couplings import Couplings
 from circuitbias.files import DamagedFileError, is_made_by_a_step
 from circuitbias.networks import Network, read_weights, ring_network
 from circuitbias.spikes.segments import Segment
-from circuitbias.spikes.storage import SpikeFile, SpikeFileError, write_spikes
+from circuitbias.spikes.storage import SpikeFile, SpikeFileError
+from circuitbias.spikes.writing import write_spikes
 from circuitbias.tables import read_table
 from circuitbias.yaml_files import read_config
 

@@ -20,7 +20,8 @@ from circuitbias.estimators.couplings import Couplings
 from circuitbias.networks import Network, read_weights, ring_network
 from circuitbias.networks.sparse import sparse_network
 from circuitbias.spikes.segments import Segment
-from circuitbias.spikes.storage import SpikeFile, SpikeFileError, write_spikes
+from circuitbias.spikes.storage import SpikeFile, SpikeFileError
+from circuitbias.spikes.writing import write_spikes
 from circuitbias.steps import json_object
 
 CONFIGS = Path(__file__).parents[2] / "config"

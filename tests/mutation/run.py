@@ -48,9 +48,11 @@ NEAREST = {
     "dynamics/trials": "dynamics/test_simulate.py",
     "spikes/segments": "spikes/test_segments.py test_doors_of_data.py",
     "spikes/storage": "spikes/test_storage.py hostile/test_hostile_readers.py",
+    "spikes/writing": "spikes/test_storage.py",
+    "spikes/foreign": "spikes/test_segments.py test_doors_of_data.py",
     "spikes/correlograms": "estimators/test_cross_correlation.py",
     "spikes/moments": "estimators/test_mean_field.py estimators/test_mpf.py",
-    "estimators/jitter": "estimators/test_correlogram_graph.py",
+    "estimators/jitter": "estimators/test_jitter.py",
     "estimators/correlogram_shape": "estimators/test_correlogram_graph.py",
     "comparison": "comparison",
     "comparison/page": "test_reproduction_page.py",
@@ -61,7 +63,7 @@ NEAREST = {
     "fitting/proximal_newton": "estimators/test_logistic.py",
     "fitting/designs/raised_cosines": "estimators/test_glm_spatiotemporal.py",
     "fitting/designs/histories": "estimators/test_glm_history.py",
-    "estimators/cross_validation": "estimators/test_logistic.py",
+    "estimators/cross_validation": "estimators/test_logistic_choice.py",
     "estimators/usable": "estimators/test_glm.py estimators/test_mean_field.py",
 }
 

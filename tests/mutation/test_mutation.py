@@ -85,7 +85,7 @@ def test_what_becomes_of_tests(tree, test, limit, expected):
     [
         ("spikes/bumps.py", "tests/spikes/test_bumps.py"),
         ("dynamics/engines/cpu.py", "tests/dynamics/test_engine.py"),
-        ("estimators/jitter.py", "tests/estimators/test_correlogram_graph.py"),
+        ("estimators/jitter.py", "tests/estimators/test_jitter.py"),
         ("comparison/experiments.py", "tests/comparison"),
         ("errors/tables.py", "tests/errors/test_error_tables.py"),
     ],

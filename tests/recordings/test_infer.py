@@ -22,7 +22,7 @@ from circuitbias.estimators.of_recording import UnknownCouplingsWarning, infer_u
 from circuitbias.estimators.summary import false_discoveries, strongest_in_words, summarise
 from circuitbias.figures.recording import Piece, draw, order_by_structure, piece_of
 from circuitbias.recordings.recording import Recording
-from circuitbias.spikes.storage import write_spikes
+from circuitbias.spikes.writing import write_spikes
 
 
 def infer(*arguments):

@@ -8,7 +8,7 @@ import circuitbias as cb
 from circuitbias.catalogue import READERS, loaded
 from circuitbias.recordings.found import of_pairs
 from circuitbias.spikes.segments import Segment
-from circuitbias.spikes.storage import write_spikes
+from circuitbias.spikes.writing import write_spikes
 
 SAMPLES_HZ = 30_000
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.segments import Segment, SpikeRecord
-from circuitbias.spikes.storage import SpikeFile, write_spikes
+from circuitbias.spikes.storage import SpikeFile
+from circuitbias.spikes.writing import write_spikes
 
 
 def record_of(trials, n_neurons, ends):

@@ -9,9 +9,10 @@ import pytest
 
 from circuitbias.dynamics import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
-from circuitbias.spikes import storage
+from circuitbias.spikes import storage, writing
 from circuitbias.spikes.segments import Segment, SpikeRecord
-from circuitbias.spikes.storage import LONGEST_SEGMENT, SpikeFile, SpikeFileError, write_spikes
+from circuitbias.spikes.storage import LONGEST_SEGMENT, SpikeFile, SpikeFileError
+from circuitbias.spikes.writing import write_spikes
 
 
 def segment(trial, first_step, n_steps, steps=(), neurons=()):
@@ -76,7 +77,8 @@ def test_trials_may_alternate(tmp_path):
 
 
 def test_spikes_are_read_in_several_goes(tmp_path, monkeypatch):
-    monkeypatch.setattr(storage, "_AT_ONCE", 100)
+    for module in (storage, writing):
+        monkeypatch.setattr(module, "AT_ONCE", 100)
     round_trip(tmp_path / "spikes.h5", random_segments(pieces=40))
 
 

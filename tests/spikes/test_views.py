@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.spikes.segments import CheckedSource, Segment, SpikeRecord
-from circuitbias.spikes.storage import LONGEST_SEGMENT, SpikeFile, write_spikes
+from circuitbias.spikes.foreign import CheckedSource
+from circuitbias.spikes.segments import Segment, SpikeRecord
+from circuitbias.spikes.storage import LONGEST_SEGMENT, SpikeFile
 from circuitbias.spikes.views import ObservedNeurons, StepWindow, count_spikes, first_spikes
+from circuitbias.spikes.writing import write_spikes
 
 
 @pytest.fixture

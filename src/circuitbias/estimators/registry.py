@@ -11,7 +11,8 @@ from circuitbias.estimators.couplings import Couplings, NoCouplingsWarning, warn
 from circuitbias.estimators.phases import in_phase, split_phases, without_phases
 from circuitbias.exceptions import UnusableDataError, naming_extra
 from circuitbias.memory import DEFAULT_MB, Budget
-from circuitbias.spikes.segments import SpikeSource, checked_source
+from circuitbias.spikes.foreign import checked_source
+from circuitbias.spikes.segments import SpikeSource
 
 _BYTES_A_PAIR = 160  # of the matrices of any method: twenty of them
 

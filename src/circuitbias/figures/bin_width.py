@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 
 from circuitbias.component import Picture
 from circuitbias.experiments.sweep import mean_without_noise
-from circuitbias.figures import shared, style
+from circuitbias.figures import fewer_pairs, shared, style
 
 _TITLES = {"total": "total error", "bias": "bias error", "variance": "variance error"}
 _ROW_MM, _LEGEND_MM = 50, 12
@@ -87,9 +87,9 @@ def draw(
     for axes, r in zip(grid[:, 0], strengths, strict=True):
         axes.set_ylabel(f"error, r = {r:g}")
     handles = [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
-    handles += shared.published_handles(theirs, table.n_spikes) + shared.fewer_handles(table)
+    handles += shared.published_handles(theirs, table.n_spikes) + fewer_pairs.fewer_handles(table)
     handles += [shared.without_noise_handle()] if "bias_corrected" in table else []
-    shared.say_pairs(figure, table)
+    fewer_pairs.say_pairs(figure, table)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))
     return figure, numbers.table()
 
@@ -107,7 +107,7 @@ def _ours(axes, numbers, letter, quantity, r, table, styles):
             left = here.groupby("bin_ms").apply(mean_without_noise, include_groups=False)
             left = left[f"{quantity}_corrected"]
             shared.draw_without_noise(axes, numbers, letter, name, left.index, left, look["color"])
-        shared.mark_fewer(axes, numbers, letter, name, here, "bin_ms", quantity)
+        fewer_pairs.mark_fewer(axes, numbers, letter, name, here, "bin_ms", quantity)
     axes.set_yscale("log")
     axes.margins(y=0.08)
 

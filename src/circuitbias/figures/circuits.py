@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from circuitbias.component import Picture
-from circuitbias.figures import notes, shared, style
+from circuitbias.figures import fewer_pairs, notes, shared, style
 
 _ROWS = {"total": "total error", "bias": "bias error", "variance": "variance error"}
 _SCORES = {
@@ -101,8 +101,8 @@ def _errors(axes, numbers, letter, rows, quantity, styles):
             axes, numbers, letter, f"{rows.circuit.iloc[0]}, {name}", ours, quantity, look["color"]
         )
         shared.mark_inverted(axes, ours, quantity)
-        some = shared.of_some_pairs(ours)
-        shared.mark_fewer(axes, numbers, letter, f"{rows.circuit.iloc[0]}, {name}", some, "r", quantity)
+        some = fewer_pairs.of_some_pairs(ours)
+        fewer_pairs.mark_fewer(axes, numbers, letter, f"{rows.circuit.iloc[0]}, {name}", some, "r", quantity)
     if quantity in _ROWS:
         axes.set_yscale("log")
         axes.margins(y=0.08)

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 
 from circuitbias.component import Picture
 from circuitbias.experiments.data_volume import complete_windows, with_noise
-from circuitbias.figures import shared, style
+from circuitbias.figures import fewer_pairs, shared, style
 
 MOST_ESTIMATORS = 4
 """Estimators with a row of panels; the slopes and the demand are drawn of all."""
@@ -104,7 +104,7 @@ def draw(
     for axes in (slopes, demand):
         axes.set_xlim(0, 1.05 * summary.r.max())
     _legend(legend, styles, colors, n_published, summary, table, floor)
-    shared.say_pairs(figure, known)
+    fewer_pairs.say_pairs(figure, known)
     return figure, numbers.table()
 
 
@@ -118,7 +118,7 @@ def _totals(axes, numbers, letter, name, here, laws, colors):
         windows = here[here.r == r].sort_values("n_counts")
         means = _complete(windows).groupby("fraction")[["n_counts", "total"]].mean()
         means = means.sort_values("n_counts")
-        shared.mark_fewer(axes, numbers, letter, f"{name}, r = {r:g}", windows, "n_counts", "total")
+        fewer_pairs.mark_fewer(axes, numbers, letter, f"{name}, r = {r:g}", windows, "n_counts", "total")
         axes.plot(windows.n_counts, windows.total, ".", color=color, markeredgewidth=0, alpha=0.6)
         axes.plot(means.n_counts, means.total, color=color)
         numbers.add(letter, f"{name}, r = {r:g}, windows", windows.n_counts, windows.total)
@@ -291,7 +291,7 @@ def _legend(axes, styles, colors, n_published, summary, table, floor=None):
         if summary.demand_from.eq(origin).any():
             label = f"{_WORDS[origin]} so many (a bound)"
             handles.append(Line2D([], [], color=style.INK, label=label, **style.OPEN | {"marker": marker}))
-    handles += shared.floor_handles(floor, "noise") + shared.fewer_handles(table)
+    handles += shared.floor_handles(floor, "noise") + fewer_pairs.fewer_handles(table)
     if n_published:
         handles.append(Line2D([], [], color=style.INK, marker="o", label="published", **style.OPEN))
     axes.legend(handles=handles, loc="center left")

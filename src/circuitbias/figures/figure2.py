@@ -8,7 +8,7 @@ from matplotlib.ticker import FormatStrFormatter, MaxNLocator
 
 from circuitbias.component import Picture
 from circuitbias.errors.decomposition import fit_scale
-from circuitbias.figures import notes, shared, style
+from circuitbias.figures import fewer_pairs, notes, shared, style
 
 _QUANTITIES = {"total": "total error", "bias": "bias error", "variance": "variance error"}
 _TRUE = {"color": style.TRUTH, "linewidth": 0.8}
@@ -111,8 +111,8 @@ def draw(
         axes.set_title(style.lettered(letter, _QUANTITIES[quantity]))
         _errors(axes, numbers, letter, errors, quantity, styles)
         for name in styles:
-            some = shared.of_some_pairs(errors[errors.estimator == name])
-            shared.mark_fewer(axes, numbers, letter, name, some, "r", quantity)
+            some = fewer_pairs.of_some_pairs(errors[errors.estimator == name])
+            fewer_pairs.mark_fewer(axes, numbers, letter, name, some, "r", quantity)
         if floor is not None and (quantity == "total" or len(profiles)):
             _floors(axes, numbers, letter, floor, quantity)
     if comparison is not None:

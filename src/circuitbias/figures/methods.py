@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from circuitbias.catalogue import looks
 from circuitbias.component import Picture
-from circuitbias.figures import notes, shared, style
+from circuitbias.figures import fewer_pairs, notes, shared, style
 
 _ROWS = {"total": "total error", "bias": "bias error", "variance": "variance error"}
 _OLDER = "total_l1"
@@ -116,7 +116,8 @@ def _errors(panels, numbers, table, paper, quantity, styles):
             ours, color = table[table.estimator == name], styles[name]["color"]
             shared.draw_strengths_without_noise(axes, numbers, letter, name, ours, quantity, color)
             shared.mark_inverted(axes, ours, quantity)
-            shared.mark_fewer(axes, numbers, letter, name, shared.of_some_pairs(ours), "r", quantity)
+            some = fewer_pairs.of_some_pairs(ours)
+            fewer_pairs.mark_fewer(axes, numbers, letter, name, some, "r", quantity)
     for axes, _ in panels.values():
         axes.set_yscale("log")
         axes.margins(y=0.08)

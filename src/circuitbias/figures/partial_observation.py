@@ -9,7 +9,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from circuitbias.component import Picture
-from circuitbias.figures import shared, style
+from circuitbias.figures import fewer_pairs, shared, style
 
 MOST_ESTIMATORS = 4
 """Estimators that are drawn, each a row of panels."""
@@ -92,8 +92,8 @@ def draw(
     for axes in grid.flat:
         shared.log_errors(axes)
     merged = summary.filter(like="merged_").rename(columns=lambda name: name.removeprefix("merged_"))
-    shared.say_pairs(figure, pd.concat([summary, merged.assign(r=summary.r), half], ignore_index=True))
-    _legend(figure, colors, len(half) > 0, "bias_corrected" in summary, shared.fewer_handles(summary))
+    fewer_pairs.say_pairs(figure, pd.concat([summary, merged.assign(r=summary.r), half], ignore_index=True))
+    _legend(figure, colors, len(half) > 0, "bias_corrected" in summary, fewer_pairs.fewer_handles(summary))
     return figure, numbers.table()
 
 
@@ -111,7 +111,7 @@ def _subsets(axes, numbers, letter, name, quantity, rows, colors):
         if f"{quantity}_corrected" in here:
             left = here[f"{quantity}_corrected"]
             shared.draw_without_noise(axes, numbers, letter, subsets, here.n_observed, left, color)
-        shared.mark_fewer(axes, numbers, letter, subsets, here, "n_observed", quantity)
+        fewer_pairs.mark_fewer(axes, numbers, letter, subsets, here, "n_observed", quantity)
         merged = here[f"merged_{quantity}"]
         axes.plot(here.n_observed, merged, "--", color=color, linewidth=0.9)
         numbers.add(letter, subsets, here.n_observed, here[quantity], low, high)

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from circuitbias.component import Picture
 from circuitbias.errors.decomposition import CIRCULANT_TOLERANCE, offset_profile
 from circuitbias.experiments.sweep import mean_without_noise
-from circuitbias.figures import shared, style
+from circuitbias.figures import fewer_pairs, style
 
 _QUANTITIES = ("total", "bias", "variance")
 _LAG_MAP = "YlGnBu_r"
@@ -88,7 +88,7 @@ def draw(
     _matrices(matrices, numbers, weights, arrays, styles)
     _errors(bars, numbers, table, comparison, styles)
     _legend(bottom, table, comparison, styles)
-    shared.say_pairs(figure, table)
+    fewer_pairs.say_pairs(figure, table)
     return figure, numbers.table()
 
 

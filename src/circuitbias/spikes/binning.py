@@ -10,7 +10,8 @@ from numba import njit
 from circuitbias.checks import flag, whole
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.memory import DEFAULT_MB, Budget
-from circuitbias.spikes.segments import SpikeSource, checked_source
+from circuitbias.spikes.foreign import checked_source
+from circuitbias.spikes.segments import SpikeSource
 
 _CACHED_BINS = 2048  # more rows of a hundred float64 columns do not stay in a core's cache
 

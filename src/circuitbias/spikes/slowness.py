@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from circuitbias.spikes.binning import count_events
-from circuitbias.spikes.segments import Segment, SpikeSource, checked_source
+from circuitbias.spikes.foreign import checked_source
+from circuitbias.spikes.segments import Segment, SpikeSource
 
 _MOST_BINS, _LEAST_BINS = 20_000, 100
 _COMPONENTS = 8

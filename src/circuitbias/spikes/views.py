@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from circuitbias.checks import whole, whole_numbers
-from circuitbias.spikes.segments import Segment, SpikeSource, checked_source
+from circuitbias.spikes.foreign import checked_source
+from circuitbias.spikes.segments import Segment, SpikeSource
 
 
 @dataclass

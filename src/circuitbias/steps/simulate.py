@@ -17,7 +17,8 @@ from circuitbias.networks.network import Network
 from circuitbias.progress import Countdown, report_line
 from circuitbias.provenance import describe
 from circuitbias.spikes.activity import warn_of_rates
-from circuitbias.spikes.storage import SpikeFile, write_spikes
+from circuitbias.spikes.storage import SpikeFile
+from circuitbias.spikes.writing import write_spikes
 from circuitbias.steps import add_keep_going, json_object, whole_number
 from circuitbias.steps.threshold import read_threshold
 

@@ -21,18 +21,14 @@ from bokeh.models import (
     RadioButtonGroup,
     Slider,
 )
-from bokeh.plotting import figure as new_figure
 from bokeh.resources import INLINE
-from matplotlib import colormaps
-from matplotlib.colors import to_hex
 
+from circuitbias.figures.explore_page import panels
 from circuitbias.figures.explore_page.correlograms import BIN_MS, Lagged, drawn_correlogram, packed
-from circuitbias.figures.style import WEIGHTS_MAP
 
 _LEVELS, _MISSING = 32_000, -32_768
 _MOST_BYTES = 5_500_000  # of matrices, as text: with Bokeh inside the page stays below 10 MB
-_SIDE, _NARROW = 430, 370  # pixels
-_CURVES = {"total": ("#262626", "solid"), "bias": ("#D55E00", "solid"), "variance": ("#0072B2", "dashed")}
+_NARROW = 370  # pixels
 
 
 _LAGS_IN_WORDS = (
@@ -118,18 +114,18 @@ def page(
     matrix = ColumnDataSource(arrays)
     finite = np.abs(shown[np.isfinite(shown)])
     limit = float(np.quantile(finite[finite > 0], 0.99)) if (finite > 0).any() else 1.0
-    colors = LinearColorMapper(_palette(), low=-limit, high=limit, nan_color="#e4e4e4")
-    truth = _matrix("true weights", matrix, "truth", colors, n)
-    estimate = _matrix("estimate, scaled to them", matrix, "image", colors, n)
+    colors = LinearColorMapper(panels.palette(), low=-limit, high=limit, nan_color="#e4e4e4")
+    truth = panels.matrix("true weights", matrix, "truth", colors, n)
+    estimate = panels.matrix("estimate, scaled to them", matrix, "image", colors, n)
     estimate.x_range, estimate.y_range = truth.x_range, truth.y_range
     estimate.add_layout(ColorBar(color_mapper=colors, width=8), "right")
 
     profile = ColumnDataSource({"x": [], "y": []})
-    second = _profile(shown, profile) if circulant else _scatter(finite, profile)
+    second = panels.profile(shown, profile) if circulant else panels.scatter(finite, profile)
     columns = ("method", "share", "r", "total", "bias", "variance")
     errors = ColumnDataSource({name: [getattr(one, name) for one in kept] for name in columns})
-    curves, now = (ColumnDataSource({name: [] for name in ("r", *_CURVES)}) for _ in range(2))
-    third = _errors(kept, curves, now)
+    curves, now = (ColumnDataSource({name: [] for name in ("r", *panels.CURVES)}) for _ in range(2))
+    third = panels.errors(kept, curves, now)
 
     slider = Slider(
         start=0,
@@ -171,7 +167,7 @@ def page(
     if lags:
         folder = Path(__file__).parent
         draw_code = (folder / "correlogram.js").read_text(encoding="utf-8")
-        fourth, pair = drawn_correlogram(lags, slider, strengths, n, draw_code, (_NARROW, _SIDE))
+        fourth, pair = drawn_correlogram(lags, slider, strengths, n, draw_code, (_NARROW, panels.SIDE))
         tell = CustomJS(args={"pair": pair, "n": n}, code=(folder / "hover.js").read_text(encoding="utf-8"))
         for drawn in (truth, estimate):
             drawn.select_one(HoverTool).callback = tell
@@ -182,11 +178,6 @@ def page(
     document.add_root(whole)
     document.js_on_event(DocumentReady, code)
     return file_html(document, INLINE, suppress_callback_warning=True), left_out
-
-
-def _palette() -> list[str]:
-    """The colours that weights have in all figures."""
-    return [to_hex(color) for color in colormaps[WEIGHTS_MAP](np.linspace(0, 1, 255))]
 
 
 def _importance(estimates: list[Estimate], weights: np.ndarray) -> np.ndarray:
@@ -222,84 +213,6 @@ def _packed(one: Estimate) -> dict:
     numbers = np.full(one.values.shape, _MISSING, dtype="<i2")
     numbers[known] = np.rint(one.values[known] / step)
     return {"values": base64.b64encode(numbers.tobytes()).decode(), "step": step, "note": escape(one.note)}
-
-
-def _matrix(title: str, source, name: str, colors, n: int):
-    drawn = new_figure(
-        title=title, name=name, width=_SIDE + 80 * (name == "image"), height=_SIDE,
-        x_range=(-0.5, n - 0.5), y_range=(n - 0.5, -0.5),
-        x_axis_label="to neuron (post)", y_axis_label="from neuron (pre)",
-        tools="pan,wheel_zoom,box_zoom,reset", active_drag="box_zoom",
-    )  # fmt: skip
-    glyph = drawn.image(image=name, x=-0.5, y=-0.5, dw=n, dh=n, source=source, color_mapper=colors)
-    tips = [
-        ("from, to", "@pre, @post"),
-        ("truth", "@truth{0.0000}"),
-        ("estimate", "@image{0.0000}"),
-        ("error", "@error{0.0000}"),
-    ]
-    drawn.add_tools(HoverTool(renderers=[glyph], tooltips=tips))
-    return drawn
-
-
-def _profile(shown, source):
-    n = len(shown)
-    half = n // 2
-    offsets = np.arange(n) - half
-    truth = np.array(
-        [np.nanmean([shown[i, (i + d) % n] for i in range(n)]) if d else np.nan for d in offsets]
-    )
-    source.data = {"x": offsets, "y": np.full(n, np.nan)}
-    drawn = new_figure(
-        title="mean profile",
-        width=_SIDE,
-        height=300,
-        x_axis_label="distance on the ring",
-        y_axis_label="weight",
-        tools="pan,wheel_zoom,reset",
-    )
-    drawn.line(offsets, truth, color="#6e6e6e", line_width=2, legend_label="true")
-    drawn.line("x", "y", source=source, color="#D55E00", line_width=2, legend_label="estimate")
-    drawn.legend.update(location="bottom_right", background_fill_alpha=0.6)
-    return drawn
-
-
-def _scatter(finite, source):
-    limit = float(finite.max(initial=1e-12))
-    drawn = new_figure(
-        title="every pair",
-        width=_SIDE,
-        height=300,
-        x_axis_label="true weight",
-        y_axis_label="estimate, scaled",
-        tools="pan,wheel_zoom,reset",
-        output_backend="canvas",
-    )
-    drawn.line([-limit, limit], [-limit, limit], color="#6e6e6e")
-    drawn.scatter("x", "y", source=source, size=2, alpha=0.4, color="#D55E00")
-    return drawn
-
-
-def _errors(kept, curves, now):
-    largest = max(
-        (value for one in kept for value in (one.total, one.bias, one.variance) if math.isfinite(value)),
-        default=1.0,
-    )
-    drawn = new_figure(
-        title="errors at every strength; the dots: what is shown",
-        width=_SIDE + 80,
-        height=300,
-        y_range=(0, 1.05 * largest),
-        x_axis_label="weight strength r",
-        y_axis_label="error",
-        tools="reset,save",
-        name="errors",
-    )
-    for name, (color, dash) in _CURVES.items():
-        drawn.line("r", name, source=curves, color=color, line_dash=dash, line_width=2, legend_label=name)
-        drawn.scatter("r", name, source=now, color=color, size=9)
-    drawn.legend.update(location="bottom_left", background_fill_alpha=0.6, orientation="horizontal")
-    return drawn
 
 
 def _words(name: str, n: int, links: str, left_out: list[str]) -> str:
