@@ -89,6 +89,18 @@ def test_parts_of_the_recording_make_the_whole(three):
     np.testing.assert_allclose(blocks[0], whole.evaluate(at)[0], rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    "bin_steps", [2, 5]
+)  # blocks of 20 time constants, and of 51, after which all is forgotten
+def test_blocks_here_and_there_add_up_to_the_whole(bin_steps):
+    """Of two blocks in three the spikes are left out, but for what the next one still feels."""
+    record = recording(np.diag(np.full(5, -0.3), 1)[:5, :5], seed=2, n_steps=40_000, trials=2)
+    whole, at = likelihood_of(record, bin_steps=bin_steps), coefficients(5)
+    parts = [whole.of_blocks(lambda block, k=k: block % 3 == k).evaluate(at) for k in range(3)]
+    for total, of_parts in zip(whole.evaluate(at), zip(*parts, strict=True), strict=True):
+        np.testing.assert_allclose(sum(of_parts), total, rtol=1e-12, atol=1e-9)
+
+
 def test_drawn_rows_stand_for_all():
     """Of more rows than are needed, each target's are drawn by what they tell of it."""
     record = recording(np.diag(np.full(5, -0.3), 1)[:5, :5], seed=2, n_steps=60_000)

@@ -8,7 +8,7 @@ from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.foreign import CheckedSource
 from circuitbias.spikes.segments import Segment, SpikeRecord
 from circuitbias.spikes.storage import LONGEST_SEGMENT, SpikeFile
-from circuitbias.spikes.views import ObservedNeurons, StepWindow, count_spikes, first_spikes
+from circuitbias.spikes.views import ObservedNeurons, Remembered, StepWindow, count_spikes, first_spikes
 from circuitbias.spikes.writing import write_spikes
 
 
@@ -129,7 +129,9 @@ def on_disk(record, folder):
 @pytest.mark.parametrize(
     ("first", "last"), [(0, None), (3, None), (3, 4), (2, 9), (4, 10), (9, 40), (12, 12)]
 )
-@pytest.mark.parametrize("kind", ["record", "file", "foreign", "observed", "window"])
+@pytest.mark.parametrize(
+    "kind", ["record", "file", "foreign", "observed", "window", "remembered", "too_large"]
+)
 def test_a_window_of_steps_has_the_events_inside_and_nothing_else(record, kind, first, last, tmp_path):
     source = {
         "record": lambda: record,
@@ -137,6 +139,8 @@ def test_a_window_of_steps_has_the_events_inside_and_nothing_else(record, kind, 
         "foreign": lambda: CheckedSource(WholeTrials(record)),
         "observed": lambda: ObservedNeurons(on_disk(record, tmp_path), np.array([2, 0])),
         "window": lambda: StepWindow(on_disk(record, tmp_path), 1, 14),
+        "remembered": lambda: Remembered(on_disk(record, tmp_path), 1e6),
+        "too_large": lambda: Remembered(on_disk(record, tmp_path), 10),
     }[kind]()
     inside = [
         (trial, step, neuron)
@@ -153,6 +157,17 @@ def test_a_window_of_steps_has_the_events_inside_and_nothing_else(record, kind, 
         ends = [first, *(piece.first_step + piece.n_steps for piece in pieces)]
         assert [piece.first_step for piece in pieces] == ends[:-1]
         assert ends[-1] == max(first, length if last is None else min(length, last))
+
+
+@pytest.mark.parametrize(("most_bytes", "times"), [(1e6, 1), (10, 4)])
+def test_what_is_small_enough_is_read_once(record, most_bytes, times, tmp_path, monkeypatch):
+    file, read = on_disk(record, tmp_path), []
+    whole = SpikeFile.segments
+    monkeypatch.setattr(SpikeFile, "segments", lambda *given: read.append(given) or whole(*given))
+    remembered = Remembered(file, most_bytes)
+    for _ in range(3):
+        assert events(remembered) == events(record)
+    assert len(read) == times  # of what is too large, a first look more
 
 
 def test_a_window_of_a_file_reads_no_more_than_its_segments(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import linregress, t
+from scipy.special import stdtrit
 
 from circuitbias.errors.sampling import expected_errors, noise_and_bias_power
 
@@ -39,10 +39,14 @@ def fit_power_law(x, y) -> PowerLaw:
     """
     if len(x) < 3:
         return PowerLaw(*(math.nan,) * 6, len(x))
-    fit = linregress(np.log10(x), np.log10(y))
-    reach = t.ppf(0.975, len(x) - 2)
-    slope, intercept = float(fit.slope), float(fit.intercept)
-    d_slope, d_intercept = float(reach * fit.stderr), float(reach * fit.intercept_stderr)
+    x, y = np.log10(x), np.log10(y)
+    spread = np.square(x - x.mean()).sum()
+    slope = float((x - x.mean()) @ y / spread)
+    intercept = float(y.mean() - slope * x.mean())
+    variance = np.square(y - slope * x - intercept).sum() / (len(x) - 2)
+    reach = stdtrit(len(x) - 2, 0.975)  # Student's t; `scipy.stats` would take half a second to load
+    d_slope = float(reach * np.sqrt(variance / spread))
+    d_intercept = d_slope * float(np.sqrt(np.square(x).mean()))
     return PowerLaw(
         slope,
         slope - d_slope,

@@ -16,6 +16,7 @@ from circuitbias.options import (
     with_own_past,
 )
 from circuitbias.spikes.events import Events
+from circuitbias.spikes.views import Remembered
 
 
 class GlmHistory(Estimator):
@@ -78,8 +79,10 @@ class GlmHistory(Estimator):
         given = prepare(source, self.bin_steps, memory_mb=memory_mb, device=device)
         n, what = source.n_neurons, f"a GLM on the histories of {source.n_neurons} neurons"
         require_fit_memory(given.budget, n, n + 1, given.n_bins, what)
-        events = Events(source, self.bin_steps, given.kept, given.counts.block_bins, look_back=0)
-        given.drop_counts()  # the histories are made from the events
+        block_bins = given.counts.block_bins
+        given.drop_counts()  # the histories are made from the events, in the place of the counts
+        source = Remembered(source, given.budget.kept)
+        events = Events(source, self.bin_steps, given.kept, block_bins, look_back=0)
         design = ExponentialDesign(events, given.kept, filter_ms / source.dt_ms, given.device, self.own_past)
         limits = self.tolerance, self.max_passes
         fitted = fit(design, given.budget, self.ridge, *limits, self.errors)

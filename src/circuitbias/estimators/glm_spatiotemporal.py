@@ -21,6 +21,7 @@ from circuitbias.options import (
     with_own_past,
 )
 from circuitbias.spikes.events import Events
+from circuitbias.spikes.views import Remembered
 
 
 class GlmSpatiotemporal(Estimator):
@@ -96,8 +97,10 @@ class GlmSpatiotemporal(Estimator):
         given.budget.require(needed, what)
         longest = _history_steps(source, self.history_ms)
         basis = raised_cosines(longest, self.n_basis)
-        events = Events(source, self.bin_steps, given.kept, given.counts.block_bins, look_back=longest)
-        given.drop_counts()  # the histories are made from the events
+        block_bins = given.counts.block_bins
+        given.drop_counts()  # the histories are made from the events, in the place of the counts
+        source = Remembered(source, given.budget.kept)
+        events = Events(source, self.bin_steps, given.kept, block_bins, look_back=longest)
         design = BasisDesign(events, given.kept, basis, given.device, self.own_past)
         n_sample = _sample_rows(
             design.n_columns, int(given.budget.kept / (4 * self.n_basis * len(given.kept)))

@@ -16,6 +16,7 @@ from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.tuning import tuning
 from circuitbias.spikes.phases import cycle_of
+from circuitbias.spikes.views import Remembered
 
 
 class Matched(Estimator):
@@ -186,6 +187,7 @@ class Matched(Estimator):
         given, n = prepare(source, bin_steps, memory_mb=memory_mb, device=device), source.n_neurons
         given.budget.require(_bytes(n, given.n_bins, symmetric), f"the matched likelihood of {n} neurons")
         given.drop_counts()
+        source = Remembered(source, given.budget.kept)  # in the place of the counts
         kept, moments = given.kept, given.all_moments
         single = tuning().worth_single_precision(given.n_bins, len(kept) + 1, len(kept))
         rates = moments.mean[kept] / bin_steps

@@ -21,6 +21,7 @@ from circuitbias.estimators.matched_link import ExponentialLink, LearnedLink, Re
 from circuitbias.spikes.segments import SpikeSource
 
 _BLOCK_ROWS = 1024  # lattice points whose sums are worked on at a time: they stay in a core's cache
+_FORGOTTEN = 40.0  # factors e by which a sum decays to less than the rounding of others
 _RENEW = 16.0  # factors e after which the common decay is taken out of the sums
 WARM_UP = 5.0  # time constants at the start of a trial that are left out: what came before is not known
 
@@ -223,6 +224,8 @@ class SpikeLikelihood:
         firsts, ends = self._bounds(self._source.trial_steps, stride)
         rows = np.ones((_BLOCK_ROWS, n_columns), self._dtype)
         block_steps, block = _BLOCK_ROWS * stride, 0
+        # A block forgets what came before it: of those that are not used, one before each used one will do.
+        forgets = self.window is None and block_steps * -np.log(self.decay) > _FORGOTTEN
         for number in range(len(firsts)):
             first, end = int(firsts[number]), int(ends[number])
             if end <= first:
@@ -238,7 +241,10 @@ class SpikeLikelihood:
                 while step < segment_end:
                     until = min(segment_end, block_end)
                     active = stride != self.bin_steps or self._uses(block)
-                    event, n_rows = advance(steps, columns, event, until, rows, n_rows, active)
+                    if active or not forgets or self._uses(block + 1):
+                        event, n_rows = advance(steps, columns, event, until, rows, n_rows, active)
+                    else:
+                        event = int(np.searchsorted(steps, until))
                     step = until
                     if step == block_end:
                         if n_rows:

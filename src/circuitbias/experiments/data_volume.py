@@ -17,11 +17,12 @@ from circuitbias.experiments.sweep import (
     try_estimate,
     with_reasons,
 )
+from circuitbias.memory import Budget
 from circuitbias.networks.network import Network
 from circuitbias.options import fractions, which_estimators, which_strengths
 from circuitbias.progress import Countdown
 from circuitbias.spikes.segments import SpikeSource
-from circuitbias.spikes.views import StepWindow, count_spikes
+from circuitbias.spikes.views import Remembered, StepWindow, count_spikes
 
 STEPS_PER_DECADE = 4
 
@@ -99,6 +100,7 @@ def run(
     arrays : dict
         None.
     """
+    source = Remembered(source, Budget(resources["memory_mb"]).kept)  # its windows overlap
     cuts = windows(int(source.trial_steps.sum()), decades, n_windows)
     progress = Countdown(len(estimators) * sum(fraction for fraction, _, _ in cuts), "recordings estimated")
     rows = []

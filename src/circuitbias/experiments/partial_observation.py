@@ -32,11 +32,8 @@ from circuitbias.memory import Budget
 from circuitbias.networks.network import Network
 from circuitbias.options import beginning, fractions, which_estimators, which_strengths
 from circuitbias.progress import Countdown
-from circuitbias.spikes.phases import cycle_of
-from circuitbias.spikes.segments import SpikeRecord, SpikeSource
-from circuitbias.spikes.views import ObservedNeurons, StepWindow, count_spikes, first_spikes
-
-_SPIKE_BYTES = 16  # of a spike in memory: its step and, at most, as much for its neuron
+from circuitbias.spikes.segments import SpikeSource
+from circuitbias.spikes.views import ObservedNeurons, Remembered, StepWindow, count_spikes, first_spikes
 
 MERGED = -1
 """Number of the subset in the row of the merged estimate."""
@@ -149,9 +146,7 @@ def run(
     """
     source = first_spikes(source, n_spikes)
     volume, n = count_spikes(source), network.n_neurons
-    if volume * _SPIKE_BYTES <= Budget(resources["memory_mb"]).kept:  # it is read hundreds of times
-        cycle_steps = cycle_of(source)[0]
-        source = SpikeRecord(n, source.dt_ms, list(source.segments()), repeats=True, cycle_steps=cycle_steps)
+    source = Remembered(source, Budget(resources["memory_mb"]).kept)  # it is read hundreds of times
     n_observed = tenths(n) if n_observed is None else n_observed
     if max(n_observed) > n:
         raise ValueError(

@@ -11,7 +11,7 @@ import numpy as np
 
 from circuitbias.checks import require, whole
 from circuitbias.spikes.segments import Segment, SpikeSource, cut
-from circuitbias.spikes.views import ObservedNeurons, StepWindow
+from circuitbias.spikes.views import ObservedNeurons, Remembered, StepWindow
 
 
 def cycle_of(source: SpikeSource) -> tuple[int, np.ndarray]:
@@ -22,7 +22,7 @@ def cycle_of(source: SpikeSource) -> tuple[int, np.ndarray]:
     source : SpikeSource
         A spike file or record that says so, or a view of one.
     """
-    if isinstance(source, ObservedNeurons):
+    if isinstance(source, ObservedNeurons | Remembered):
         return cycle_of(source.source)
     if isinstance(source, StepWindow):
         cycle, phases = cycle_of(source.source)

@@ -7,7 +7,7 @@ import numpy as np
 
 from circuitbias.checks import whole, whole_numbers
 from circuitbias.spikes.foreign import checked_source
-from circuitbias.spikes.segments import Segment, SpikeSource
+from circuitbias.spikes.segments import Segment, SpikeSource, cut
 
 
 @dataclass
@@ -128,6 +128,47 @@ class ObservedNeurons:
                 order = np.lexsort((labels, steps))
                 steps, labels = steps[order], labels[order]
             yield segment._replace(steps=steps, neurons=labels)
+
+
+class Remembered:
+    """A recording that is read once and kept in memory, if it is small enough: for what goes over it often.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    most_bytes : float
+        That its spikes may take; a larger recording is read anew each time.
+    """
+
+    def __init__(self, source: SpikeSource, most_bytes: float):
+        self.source, self._most_bytes = checked_source(source), most_bytes
+        self.n_neurons, self.dt_ms, self.trial_steps = source.n_neurons, source.dt_ms, source.trial_steps
+        self._kept: list[list[Segment]] | None = None
+
+    def segments(
+        self, trial: int | None = None, first_step: int = 0, last_step: int | None = None
+    ) -> Iterator[Segment]:
+        """See `SpikeSource.segments`."""
+        if self._kept is None:
+            self._kept = self._read()
+        if not self._kept:
+            yield from self.source.segments(trial, first_step, last_step)
+            return
+        for one in self._kept if trial is None else self._kept[trial : trial + 1]:
+            yield from cut(one, first_step, last_step)
+
+    def _read(self) -> list[list[Segment]]:
+        """The segments of each trial; nothing if they take too much."""
+        kept, n_bytes = [[] for _ in self.trial_steps], 0
+        for segment in self.source.segments():
+            n_bytes += segment.steps.nbytes + segment.neurons.nbytes
+            if n_bytes > self._most_bytes:
+                return []
+            # Arrays of their own: a view would keep alive all that was read with it.
+            kept[segment.trial].append(
+                segment._replace(steps=segment.steps.copy(), neurons=segment.neurons.copy())
+            )
+        return kept
 
 
 def count_spikes(source: SpikeSource) -> int:
