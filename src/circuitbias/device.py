@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy.linalg import lapack
 
 from circuitbias.exceptions import MissingExtraError, naming_extra
 
@@ -105,6 +104,8 @@ def positive_inverses(matrices):
     if xp is not np:
         factors, wrong = xp.linalg.cholesky_ex(matrices)
         return xp.where(wrong[:, None, None] > 0, xp.nan, xp.cholesky_inverse(factors))
+    from scipy.linalg import lapack  # slow to load, and many jobs do without
+
     inverses = np.full_like(matrices, np.nan)
     for place, matrix in zip(inverses, matrices, strict=True):
         # To Fortran the transpose of the matrix, which is the same.

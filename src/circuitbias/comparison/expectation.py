@@ -14,7 +14,6 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import least_squares
 
 from circuitbias import published
 from circuitbias.config import GENERATORS_OF_THE_PAPER
@@ -131,6 +130,8 @@ def pinned_power(r: float) -> ErrorPower:
     r : float
         One of the published strengths.
     """
+    from scipy.optimize import least_squares  # slow to load, and most who import this room do not need it
+
     curve = published.error_against_volume()
     curve = curve[np.isclose(curve.r, r)]
     times_less = PUBLISHED_COUNTS / 10 ** curve.log10_spikes.to_numpy()

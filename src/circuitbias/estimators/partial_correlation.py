@@ -4,8 +4,6 @@ import warnings
 from typing import Literal
 
 import numpy as np
-from sklearn.covariance import graphical_lasso
-from sklearn.exceptions import ConvergenceWarning
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.device import on_cpu, placed
@@ -112,6 +110,9 @@ def sparse_inverse(correlations: np.ndarray, alpha: float) -> tuple[np.ndarray, 
     violation : float
         Largest violation of the optimum's conditions, in units of correlation; infinite if the solver failed.
     """
+    from sklearn.covariance import graphical_lasso  # a second to load, for the penalty alone
+    from sklearn.exceptions import ConvergenceWarning
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the violation says it better

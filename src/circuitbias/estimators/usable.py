@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import qr
 
 from circuitbias.estimators.couplings import CollinearNeuronsWarning, warn, warn_constant
 from circuitbias.exceptions import UnusableDataError
@@ -75,6 +74,8 @@ def usable_neurons(moments: Moments) -> UsableNeurons:
                 neurons=np.flatnonzero(dependent),
             )
         )
+        from scipy.linalg import qr  # slow to load, and hardly ever needed
+
         pivots = qr(correlation(moments.of(varying).covariance), mode="r", pivoting=True)[1]
         kept = np.sort(varying[pivots[: len(varying) - n_superfluous]])
     return UsableNeurons(kept, constant | dependent)

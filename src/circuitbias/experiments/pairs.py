@@ -9,7 +9,6 @@ each half of a recording is therefore held against the correlations of the other
 import numpy as np
 import pandas as pd
 from scipy.sparse.csgraph import shortest_path
-from scipy.stats import spearmanr
 
 from circuitbias.component import Experiment, option
 from circuitbias.device import resolve_device
@@ -155,7 +154,9 @@ def _grouped(errors, correlations, distances, pairs, n_groups):
     first, second = (one[pairs] for one in errors)
     values = np.concatenate([first, second])
     x = np.concatenate([correlations[1][pairs], correlations[0][pairs]])  # of the other half
-    ranks = spearmanr(x, values).statistic if np.ptp(x) > 0 and np.ptp(values) > 0 else np.nan
+    ranks = np.nan
+    if np.ptp(x) > 0 and np.ptp(values) > 0:  # Spearman's
+        ranks = float(np.corrcoef(pd.Series(x).rank(), pd.Series(values).rank())[0, 1])
     for group in np.array_split(np.argsort(x, kind="stable"), min(n_groups, len(x))):
         told = {"against": "correlation", "at": x[group].mean(), "n_pairs": len(group) / 2}
         yield told | _spread(values[group]) | {"systematic": np.nan, "rank_correlation": ranks}

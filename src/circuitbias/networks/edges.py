@@ -1,7 +1,14 @@
-"""Lists of edges, which are not matrices, however square they may be by chance."""
+"""Which matrices are sparse; and lists of edges, which are no matrices, however square by chance."""
+
+import sys
 
 import numpy as np
-import scipy.sparse
+import scipy  # parts of it are loaded when they are first used
+
+
+def is_sparse(values) -> bool:
+    """Whether this is a sparse array: nothing is while `scipy.sparse` is not loaded, which takes time."""
+    return "scipy.sparse" in sys.modules and scipy.sparse.issparse(values)
 
 
 def list_of_edges(values) -> str:
@@ -19,7 +26,7 @@ def list_of_edges(values) -> str:
     str
         What was seen, and what to do; empty if it may be a matrix.
     """
-    if scipy.sparse.issparse(values) or values.ndim != 2 or values.dtype.kind not in "iuf":
+    if is_sparse(values) or values.ndim != 2 or values.dtype.kind not in "iuf":
         return ""
     n_rows, n_columns = values.shape
     if n_columns not in (2, 3) or n_rows < 2 or (n_rows, n_columns) == (2, 2):

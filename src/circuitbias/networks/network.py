@@ -5,10 +5,11 @@ import os
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-import scipy.sparse
+import scipy  # parts of it are loaded when they are first used
 
 from circuitbias.checks import flag
 from circuitbias.files import DamagedFileError, atomic_path, damaged, read_arrays
+from circuitbias.networks.edges import is_sparse
 
 LARGEST_DENSE_MB = 3200
 """A matrix of all pairs of 20 000 neurons."""
@@ -126,7 +127,7 @@ class Network:
         ValueError
             If that would take more than `LARGEST_DENSE_MB`.
         """
-        if not scipy.sparse.issparse(self.weights):
+        if not is_sparse(self.weights):
             return self.weights
         size_mb = 8e-6 * self.n_neurons**2
         if size_mb > LARGEST_DENSE_MB:
@@ -139,7 +140,7 @@ class Network:
 
     def weight_arrays(self) -> dict[str, np.ndarray]:
         """Return the arrays that W0 is made of, one or, if it is sparse, three, by the names in a file."""
-        if not scipy.sparse.issparse(self.weights):
+        if not is_sparse(self.weights):
             return {"weights": self.weights}
         return {f"weights_{name}": getattr(self.weights, name) for name in _COMPRESSED}
 
@@ -229,7 +230,7 @@ def checked_weights(values, name: str = "weights"):
     ValueError
         Unless it is square with n >= 2, real and finite.
     """
-    sparse = scipy.sparse.issparse(values)
+    sparse = is_sparse(values)
     values = values if sparse else np.asarray(values)
     if values.dtype.kind not in "biuf":
         raise ValueError(f"{name}: dtype is {values.dtype}; allowed are real numbers")
@@ -266,7 +267,7 @@ def is_circulant(weights, tolerance: float = 1e-9) -> bool:
         Allowed spread within one offset, relative to the largest off-diagonal weight.
     """
     n = weights.shape[0]
-    if scipy.sparse.issparse(weights):
+    if is_sparse(weights):
         entries = weights.tocoo()
         offset = (entries.col - entries.row) % n
         low, high = np.full(n, np.inf), np.full(n, -np.inf)
