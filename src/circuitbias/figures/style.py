@@ -137,7 +137,7 @@ def save(
         Those that are written.
     """
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # laid out once, for all formats alike
+    figure.set_layout_engine(None)  # laid out once, for all formats alike; "none" would draw each twice
     width, height = figure.get_size_inches()
     lines = [line for note in footnotes for line in wrap(note, _LINE_CHARACTERS)]
     depth = _LINE_INCHES * len(lines) + 0.05 if lines else 0.0
