@@ -22,6 +22,7 @@ SATURATED = 0.5
 ROWS_A_COLUMN = 1000  # of the sample that Hessians are made from
 _CHOSEN_A_COLUMN = 200  # of them for each target, drawn by their information: Hessians are off by a tenth
 _PART_SPIKES_A_NEURON = 10_000
+_PART_THINNING = 4  # of the rows of the sample: Hessians of a start may be off by a fifth
 _PART_PASSES = 6  # for one Hessian: it changes much on the way from no couplings
 _PART_TOLERANCE = 0.3  # standard deviations of the score, of a tenth of the data
 _PART_ROUNDS = 8
@@ -120,7 +121,9 @@ def fit(
 def _start_on_part(likelihood, sample, start, n_spikes):
     """Coefficients from a part of the data, and whether inputs reach the threshold there."""
     every = max(1, n_spikes // (_PART_SPIKES_A_NEURON * likelihood.n))
-    part = likelihood.part(every)
+    part, (rows, weight) = likelihood.part(every), sample
+    thinning = _PART_THINNING if len(rows) > 2 * _CHOSEN_A_COLUMN * rows.shape[1] else 1
+    sample = rows[::thinning], weight * thinning
     coefficients = _on_part(part, sample, start, every)
     reached = likelihood.link.jumps and _reached(part, coefficients)
     for bound in BOUNDS if reached else ():
@@ -180,7 +183,8 @@ def information_of(likelihood, sample, coefficients, chosen_a_column=_CHOSEN_A_C
 def _on_part(part, sample, coefficients, every):
     for _ in range(_PART_ROUNDS):
         before = part.passes
-        solution = _solve(part, sample, coefficients, _PART_TOLERANCE, _PART_PASSES, 1 / every)
+        limits = _PART_TOLERANCE, _PART_PASSES
+        solution = _solve(part, sample, coefficients, *limits, 1 / every, _CHOSEN_A_COLUMN // _PART_THINNING)
         coefficients = solution.coefficients
         if solution.converged.all() and part.passes - before < _PART_PASSES // 2:
             break
@@ -190,7 +194,7 @@ def _on_part(part, sample, coefficients, every):
 def _descend(likelihood, sample, coefficients, tolerance, max_passes):
     while True:
         left = min(_PASSES_A_HESSIAN, max_passes - likelihood.passes)
-        solution = _solve(likelihood, sample, coefficients, tolerance, left, 1.0)
+        solution = _solve(likelihood, sample, coefficients, tolerance, left)
         coefficients = solution.coefficients
         if solution.converged.all() or likelihood.passes >= max_passes:
             return coefficients, solution
@@ -203,9 +207,11 @@ def infinite_of(likelihood) -> np.ndarray:
     return (likelihood.spike_slopes[:-1] < _COINCIDENCES) & ~likelihood.held.all(0)
 
 
-def _solve(likelihood, sample, coefficients, tolerance, max_passes, share):
+def _solve(
+    likelihood, sample, coefficients, tolerance, max_passes, share=1.0, chosen_a_column=_CHOSEN_A_COLUMN
+):
     """Descend with the Hessians at where it starts."""
-    hessians = information_of(likelihood, sample, coefficients) * share
+    hessians = information_of(likelihood, sample, coefficients, chosen_a_column) * share
     free = ~likelihood.held.T
     hessians *= free[:, :, None] & free[:, None, :]
     diagonals = np.einsum("jkk->jk", hessians)  # a view
