@@ -112,6 +112,23 @@ def test_the_step(recording, tmp_path, capsys):
     assert "most at +4 ms (more pairs" in capsys.readouterr().out
 
 
+def test_what_the_mask_cuts_is_named(tmp_path, capsys):
+    """Unit 3 repeats spikes of 1 after 4 ms, 0 those of 2 after 22 ms, beyond the 10 ms of the mask."""
+    rng = np.random.default_rng(1)
+    trains = [np.sort(rng.uniform(0, 300, 1500)) for _ in range(4)]
+    for later, earlier, lag_s in ((3, 1, 0.004), (0, 2, 0.022)):
+        trains[later] = np.sort(np.append(trains[later], trains[earlier][::3] + lag_s))
+    path = tmp_path / "a.csv"
+    path.write_text("time_s,unit\n" + "".join(f"{t:.6f},{k}\n" for k, one in enumerate(trains) for t in one))
+    for a, b, cut in ((1, 3, False), (2, 0, True)):
+        words = ["pair", str(a), str(b), str(path), "--methods", "glm_masked", "glm"]
+        assert main([*words, "--output", str(tmp_path / "pair")]) == 0
+        said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("glm_masked")]
+        assert (f"{a} -> {b} cut by the mask" in said[0]) == cut
+        told = json.loads((tmp_path / "pair.json").read_text())["methods"]
+        assert [one["a_to_b"]["masked"] for one in told] == [cut, None]
+
+
 def test_a_pair_without_a_coupling_says_why(recording, tmp_path, capsys):
     words = ["pair", "u0", "rare", str(recording), "--methods", "glm", "--output", str(tmp_path / "pair")]
     assert main(words) == 0

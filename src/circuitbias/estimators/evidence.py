@@ -79,7 +79,8 @@ class Evidence:
         Length of a piece, in seconds of the trials.
     methods : list of dict
         ``method``, ``options``; for both directions (``a_to_b``, ``b_to_a``) ``coupling``,
-        ``standard_error``, ``reason`` and ``above``: the share of all couplings that are smaller in size;
+        ``standard_error``, ``reason``, ``above``: the share of all couplings that are smaller in size, and
+        ``masked``: whether a mask cuts the coupling (None: the method has no mask);
         ``spread``, the median size of all couplings but 0; or ``unusable``, why there are none.
     """
 
@@ -123,6 +124,8 @@ class Evidence:
 def _value(one: dict) -> str:
     if one["coupling"] is None:
         return f"none ({one['reason'] or 'not known why'})"
+    if one["masked"]:
+        return "cut by the mask"
     error = f" +- {one['standard_error']:.2g}" if one["standard_error"] else ""
     return f"{one['coupling']:+.3g}{error} (larger than {one['above']:.0%} of all)"
 
@@ -202,6 +205,7 @@ def _of_method(name: str, estimate, pair) -> dict:
     values, errors = couplings.values, couplings.standard_errors
     known = np.abs(values[np.isfinite(values)])
     words, codes = couplings.diagnostics.get("reasons", [""]), couplings.arrays.get("reasons")
+    connected = couplings.arrays.get("connected")
 
     def way(i, j):
         value, error = values[i, j], errors[i, j]
@@ -210,6 +214,7 @@ def _of_method(name: str, estimate, pair) -> dict:
             "standard_error": float(error) if np.isfinite(error) else None,
             "above": float((known < abs(value)).mean()) if np.isfinite(value) else None,
             "reason": words[codes[i, j]] if codes is not None else "",
+            "masked": bool(not connected[i, j]) if connected is not None else None,
         }
 
     a, b = pair

@@ -69,6 +69,9 @@ def _methods(axes, found, numbers) -> None:
             if value is None:
                 axes.text(0, row + shift, " none", fontsize=6.5, va="center", color=color)
                 continue
+            if one[way]["masked"]:
+                axes.text(0, row + shift, " cut by the mask", fontsize=6.5, va="center", color=color)
+                continue
             x, dx = value / one["spread"], (error or 0.0) / one["spread"]
             low, high = min(low, x - 2 * dx), max(high, x + 2 * dx)
             axes.errorbar(

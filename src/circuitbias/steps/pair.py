@@ -116,6 +116,10 @@ def _notes(found: Evidence) -> list[str]:
         "A grey strip at the right: couplings smaller than the median one of the method. Errors are the "
         "method's own.",
     ]
+    if any(one["a_to_b"]["masked"] is not None for one in found.methods if "unusable" not in one):
+        lines.append(
+            "The mask keeps a coupling if the peak of the correlogram lies near lag 0, and cuts it if not."
+        )
     lines += [f"{one['method']}: {one['unusable']}." for one in found.methods if "unusable" in one]
     for one in found.methods:
         for (x, y), way in (((a, b), "a_to_b"), ((b, a), "b_to_a")):
