@@ -177,6 +177,9 @@ class Picture(Component):
         with the paper, ``floor``.
     table : str
         Which table ``table`` is: its place in the folder of a circuit, without suffix.
+    compared : tuple of (str, str)
+        Published numbers that it shows: quantities of the comparison with the paper, and a pattern of their
+        condition (empty: they have none). Its caption sets them beside ours (`comparison.beside`).
     in_full : bool
         Whether it shows some strengths in full (``figures.example_strengths`` of a config).
     together : {"", "circuits", "generator", "drive"}
@@ -187,6 +190,7 @@ class Picture(Component):
     title = ""
     inputs = ("network", "table")
     table = ""
+    compared = ()
     in_full = False
     together = ""
 

@@ -3,8 +3,10 @@
 import importlib
 import inspect
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from jinja2 import Environment
 
 from circuitbias.catalogue import EXPERIMENTS, pictures
 from circuitbias.declaration import told
@@ -17,6 +19,24 @@ CAPTIONS = Path(__file__).parents[2] / "workflow" / "report" / "figure.rst"
 def test_the_report_has_their_captions():
     """If this fails: `python -m circuitbias.figures.captions` prints what belongs there."""
     assert CAPTIONS.read_text(encoding="utf-8") == captions()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_a_caption_says_what_to_conclude(name):
+    assert "**What to conclude**: " in " ".join(PICTURES[name].caption().split())
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_report_fills_in_the_caption(name):
+    """With what is published beside ours, if the figure shows any."""
+    asked = []
+    beside = SimpleNamespace(in_words=lambda figure: asked.append(figure) or "All is well.")
+    run = SimpleNamespace(wildcards=SimpleNamespace(figure=name), params=SimpleNamespace(beside=beside))
+    text = " ".join(
+        Environment().from_string(CAPTIONS.read_text(encoding="utf-8")).render(snakemake=run).split()
+    )
+    assert text.startswith(" ".join(PICTURES[name].caption().split()))
+    assert ("All is well." in text) == bool(PICTURES[name].compared) and asked == [name] * bool(asked)
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from circuitbias import catalogue
+from circuitbias.comparison.beside import Beside
 from circuitbias.config import (
     circuits,
     compares_with_paper,

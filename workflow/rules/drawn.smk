@@ -32,6 +32,15 @@ def figure_labels(wildcards):
     return {"figure": PICTURES[wildcards.figure].title}
 
 
+def beside(wildcards):
+    """Where the published numbers stand that the caption of a figure tells of."""
+    picture = PICTURES[wildcards.figure]
+    if not picture.compared:
+        return Beside()
+    folders = CIRCUITS if picture.together else [wildcards.results]
+    return Beside("\n".join(COMPARISON.format(results=folder) for folder in folders))
+
+
 def figure_code(wildcards):
     """Hash of the code of a figure, and of how the methods of the run are shown."""
     entries = config["estimators"].values()

@@ -24,6 +24,7 @@ rule figure:
         examples=examples,
         stem=lambda wildcards, output: output[0].removesuffix(".svg"),
         code=figure_code,
+        beside=beside,
     shell:
         "circuitbias figure {wildcards.figure} {params.inputs:q} {params.examples:q} --output {params.stem:q} > {log:q} 2>&1"
 

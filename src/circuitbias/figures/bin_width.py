@@ -19,13 +19,20 @@ class BinWidth(Picture):
     """Error against the width of the bins in which spikes are counted.
 
     A row of panels for each strength: total, bias and variance error, mean over seeds, with bars for the
-    range. Too narrow, and the effect of a spike falls outside its bin; too wide, and it is lost among others.
-    Open markers are the published errors; dashed lines what these become with our number of spikes, and their
-    bands ± 2 standard errors. Dotted: without sampling noise (the bias that stays with infinite data, and the
-    spread on the scale that noise does not shrink). Crosses: errors over fewer pairs than there are.
+    range. Open markers are the published errors; dashed lines what these become with our number of
+    spikes, and their bands ± 2 standard errors. Dotted: without sampling noise (the bias that stays with
+    infinite data, and the spread on the scale that noise does not shrink). Crosses: errors over fewer
+    pairs than there are. **What to conclude**: too narrow, and the effect of a spike falls outside its
+    bin; too wide, and it is lost among others. Where the total error is flat about its lowest point, the
+    width matters little. A dotted bias that stays at every width is not the bins' fault.
     """
 
     title = "Error against bin width"
+    compared = (
+        ("total", "bins of .*"),
+        ("bias", "bins of .*"),
+        ("variance", "bins of .*"),
+    )
     table = "experiments/bin_width"
     inputs = ("network", "comparison", "table")
 

@@ -11,6 +11,8 @@ def captions() -> str:
     for name, picture in pictures().items():
         parts.append(f'{{% {"elif" if parts else "if"} snakemake.wildcards.figure == "{name}" %}}\n')
         parts += [f"{line}\n" for line in textwrap.wrap(picture.caption(), 118, break_on_hyphens=False)]
+        if picture.compared:
+            parts.append("{{ snakemake.params.beside.in_words(snakemake.wildcards.figure) }}\n")
     return "".join(parts) + "{% endif %}\n\n.. |minus| unicode:: U+2296\n"
 
 

@@ -23,14 +23,17 @@ _PANEL_MM, _REST_MM = 42, 30
 class Circuits(Picture):
     """Errors of several circuits side by side, against weight strength.
 
-    A column each (the first six): total, bias and variance error, mean over seeds, with bars for the range.
-    All axes of a row are the same. Dotted, with bars of one standard error: without sampling noise (the bias
-    that stays with infinite data, and the spread of one estimate). |minus| marks couplings with excitation
-    and inhibition the wrong way round. Crosses: errors over less than 90 % of the pairs. Bias and variance
-    are shown where they can be told apart: of rings, and of networks with blocks of a recording. Below, how
-    well couplings tell connections that excite, and those that inhibit, from all other pairs: area under the
-    ROC curve (chance is 0.5), and mean precision (area under that of precision against recall; chance is the
-    share of such connections), for methods that tell signs.
+    A column each (the first six): total, bias and variance error, mean over seeds, with bars for the
+    range. All axes of a row are the same. Dotted, with bars of one standard error: without sampling noise
+    (the bias that stays with infinite data, and the spread of one estimate). |minus| marks couplings with
+    excitation and inhibition the wrong way round. Crosses: errors over less than 90 % of the pairs. Bias
+    and variance are shown where they can be told apart: of rings, and of networks with blocks of a
+    recording. Below, how well couplings tell connections that excite, and those that inhibit, from all
+    other pairs: area under the ROC curve (chance is 0.5), and mean precision (area under that of
+    precision against recall; chance is the share of such connections), for methods that tell signs.
+    **What to conclude**: compare a method along its row: if its bias grows with strength in one circuit
+    and not in another, it is that circuit's activity which misleads it. An area or a precision at chance
+    says that the method does not find such connections there, whatever its error.
     """
 
     title = "Circuits side by side"

@@ -23,22 +23,31 @@ class DataVolume(Picture):
     """What more data cure.
 
     A row of panels an estimator (the first four). Left: total error against the volume of data, at the
-    lowest, a middle and the highest strength; dots are windows of the recording, lines their means, dashed
-    lines the error that is left with any amount of data, from the bias without noise; dash-dotted and dotted
-    lines the floors that estimates of a directed network, and of weights known to be symmetric, cannot get
-    below (Cramér-Rao); crosses are windows whose errors are over fewer pairs than there are. Middle: squared
-    variance error, with the fitted power laws; little data shrink every coupling, and the noise with them, so
-    that the fits leave out the smallest volumes. Right: the share of the bias, from 0 (all error is variance)
-    to 1 (all is bias), over strength and volume; the white line marks equal parts. Bottom: slopes of the fits
-    with 95 % confidence limits, -1 if the variance falls as one over the volume; and the spikes that it takes
-    to get the total error down to the level given, pale where that is beyond our data and predicted, open
-    triangles where only a bound is known (upward: at least so many; downward: at most), filled ones at the
-    top where the error that is left with any amount of data is larger. Volume is the sum of the counts that a
-    method sees: spikes, or, if it tells only whether a neuron fired in a bin, such bins. Open markers:
-    published.
+    lowest, a middle and the highest strength; dots are windows of the recording, lines their means,
+    dashed lines the error that is left with any amount of data, from the bias without noise; dash-dotted
+    and dotted lines the floors that estimates of a directed network, and of weights known to be
+    symmetric, cannot get below (Cramér-Rao); crosses are windows whose errors are over fewer pairs than
+    there are. Middle: squared variance error, with the fitted power laws; little data shrink every
+    coupling, and the noise with them, so that the fits leave out the smallest volumes. Right: the share
+    of the bias, from 0 (all error is variance) to 1 (all is bias), over strength and volume; the white
+    line marks equal parts. Bottom: slopes of the fits with 95 % confidence limits, -1 if the variance
+    falls as one over the volume; and the spikes that it takes to get the total error down to the level
+    given, pale where that is beyond our data and predicted, open triangles where only a bound is known
+    (upward: at least so many; downward: at most), filled ones at the top where the error that is left
+    with any amount of data is larger. Volume is the sum of the counts that a method sees: spikes, or, if
+    it tells only whether a neuron fired in a bin, such bins. Open markers: published. **What to
+    conclude**: where a line still falls, record longer. Where it runs along its dashed line, nothing is
+    left to gain from data: only another method helps. In the panels of shares the white line parts the
+    two.
     """
 
     title = "Error against data volume"
+    compared = (
+        ("total", r".*\d spikes"),
+        ("volume_slope", ""),
+        ("volume_log10_intercept", ""),
+        ("log10_data_demand", ".*"),
+    )
     table = "experiments/data_volume"
     inputs = ("network", "comparison", "floor", "table", "summary")
 

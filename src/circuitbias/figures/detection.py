@@ -18,12 +18,14 @@ class Detection(Picture):
     """Who is connected: ROC curves and precision against recall, excitation and inhibition apart.
 
     A column for each of up to three strengths. Connections that excite are looked for from the largest
-    coupling down, those that inhibit from the lowest up, among all other pairs. First of each: share of the
-    connections that are found against share of the other pairs that are taken for one; second: share of the
-    list that are connections, against the share that is found. Grey: a list by chance. Where a graph's list
-    ends, a straight line leads on by chance. Of the first seed. Methods that tell no signs are dashed where
-    all connections are of one sign, and not shown elsewhere; ``detection.csv`` has their curves, as
-    ``either``.
+    coupling down, those that inhibit from the lowest up, among all other pairs. First of each: share of
+    the connections that are found against share of the other pairs that are taken for one; second: share
+    of the list that are connections, against the share that is found. Grey: a list by chance. Where a
+    graph's list ends, a straight line leads on by chance. Of the first seed. Methods that tell no signs
+    are dashed where all connections are of one sign, and not shown elsewhere; ``detection.csv`` has their
+    curves, as ``either``. **What to conclude**: a curve on the grey line is no better than guessing. As
+    long as precision stays near 1, the head of a method's list can be believed; where it falls, phantoms
+    follow. If excitation does well and inhibition badly, believe the one list and not the other.
     """
 
     title = "Who is connected"

@@ -30,15 +30,19 @@ class Activity(NamedTuple):
 class Figure1(Picture):
     """Structure and dynamics.
 
-    **a**, **b**: the true weights, as the profile around the ring (for other networks: the distribution of
-    the non-zero weights) and as a matrix. **c**: how regular the pattern of activity is, from 0 (none) to 1,
-    against weight strength; mean and range over windows with the number of spikes given; open circles are the
-    published values. Networks without a ring show the mean rate and the range over neurons instead. **d**:
-    half a second of spikes at the example strengths, with the rate of each neuron in that time beside it:
-    even at weak strengths, gathered in bumps once the pattern has formed.
+    **a**, **b**: the true weights, as the profile around the ring (for other networks: the distribution
+    of the non-zero weights) and as a matrix. **c**: how regular the pattern of activity is, from 0 (none)
+    to 1, against weight strength; mean and range over windows with the number of spikes given; open
+    circles are the published values. Networks without a ring show the mean rate and the range over
+    neurons instead. **d**: half a second of spikes at the example strengths, with the rate of each neuron
+    in that time beside it: even at weak strengths, gathered in bumps once the pattern has formed. **What
+    to conclude**: from the strength on at which the curve of c rises, neurons fire together that are not
+    connected. There correlation stops being connection, and inference gets hard: compare the errors of
+    Figure 2 at that strength.
     """
 
     title = "1  Structure and dynamics"
+    compared = (("pattern_strength", ""),)
     inputs = ("network", "activity")
     in_full = True
 

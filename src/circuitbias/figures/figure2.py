@@ -21,25 +21,33 @@ _MOST_POINTS = 5000  # of a scatter plot; more only hide each other
 class Figure2(Picture):
     """Quality of the inference against weight strength.
 
-    **a**: the true weights and those inferred at the example strengths, on one scale of colours; grey was not
-    estimated. **b**: the mean coupling at each offset around the ring, over the true profile (grey). With
-    strong weights, spurious couplings appear between neurons that are not connected but active together or in
-    turn, about 25 and 37 neurons apart. (For other networks: inferred against true weight, pair by pair.)
-    **c**–**e**: total, bias and variance error, mean over seeds, with bars for the range. Open markers are
-    the published errors; dashed lines what these become with our number of spikes, and their bands ± 2
-    standard errors: there our lines should lie. Bias and variance are those of this volume of data, as
-    published: little data shrink an estimate, which counts as bias and goes with more data. Two black lines
-    are floors, below which no unbiased estimate can come (Cramér-Rao, at the true weights): dash-dotted, of
-    any directed network; dotted, if the weights are known to be symmetric. Methods without direction, such as
-    the GLM on counts of the same bin, gain that knowledge on a ring and may lie between the two. Dotted in
-    colour, with bars of one standard error, are the bias that stays with infinite data and the spread of one
-    estimate without shrinkage; where only a bar is drawn, no bias is found above it. |minus| marks couplings
-    with excitation and inhibition the wrong way round, which errors do not show. Of more than six estimators,
-    only the principal ones are drawn; *methods* shows all. Crosses: errors over less than 90 % of the pairs,
-    not to be compared with those of all.
+    **a**: the true weights and those inferred at the example strengths, on one scale of colours; grey was
+    not estimated. **b**: the mean coupling at each offset around the ring, over the true profile (grey).
+    With strong weights, spurious couplings appear between neurons that are not connected but active
+    together or in turn, about 25 and 37 neurons apart. (For other networks: inferred against true weight,
+    pair by pair.) **c**–**e**: total, bias and variance error, mean over seeds, with bars for the range.
+    Open markers are the published errors; dashed lines what these become with our number of spikes, and
+    their bands ± 2 standard errors: there our lines should lie. Bias and variance are those of this
+    volume of data, as published: little data shrink an estimate, which counts as bias and goes with more
+    data. Two black lines are floors, below which no unbiased estimate can come (Cramér-Rao, at the true
+    weights): dash-dotted, of any directed network; dotted, if the weights are known to be symmetric.
+    Methods without direction, such as the GLM on counts of the same bin, gain that knowledge on a ring
+    and may lie between the two. Dotted in colour, with bars of one standard error, are the bias that
+    stays with infinite data and the spread of one estimate without shrinkage; where only a bar is drawn,
+    no bias is found above it. |minus| marks couplings with excitation and inhibition the wrong way round,
+    which errors do not show. Of more than six estimators, only the principal ones are drawn; *methods*
+    shows all. Crosses: errors over less than 90 % of the pairs, not to be compared with those of all.
+    **What to conclude**: where the error is variance, record longer. Where it is bias, more data do not
+    help: the estimate holds connections that are not there, and is sure of them. The more an error lies
+    above the floor, the more a better method could gain.
     """
 
     title = "2  Quality of the inference"
+    compared = (
+        ("total", ""),
+        ("bias", ""),
+        ("variance", ""),
+    )
     inputs = ("network", "comparison", "floor", "errors", "profiles", "couplings")
     in_full = True
 

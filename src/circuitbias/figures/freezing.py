@@ -10,11 +10,13 @@ from circuitbias.figures import shared, style
 class Freezing(Picture):
     """When a network freezes, and what that does to inference.
 
-    **a**: total error of naive mean field against the volume of data, each strength from the beginning of its
-    recordings; filled where part of the data is of the frozen network. Once it is frozen, the error rises
-    with data. **b**: neurons that take part, (sum of rates)² / sum of squared rates, before (dots) and after
-    the network freezes (crosses). **c**: mean rate before and after. **d**: time at which it freezes;
-    triangles at the end of recordings that did not.
+    **a**: total error of naive mean field against the volume of data, each strength from the beginning of
+    its recordings; filled where part of the data is of the frozen network. Once it is frozen, the error
+    rises with data. **b**: neurons that take part, (sum of rates)² / sum of squared rates, before (dots)
+    and after the network freezes (crosses). **c**: mean rate before and after. **d**: time at which it
+    freezes; triangles at the end of recordings that did not. **What to conclude**: a frozen network shows
+    one state, and tells little of its wiring; the longer it is frozen, the more such data outweigh the
+    rest. Leave out what was recorded after the time in d, or reset the network in between.
     """
 
     title = "Networks that freeze"

@@ -20,14 +20,19 @@ _PANEL_MM, _REST_MM = 45, 34
 class MatchedMismatched(Picture):
     """What a method does with data of its own model, and of others.
 
-    Total error and bias against weight strength, a column for each generator on the ring. Filled: ours, mean
-    over seeds, with bars for the range; open, dotted: published, with the same number of spikes but for the
-    threshold model (1e8). A bias that stays small at every strength is that of a method whose model made the
-    spikes; where it did not, spurious couplings come with the pattern of activity. The last published points
-    of glm_relu (from r = 0.0175 on) and of glm_exp (r = 0.025) are of fits that broke down.
+    Total error and bias against weight strength, a column for each generator on the ring. Filled: ours,
+    mean over seeds, with bars for the range; open, dotted: published, with the same number of spikes but
+    for the threshold model (1e8). The last published points of glm_relu (from r = 0.0175 on) and of
+    glm_exp (r = 0.025) are of fits that broke down. **What to conclude**: a bias that stays small at
+    every strength is that of a method whose model made the spikes; where it did not, spurious couplings
+    come with the pattern of activity.
     """
 
     title = "Matched and mismatched generators"
+    compared = (
+        ("total", ""),
+        ("bias", ""),
+    )
     table = "errors"
     inputs = ("table",)
     together = "generator"

@@ -20,18 +20,29 @@ _PANEL_MM, _LEGEND_MM = 43, 50
 class Methods(Picture):
     """Errors of every method against weight strength: regressions, inverse Ising methods, correlations.
 
-    From top to bottom: total error, bias and variance, a column for each family, mean over seeds, with bars
-    for the range. Open markers are the published errors; dashed lines what these become with our number of
-    spikes, and their bands ± 2 standard errors: there our lines should lie. Below them, the total error with
-    the older scale, which brings the mean profile closest to that of the weights, for the methods whose
-    published files used it; it can exceed 1. Dotted, with bars of one standard error: the bias that stays
-    with infinite data, and the spread of one estimate, both without what sampling noise makes of them; the
-    solid curves hold shrinkage, which goes with more data. |minus| marks couplings with excitation and
-    inhibition the wrong way round. (Where bias and variance could not be told apart, the total error alone is
-    shown.) Crosses: errors over less than 90 % of the pairs, not to be compared with those of all.
+    From top to bottom: total error, bias and variance, a column for each family, mean over seeds, with
+    bars for the range. Open markers are the published errors; dashed lines what these become with our
+    number of spikes, and their bands ± 2 standard errors: there our lines should lie. Below them, the
+    total error with the older scale, which brings the mean profile closest to that of the weights, for
+    the methods whose published files used it; it can exceed 1. Dotted, with bars of one standard error:
+    the bias that stays with infinite data, and the spread of one estimate, both without what sampling
+    noise makes of them; the solid curves hold shrinkage, which goes with more data. |minus| marks
+    couplings with excitation and inhibition the wrong way round. (Where bias and variance could not be
+    told apart, the total error alone is shown.) Crosses: errors over less than 90 % of the pairs, not to
+    be compared with those of all. **What to conclude**: a method whose bias stays low at every strength
+    is not misled by recurrence; one whose bias alone is high wants another model, not more data. If the
+    bias of all rises at one strength, it is the activity there that hides the wiring.
     """
 
     title = "3  Errors of every method"
+    compared = (
+        ("total", ""),
+        ("bias", ""),
+        ("variance", ""),
+        ("total_l1", ""),
+        ("bias_l1", ""),
+        ("variance_l1", ""),
+    )
     table = "errors"
     inputs = ("network", "comparison", "table")
 

@@ -23,9 +23,12 @@ _ROW_MM, _REST_MM = 4.6, 26
 class Mismatch(Picture):
     """What each difference between the model of an estimator and that of the data costs.
 
-    Bias without sampling noise (total error where it is not known), mean over seeds with bars for the range,
-    a row an estimate. Each changes one thing in its parent, above it and one indent to the left; the line
-    leads from the parent's error to its own, its colour tells what is changed.
+    Bias without sampling noise (total error where it is not known), mean over seeds with bars for the
+    range, a row an estimate. Each changes one thing in its parent, above it and one indent to the left;
+    the line leads from the parent's error to its own, its colour tells what is changed. **What to
+    conclude**: the longest line to the right is what costs most in a parent's model; a line to the left
+    is a repair. Costs do not add: the same change can cost much in one row and nothing in another, so
+    look at the one whose parent is like your method.
     """
 
     title = "What makes the bias"

@@ -14,14 +14,17 @@ from circuitbias.figures import shared, style
 class Pairs(Picture):
     """What pairs without a connection are given: failure to explain correlations away.
 
-    A column for each of up to three strengths. Top: spurious coupling of the pairs that are not connected,
-    against their correlation (groups of equally many pairs, mean over seeds, bars from the 10th to the 90th
-    percentile of the pairs). A method that explains correlations away would lie on the line at 0. Couplings
-    are of one half of a recording and correlations of the other, so that they share no noise. Bottom: error
-    of pairs by their distance in the graph, root mean square of what both halves share, which holds no noise:
-    connections that excite and that inhibit, pairs that are connected the other way round alone, pairs that
-    are two, three and more connections apart, and pairs that no path joins. All in units of the root mean
-    square of the weights of connected pairs.
+    A column for each of up to three strengths. Top: spurious coupling of the pairs that are not
+    connected, against their correlation (groups of equally many pairs, mean over seeds, bars from the
+    10th to the 90th percentile of the pairs). A method that explains correlations away would lie on the
+    line at 0. Couplings are of one half of a recording and correlations of the other, so that they share
+    no noise. Bottom: error of pairs by their distance in the graph, root mean square of what both halves
+    share, which holds no noise: connections that excite and that inhibit, pairs that are connected the
+    other way round alone, pairs that are two, three and more connections apart, and pairs that no path
+    joins. All in units of the root mean square of the weights of connected pairs. **What to conclude**:
+    if the curve rises with correlation, the method takes correlation for connection, and its phantoms are
+    among the most correlated pairs. Where the error of unconnected pairs is as large as that of connected
+    ones, a coupling says little about a connection.
     """
 
     title = "Spurious couplings, pair by pair"

@@ -22,11 +22,14 @@ class PartialObservation(Picture):
     """What an estimate becomes if some neurons are not observed.
 
     A row of panels an estimator (the first four). Total, bias and variance error of the observed pairs
-    against the number of observed neurons, mean over random subsets; the band is the standard deviation over
-    subsets of the total error. Dashed: all subsets merged, each pair the mean over the subsets that hold it.
-    Fewer than 20 pairs have no error; crosses: some subsets have fewer pairs than there are. Last column: one
-    random half of the neurons is observed while the volume of data grows; dotted is the bias without sampling
-    noise, which is left when the variance has gone; so are bias and variance in the other columns.
+    against the number of observed neurons, mean over random subsets; the band is the standard deviation
+    over subsets of the total error. Dashed: all subsets merged, each pair the mean over the subsets that
+    hold it. Fewer than 20 pairs have no error; crosses: some subsets have fewer pairs than there are.
+    Last column: one random half of the neurons is observed while the volume of data grows; dotted is the
+    bias without sampling noise, which is left when the variance has gone; so are bias and variance in the
+    other columns. **What to conclude**: if bias rises as fewer neurons are seen, couplings stand for
+    paths through the hidden ones. If it stays while data grow (last column), longer recordings do not
+    help, and recording more neurons does.
     """
 
     title = "Error with some neurons unseen"

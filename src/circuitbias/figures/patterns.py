@@ -20,16 +20,23 @@ _FAINT = _LINE | {"color": style.tint(_COLOR, 0.35), "linestyle": "--", "linewid
 class Patterns(Picture):
     """What recurrence does to the activity.
 
-    **a**: regularity of the pattern in the correlations of spike counts, from 0 (none) to 1. It depends on
-    the width of the bins and the number of spikes, so that it is not the published one, which Figure 1 shows.
-    **b**: noise correlation of co-tuned neurons, one spacing of the bumps apart. **c**: diffusivity of the
-    bumps; pale and dashed where there is no pattern yet to speak of. **d**: firing rate, mean and range over
-    neurons with drive. Mean over seeds; bars in **b** and **c** are ± 2 standard errors, from the scatter
-    over five parts of a recording, in **a** the range over seeds. Open circles: published (in **b** of the
-    pinned ring; in **c**, where the unit is not said, times one factor that brings them to ours).
+    **a**: regularity of the pattern in the correlations of spike counts, from 0 (none) to 1. It depends
+    on the width of the bins and the number of spikes, so that it is not the published one, which Figure 1
+    shows. **b**: noise correlation of co-tuned neurons, one spacing of the bumps apart. **c**:
+    diffusivity of the bumps; pale and dashed where there is no pattern yet to speak of. **d**: firing
+    rate, mean and range over neurons with drive. Mean over seeds; bars in **b** and **c** are ± 2
+    standard errors, from the scatter over five parts of a recording, in **a** the range over seeds. Open
+    circles: published (in **b** of the pinned ring; in **c**, where the unit is not said, times one
+    factor that brings them to ours). **What to conclude**: where a and b rise, recurrence has made a
+    pattern of its own: from there on neurons fire together that are not connected. The slower the bumps
+    (c), the longer a recording must be until they have been everywhere.
     """
 
     title = "Patterns of activity"
+    compared = (
+        ("noise_correlation", ""),
+        ("diffusivity", ".*"),
+    )
     table = "experiments/patterns"
     inputs = ("network", "comparison", "table")
 

@@ -20,13 +20,15 @@ class Profiles(Picture):
     """What the inferred wiring looks like around the ring.
 
     **a**: mean coupling at each offset, scaled to the weights, for each method at the example strengths;
-    dotted: on the scale that sampling noise does not shrink; grey: the true profile; |minus| beside a name:
-    at some strength the couplings had excitation and inhibition the wrong way round. Solid guides mark the
-    offsets of other bumps of activity (25 and 50 neurons away in the ring of 100), dotted ones the places
-    between them. **b**–**d**: the coupling at three offsets against weight strength, relative to the depth of
-    the true dip, mean of both sides: in the dip itself, where -1 is right; one spacing of the bumps away,
-    where spurious excitation grows; and one and a half spacings away, between bumps, where spurious
-    inhibition does. Grey lines: the true weights.
+    dotted: on the scale that sampling noise does not shrink; grey: the true profile; |minus| beside a
+    name: at some strength the couplings had excitation and inhibition the wrong way round. Solid guides
+    mark the offsets of other bumps of activity (25 and 50 neurons away in the ring of 100), dotted ones
+    the places between them. **b**–**d**: the coupling at three offsets against weight strength, relative
+    to the depth of the true dip, mean of both sides: in the dip itself, where -1 is right; one spacing of
+    the bumps away, where spurious excitation grows; and one and a half spacings away, between bumps,
+    where spurious inhibition does. Grey lines: the true weights. **What to conclude**: a method is right
+    where its curve lies on the grey one. Peaks at the guides, where the true weights are 0, are phantoms:
+    they sit where activity repeats, and do not fade with data if the dotted line has them, too.
     """
 
     title = "4  Mean coupling profiles"

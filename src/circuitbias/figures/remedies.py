@@ -27,9 +27,12 @@ class Remedies(Picture):
     """What remedies buy and cost, a row for each circuit.
 
     **a**, **b**: bias and total error. **c**, **d**: how long one has to record, and how many spikes that
-    gives, for a variance error of 0.1, whose square falls as one over the volume; suppression and bins that
-    are not used count. Grey: the first circuit. Colours: estimators, from all bins, from one phase of the
-    cycle, or with offsets by phase. Mean over seeds, with bars for the range.
+    gives, for a variance error of 0.1, whose square falls as one over the volume; suppression and bins
+    that are not used count. Grey: the first circuit. Colours: estimators, from all bins, from one phase
+    of the cycle, or with offsets by phase. Mean over seeds, with bars for the range. **What to
+    conclude**: a remedy pays if it lies below the grey line in a and b, and its cost in c is one you can
+    afford. One that lowers the bias and raises the total error has only changed one error for another: it
+    needs the time in c.
     """
 
     title = "Remedies"

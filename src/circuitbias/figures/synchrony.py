@@ -24,19 +24,21 @@ _LINK, _NO_LINK = "#26456E", "#EDEDED"
 class Synchrony(Picture):
     """What correlograms tell of the wiring.
 
-    **a**: correlograms of example pairs, counts in bins of three steps, at positive lags if the second neuron
-    fires later; the point is the peak, filled if it lies within the synaptic time constant τ of lag zero
-    (shaded) and so connects the pair. **b**: the lag of the peak of every pair. **c**: the graph of the pairs
-    that are connected by this rule (dark), and how many these are at each offset around the ring, over the
-    size of the true weight (grey). Far from the band of true weights correlograms are nearly flat, and where
-    their peak lies is chance. **d**: weights by the GLM, by the height of the peak where the graph connects,
-    and by the GLM where the graph connects, scaled to the true weights; beside them their errors relative to
-    the norm of the true weights, bars for the range over seeds, and the published total errors (open
-    circles). The graph takes some of the spurious weights of the GLM away, but true ones too, so that the
-    masked estimate is worse.
+    **a**: correlograms of example pairs, counts in bins of three steps, at positive lags if the second
+    neuron fires later; the point is the peak, filled if it lies within the synaptic time constant τ of
+    lag zero (shaded) and so connects the pair. **b**: the lag of the peak of every pair. **c**: the graph
+    of the pairs that are connected by this rule (dark), and how many these are at each offset around the
+    ring, over the size of the true weight (grey). Far from the band of true weights correlograms are
+    nearly flat, and where their peak lies is chance. **d**: weights by the GLM, by the height of the peak
+    where the graph connects, and by the GLM where the graph connects, scaled to the true weights; beside
+    them their errors relative to the norm of the true weights, bars for the range over seeds, and the
+    published total errors (open circles). **What to conclude**: the graph takes phantoms of the
+    GLM away, and true weights as well. Where the masked GLM has the larger error, it took more of the true
+    ones: who fires together shows who is connected only near the band.
     """
 
     title = "What correlograms tell"
+    compared = (("total", "synchrony"),)
     table = "experiments/synchrony"
     inputs = ("network", "comparison", "table", "arrays")
 
