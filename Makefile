@@ -108,10 +108,9 @@ bench-gpu: $(VENV)/.ok-gpu  ## timings on a CUDA device, beside the CPU's
 explore: $(VENV)/.ok     ## a page to explore the run of CONFIG in a browser, without a network: results/*/explore.html
 	$(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES) -- explore
 
-report: $(VENV)/.ok      ## the run of CONFIG as one HTML page, results/report.html, and with the page to explore, results/report.zip
+report: $(VENV)/.ok      ## the run of CONFIG and the page to explore it as one HTML page: results/report.html
 	$(BIN)/snakemake --configfile $(CONFIG) --cores $(CORES) -- account explore
-	$(BIN)/snakemake --configfile $(CONFIG) --report results/report.html -- all account
-	$(BIN)/snakemake --configfile $(CONFIG) --report results/report.zip -- all account explore
+	$(BIN)/snakemake --configfile $(CONFIG) --report results/report.html -- all account explore
 
 docs: $(VENV)/.ok        ## the documentation as a site: results/docs/index.html
 	$(BIN)/uv pip install -q --python $(VENV) -c constraints.txt -e '.[test,docs]'

@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 import urllib.request
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -32,16 +33,26 @@ class Browser:
             if pages:
                 break
         self.socket = self.loop.run_until_complete(self._connect(pages[0]["webSocketDebuggerUrl"]))
+        self._wait_for_the_page()
 
     async def _connect(self, address):
         from tornado.websocket import websocket_connect
 
         return await websocket_connect(address, max_message_size=2**27)
 
-    def ask(self, method: str, **parameters):
+    def _wait_for_the_page(self):
+        """What is asked before would be asked of the empty page, which goes."""
+        for _ in range(600):
+            state = self.ask("Runtime.evaluate", expression="location.href + document.readyState")["result"]
+            if state.get("value", "").endswith("complete") and "about:" not in state["value"]:
+                return
+            time.sleep(0.1)
+
+    def ask(self, method: str, session: str | None = None, **parameters):
         async def ask():
             self.number += 1
             message = {"id": self.number, "method": method, "params": parameters}
+            message |= {"sessionId": session} if session else {}
             await self.socket.write_message(json.dumps(message))
             while True:
                 answer = json.loads(await self.socket.read_message())
@@ -51,11 +62,22 @@ class Browser:
 
         return self.loop.run_until_complete(asyncio.wait_for(ask(), 60))
 
-    def run(self, script: str):
-        """Value of a piece of JavaScript."""
-        done = self.ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
+    def run(self, script: str, session: str | None = None):
+        """Value of a piece of JavaScript, in the page or in a frame of it."""
+        asked = {"expression": script, "returnByValue": True, "awaitPromise": True}
+        done = self.ask("Runtime.evaluate", session, **asked)
         assert "exceptionDetails" not in done, done
         return done["result"].get("value")
+
+    def frame(self, address: str) -> str:
+        """Wait for a frame that Chromium keeps apart, with this address; `run` takes it for ``session``."""
+        for _ in range(200):
+            targets = self.ask("Target.getTargets")["targetInfos"]
+            found = [one["targetId"] for one in targets if one["url"].startswith(address)]
+            if found:
+                return self.ask("Target.attachToTarget", targetId=found[0], flatten=True)["sessionId"]
+            time.sleep(0.1)
+        raise AssertionError(f"there is no frame {address}: {targets}")
 
     def click(self, x: float, y: float):
         for kind in ("mousePressed", "mouseReleased"):

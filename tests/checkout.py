@@ -32,8 +32,8 @@ CONFIG = {
 class Checkout:
     """A copy of the workflow and the package that a test may edit and run."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, python: str = sys.executable):
+        self.folder, self.python = folder, python
         self.package = folder / "src" / "circuitbias"
         self.results = folder / "results" / CONFIG["name"]
         for part in ("Snakefile", "workflow", "config", "profiles", "src"):
@@ -51,7 +51,7 @@ class Checkout:
         """What `subprocess` needs to run Snakemake on the checkout's own package."""
         return {
             "args": [
-                sys.executable,
+                self.python,
                 "-m",
                 "snakemake",
                 "--configfile",

@@ -20,6 +20,7 @@ from bokeh.models import (
     LinearColorMapper,
     RadioButtonGroup,
     Slider,
+    Toolbar,
 )
 from bokeh.resources import INLINE
 
@@ -37,6 +38,12 @@ _LAGS_IN_WORDS = (
     "a peak there and not at the left is what a connection looks like, a peak on both sides what common "
     "activity does. It is of the recording at the strength that the slider shows, whatever the method."
 )
+
+
+# Within the report the page lies in no folder: what its links lead to is in the report itself.
+_NO_FOLDER = r"""if (["blob:", "data:"].includes(location.protocol)) {
+  head.text = head.text.replace(/<a [^>]*>([^<]*)<\/a>/g, "$1 (in this report)")
+}"""
 
 
 class Estimate(NamedTuple):
@@ -123,7 +130,8 @@ def page(
     profile = ColumnDataSource({"x": [], "y": []})
     second = panels.profile(shown, profile) if circulant else panels.scatter(finite, profile)
     columns = ("method", "share", "r", "total", "bias", "variance")
-    errors = ColumnDataSource({name: [getattr(one, name) for one in kept] for name in columns})
+    by_strength = sorted(kept, key=lambda one: one.r)
+    errors = ColumnDataSource({name: [getattr(one, name) for one in by_strength] for name in columns})
     curves, now = (ColumnDataSource({name: [] for name in ("r", *panels.CURVES)}) for _ in range(2))
     third = panels.errors(kept, curves, now)
 
@@ -140,7 +148,7 @@ def page(
     )
     choice_method = RadioButtonGroup(labels=methods, active=0, name="method")
     choice_share = RadioButtonGroup(labels=words, active=0, name="volume")
-    label, note = Div(name="label", width=420), Div(name="note", width=900)
+    label, note = Div(name="label", width=420), _text("", 900, name="note")
     code = CustomJS(
         args={
             "matrix": matrix, "profile": profile, "errors": errors, "curves": curves, "now": now,
@@ -155,15 +163,13 @@ def page(
     choice_method.js_on_change("active", code)
     choice_share.js_on_change("active", code)
     links = ", ".join(f'<a href="{escape(place)}">{escape(what)}</a>' for what, place in tables.items())
-    head = Div(width=950, text=_words(name, n, links, left_out))
-    controls = row(
+    head = _text(_words(name, n, links, left_out), 950)
+    controls = _wrapped(
         column(Div(text="method"), choice_method),
-        column(slider, label),
         column(Div(text="share of the recording"), choice_share),
+        column(slider, label),
     )
-    for drawn in (truth, estimate, second, third):
-        drawn.toolbar.logo = None
-    rows = [row(truth, estimate), row(second, third)]
+    rows = [_wrapped(truth, estimate), _wrapped(second, third)]
     if lags:
         folder = Path(__file__).parent
         draw_code = (folder / "correlogram.js").read_text(encoding="utf-8")
@@ -172,12 +178,27 @@ def page(
         for drawn in (truth, estimate):
             drawn.select_one(HoverTool).callback = tell
         # Beside the matrices: whoever hovers over them sees it.
-        rows = [row(truth, estimate, fourth), row(second, third, Div(text=_LAGS_IN_WORDS, width=_NARROW))]
-    whole = column(head, controls, note, *rows)
+        rows = [
+            _wrapped(truth, estimate, fourth),
+            _wrapped(second, third, Div(text=_LAGS_IN_WORDS, width=_NARROW)),
+        ]
+    whole = column(head, controls, note, *rows, sizing_mode="stretch_width")
+    for toolbar in whole.select({"type": Toolbar}):
+        toolbar.logo = None
     document = Document(title=f"{name}: couplings to explore")
     document.add_root(whole)
-    document.js_on_event(DocumentReady, code)
+    document.js_on_event(DocumentReady, code, CustomJS(args={"head": head}, code=_NO_FOLDER))
     return file_html(document, INLINE, suppress_callback_warning=True), left_out
+
+
+def _wrapped(*parts):
+    """Parts side by side, or one below the other in a window that is too narrow for them."""
+    return row(*parts, sizing_mode="stretch_width", styles={"flex-wrap": "wrap"})
+
+
+def _text(text: str, width: int, **more) -> Div:
+    """Text of this width at most."""
+    return Div(text=text, sizing_mode="stretch_width", styles={"max-width": f"{width}px"}, **more)
 
 
 def _importance(estimates: list[Estimate], weights: np.ndarray) -> np.ndarray:

@@ -1,19 +1,21 @@
 """The panels of the page to explore, as Bokeh draws them."""
 
 import math
+from functools import partial
 
 import numpy as np
-from bokeh.models import HoverTool
+from bokeh.models import BasicTickFormatter, HoverTool
 from bokeh.plotting import figure as new_figure
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
 from circuitbias.figures.style import WEIGHTS_MAP
 
-SIDE = 430
+SIDE = 400
 """Side of a panel (pixels)."""
 CURVES = {"total": ("#262626", "solid"), "bias": ("#D55E00", "solid"), "variance": ("#0072B2", "dashed")}
 """Colour and dash of the error curves."""
+_PLAIN = partial(BasicTickFormatter, use_scientific=False)
 
 
 def palette() -> list[str]:
@@ -57,6 +59,7 @@ def profile(shown, source):
         y_axis_label="weight",
         tools="pan,wheel_zoom,reset",
     )
+    drawn.yaxis.formatter = _PLAIN()
     drawn.line(offsets, truth, color="#6e6e6e", line_width=2, legend_label="true")
     drawn.line("x", "y", source=source, color="#D55E00", line_width=2, legend_label="estimate")
     drawn.legend.update(location="bottom_right", background_fill_alpha=0.6)
@@ -99,5 +102,7 @@ def errors(kept, curves, now):
     for name, (color, dash) in CURVES.items():
         drawn.line("r", name, source=curves, color=color, line_dash=dash, line_width=2, legend_label=name)
         drawn.scatter("r", name, source=now, color=color, size=9)
-    drawn.legend.update(location="bottom_left", background_fill_alpha=0.6, orientation="horizontal")
+    drawn.xaxis.formatter = _PLAIN()
+    drawn.legend.update(orientation="horizontal", padding=0, margin=0, border_line_color=None)
+    drawn.add_layout(drawn.legend[0], "above")  # not over the curves
     return drawn
