@@ -27,7 +27,7 @@ COPIED = {
     "results/README.md": "reference/results.md",
     "CHANGELOG.md": "reference/changelog.md",
 }
-PLACES = COPIED | {"docs/tutorial.md": "tutorial.md"}  # made from the notebook
+PLACES = COPIED | {"docs/tutorial.md": "tutorial.md", "docs/tutorial.ipynb": "tutorial.md"}
 
 
 def on_config(config):

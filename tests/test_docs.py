@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -96,3 +97,24 @@ def test_the_site_builds_without_a_warning(tmp_path):
         assert part in page
     assert "fonts.googleapis" not in page
     assert "rate_hz" in (tmp_path / "reference" / "python.html").read_text(encoding="utf-8")
+    assert broken_links(tmp_path) == []
+
+
+def broken_links(site):
+    """Links of all pages to files, or to places in pages, that are not there; those of 404 are a server's."""
+    pages = {
+        page: page.read_text(encoding="utf-8") for page in site.rglob("*.html") if page.name != "404.html"
+    }
+    places = {page: set(re.findall(r'\bid="([^"]+)"', text)) for page, text in pages.items()}
+    found = []
+    for page, text in pages.items():
+        for link in re.findall(r'(?:href|src)="([^"]*)"', text):
+            path, _, place = map(unquote, link.partition("#"))
+            if re.match(r"\w+:", link):
+                continue
+            target = (page.parent / path).resolve() if path else page
+            if target.is_dir():
+                target /= "index.html"
+            if not target.exists() or (place and place not in places.get(target, {place})):
+                found.append((page.name, link))
+    return found
