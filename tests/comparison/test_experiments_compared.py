@@ -130,7 +130,9 @@ def test_synchrony_is_two_digits():
 
 
 def test_noise_correlations_and_diffusivities():
-    correlations = published.noise_correlation().assign(noise_correlation_se=0.01, n_spikes=1e8)
+    name = "noise_correlation_as_published"
+    correlations = published.noise_correlation().rename(columns={"noise_correlation": name})
+    correlations = correlations.assign(**{f"{name}_se": 0.01}, n_spikes=1e8)
     assert (compare_noise_correlations(correlations).verdict == "agrees").all()
     paper = published.diffusivity()
     ours = paper.assign(diffusivity=310 * paper.diffusivity, diffusivity_se=paper.diffusivity, n_spikes=1e8)

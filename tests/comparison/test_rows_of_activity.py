@@ -33,14 +33,18 @@ def measured(table, name, factor=1.0):
 
 def test_rows_of_noise_correlations():
     table = published.noise_correlation()[:3]
-    ours = pd.concat([measured(table, "noise_correlation", f) for f in (1.0, 1.2)])
+    renamed = table.rename(columns={"noise_correlation": "noise_correlation_as_published"})
+    ours = pd.concat([measured(renamed, "noise_correlation_as_published", f) for f in (1.0, 1.2)])
+    ours["noise_correlation"] = 7.0  # of neurons exactly whole periods apart: not what is compared
     rows = compare_noise_correlations(ours.assign(n_spikes=[3e7] * 3 + [5e7] * 3))
     assert rows.quantity.eq("noise_correlation").all() and rows.estimator.eq("").all()
     assert rows.r.tolist() == table.r.tolist()
     assert rows.published.tolist() == rows.expected.tolist() == table.noise_correlation.tolist()
     assert rows.ours.tolist() == pytest.approx((1.1 * table.noise_correlation).tolist())
-    assert rows.standard_error.tolist() == pytest.approx([0.02 / math.sqrt(2)] * 3)
-    assert rows.n_spikes.eq(4e7).all() and rows.n_spikes_published.isna().all()
+    assert rows.standard_error.tolist() == pytest.approx(
+        [0.02 * math.sqrt(1 / 2 + 4e7 / 1e8)] * 3  # two of ours, and theirs of 1e8
+    )
+    assert rows.n_spikes.eq(4e7).all() and rows.n_spikes_published.eq(1e8).all()
     assert rows.expected_from.eq("published value").all() and rows.error_from.eq("our parts").all()
     assert compare_noise_correlations(ours.assign(r=0.5)).empty
 

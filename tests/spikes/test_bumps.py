@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.spikes.bumps import bump_diffusivity, bump_phases, co_tuned_correlation
+from circuitbias.spikes.bumps import (
+    bump_diffusivity,
+    bump_phases,
+    co_tuned_as_published,
+    co_tuned_correlation,
+)
 
 N, PERIOD, BIN_MS = 40, 10.0, 10.0
 
@@ -55,6 +60,25 @@ def test_a_bump_that_runs(moving):
     speed = 3.0  # neurons/s
     positions = speed * np.arange(3000) * BIN_MS / 1000
     assert bump_diffusivity(moving(positions), BIN_MS, PERIOD) == pytest.approx(0.55 * speed**2, rel=0.02)
+
+
+def test_the_ring_closed_over_a_silent_neuron():
+    """Neuron 0 of 100 is silent. Offsets of 25, 50 and 74 among the other 99: across the gap one place more.
+
+    The correlation is 1 - |d - 25 k| / 10 for a true distance d near 25 k; by hand, 25 of 99 pairs at the
+    offset 25 are across the gap (d = 26), 50 of 99 at 50 (d = 51), and 74 of 99 at 74 (d = 75), the other
+    25 being at d = 74.
+    """
+    d = (np.arange(100)[None, :] - np.arange(100)[:, None]) % 100
+    correlations = 1 - np.abs(d - 25 * np.rint(d / 25)) / 10
+    np.fill_diagonal(correlations, np.nan)
+    correlations[0], correlations[:, 0] = np.nan, np.nan
+    expected = np.mean([1 - 25 / 99 / 10, 1 - 50 / 99 / 10, 1 - 25 / 99 / 10])
+    assert co_tuned_as_published(correlations, 25) == pytest.approx(expected)
+    assert co_tuned_correlation(correlations, 25) == pytest.approx(1)
+    whole = np.where(np.isnan(correlations), 1.0, correlations)
+    np.fill_diagonal(whole, np.nan)
+    assert co_tuned_as_published(whole, 25) == co_tuned_correlation(whole, 25)
 
 
 def test_co_tuned_neurons_lie_whole_periods_apart():

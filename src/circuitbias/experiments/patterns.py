@@ -9,7 +9,12 @@ from circuitbias.networks.network import Network
 from circuitbias.options import beginning, which_strengths
 from circuitbias.spikes.activity import bump_period, firing_rates_hz, pattern_strength
 from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.spikes.bumps import bump_diffusivity, co_tuned_correlation, mean_of_known
+from circuitbias.spikes.bumps import (
+    bump_diffusivity,
+    co_tuned_as_published,
+    co_tuned_correlation,
+    mean_of_known,
+)
 from circuitbias.spikes.moments import correlation, count_moments
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import StepWindow, count_spikes, first_spikes
@@ -56,8 +61,8 @@ def run(
         One row: n_spikes, duration_s, ``mean_rate_hz``, ``lowest_rate_hz``, ``highest_rate_hz`` (of the
         neurons with drive), ``pattern_strength`` (of counts in bins), ``noise_correlation`` (of co-tuned
         neurons, binarised counts), ``mean_abs_correlation`` (of all pairs, counts), ``diffusivity``
-        (neurons²/s), ``period`` (neurons); ``noise_correlation_se`` and ``diffusivity_se``, from the
-        scatter of five parts.
+        (neurons²/s), ``period`` (neurons); ``noise_correlation_as_published``, with the ring closed over
+        neurons that never fire; and, ending in ``_se``, standard errors from the scatter of five parts.
     arrays : dict
         None.
 
@@ -77,18 +82,20 @@ def run(
     def binned(part, binarise=False):
         return BinnedCounts(part, bin_steps, binarise, resources["memory_mb"])
 
-    def scatter(measure):
-        return np.std([measure(part) for part in parts], ddof=1) / _PARTS**0.5
+    def scatter(values):
+        return np.std(values, ddof=1) / _PARTS**0.5
 
     def shared(part):
         correlations = _correlations(binned(part, binarise=True), resources["device"])
-        return co_tuned_correlation(correlations, period)
+        return [measure(correlations, period) for measure in (co_tuned_correlation, co_tuned_as_published)]
 
     def diffusivity(part):
         return bump_diffusivity(binned(part), source.dt_ms * bin_steps, period)
 
     parts = [StepWindow(source, k * n_steps // _PARTS, max(n_steps // _PARTS, 1)) for k in range(_PARTS)]
     correlations = _correlations(binned(source), resources["device"])
+    co_tuned, as_published = shared(source)
+    co_tuned_se, as_published_se = map(scatter, zip(*map(shared, parts), strict=True))
     driven = network.drive_scale > 0
     rates = firing_rates_hz(source)[driven]
     complete = np.isfinite(correlations).sum() == correlations.size - len(correlations)
@@ -102,11 +109,13 @@ def run(
                 "highest_rate_hz": rates.max(),
                 "period": period,
                 "pattern_strength": pattern_strength(correlations, period) if complete else np.nan,
-                "noise_correlation": shared(source),
-                "noise_correlation_se": scatter(shared),
+                "noise_correlation": co_tuned,
+                "noise_correlation_se": co_tuned_se,
+                "noise_correlation_as_published": as_published,
+                "noise_correlation_as_published_se": as_published_se,
                 "mean_abs_correlation": mean_of_known(np.abs(correlations)),
                 "diffusivity": diffusivity(source),
-                "diffusivity_se": scatter(diffusivity),
+                "diffusivity_se": scatter([diffusivity(part) for part in parts]),
             }
         ]
     )

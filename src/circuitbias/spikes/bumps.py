@@ -33,6 +33,18 @@ def co_tuned_correlation(correlations: np.ndarray, period: float) -> float:
     return mean_of_known(np.array([correlations[pre, (pre + offset) % n] for offset in offsets]))
 
 
+def co_tuned_as_published(correlations: np.ndarray, period: float) -> float:
+    """Mean correlation of co-tuned neurons as the authors' other measures of the pinned ring count offsets.
+
+    Neurons that never fire are taken out and the ring is closed over the gap: the 99 that are left of 100
+    have bumps 24.75 apart, and the offsets nearest to whole periods are 25, 50 and 74. Pairs across the gap
+    are then one place off, and the mean is up to 2 % below that of `co_tuned_correlation`.
+    """
+    fire = np.isfinite(correlations).any(axis=0)
+    closed = correlations[np.ix_(fire, fire)]
+    return co_tuned_correlation(closed, period * len(closed) / len(correlations))
+
+
 def mean_of_known(values: np.ndarray) -> float:
     """Average the values that are not NaN; return NaN, without a warning, if there are none."""
     known = values[~np.isnan(values)]
