@@ -64,11 +64,18 @@ def test_what_is_printed_is_short():
     ]
     compared = cb.compare(network, couplings)
     printed = repr(compared).splitlines()
-    assert len(printed) <= 7 and "bias and variance are not told apart" in printed[0]
+    assert len(printed) <= 9 and "bias and variance are not told apart" in printed[0]
     assert printed[2].split() == ["total", f"{compared['total']:.3f}"]
     assert f"all {len(compared)} values" in printed[-1] and len(compared.to_string().splitlines()) > 30
     assert "connections" not in repr(compared[["total", "bias"]])
+    assert printed[5:8] == [
+        "connections: ROC area 1.000, average precision 1.000; signs right: 1.000",
+        "that excite: ROC area 1.000, average precision 1.000",  # 2.5 is the largest
+        "that inhibit: ROC area 1.000, average precision 1.000",  # and -4 the lowest
+    ]
+    assert "excite" not in repr(cb.compare(cb.network([[0, -2, 0], [0, 0, 0], [0, 0, 0]]), couplings))
     backwards = repr(cb.compare(network, cb.Couplings(-couplings.values)))
+    assert "that excite: ROC area 0.000" in backwards and "that inhibit: ROC area 0.000" in backwards
     assert "the signs of the couplings are the wrong way round" in backwards
 
 

@@ -157,6 +157,20 @@ def test_perfect_couplings_of_some_units(pieces, capsys):
     assert told["roc_auc"] == 1.0
 
 
+def test_excitation_and_inhibition_are_scored_apart(pieces, capsys):
+    """Couplings of the wrong sign find all connections, but neither those that excite nor those that do not."""
+    folder, weights, rows = pieces
+    flipped = pd.DataFrame([(i, j, -w) for i, j, w in rows], columns=["pre", "post", "coupling"])
+    flipped.to_csv(folder / "f.csv", index=False)
+    assert main(["score", str(folder / "f.csv"), "--network", str(folder / "w.csv")]) == 0
+    found = re.findall(r"([\d.]+)  (roc_auc\w*):", capsys.readouterr().out)
+    assert found == [("1", "roc_auc"), ("0", "roc_auc_excitatory"), ("0", "roc_auc_inhibitory")]
+    np.savetxt(folder / "w.csv", -np.abs(weights), delimiter=",")  # a network that has none that excite
+    assert main(["score", str(folder / "f.csv"), "--network", str(folder / "w.csv")]) == 0
+    said = capsys.readouterr().out
+    assert "roc_auc_inhibitory" in said and "excitatory" not in said
+
+
 def test_turned_round_they_are_wrong(pieces, capsys):
     folder, _, rows = pieces
     pd.DataFrame([(j, i, w) for i, j, w in rows], columns=["pre", "post", "coupling"]).to_csv(

@@ -162,10 +162,15 @@ class Comparison(pd.Series):
             if np.isfinite(self.get(f"{name}_corrected", np.nan)):
                 corrected = f"{self[f'{name}_corrected']:.3f} ± {self[f'{name}_corrected_se']:.3f}"
             lines.append(f"{name:<10}{self[name]:>8.3f}   {corrected}".rstrip())
-        lines.append(
-            f"connections: ROC area {self['roc_auc']:.3f}, "
-            f"average precision {self['average_precision']:.3f}; signs right: {self['signs_right']:.3f}"
-        )
+        for what, suffix in (
+            ("connections", ""),
+            ("that excite", "_excitatory"),
+            ("that inhibit", "_inhibitory"),
+        ):
+            if not suffix or self[f"n{suffix}"]:  # found among all other pairs, by the sign of the coupling
+                roc, precision = self[f"roc_auc{suffix}"], self[f"average_precision{suffix}"]
+                signs = "" if suffix else f"; signs right: {self['signs_right']:.3f}"
+                lines.append(f"{what}: ROC area {roc:.3f}, average precision {precision:.3f}{signs}")
         if self["inverted"]:
             lines.append("the signs of the couplings are the wrong way round")
         return "\n".join([*lines, f"(all {len(self)} values: .to_string(); each by its name)"])

@@ -23,6 +23,10 @@ _WORDS = {
     "variance": "of it variance, which they do",
     "roc_auc": "area under the ROC curve, connected or not (0.5: chance)",
     "average_precision": "average precision, connected or not",
+    "roc_auc_excitatory": "area under the ROC curve of connections that excite, against all other pairs",
+    "average_precision_excitatory": "their average precision",
+    "roc_auc_inhibitory": "area under the ROC curve of connections that inhibit, against all other pairs",
+    "average_precision_inhibitory": "their average precision",
     "signs_right": "share of connections with the right sign",
     "n_pairs": "pairs with a coupling",
 }
@@ -62,6 +66,9 @@ def run(arguments):
         print(text)
         return
     for name, words in _WORDS.items():
+        sign = name.rpartition("_")[2]
+        if sign in ("excitatory", "inhibitory") and not told[f"n_{sign}"]:
+            continue  # the network has none
         value = "not known" if told[name] is None else f"{told[name]:.4g}"
         print(f"{value:>12}  {name}: {words}")
     if told["split_by"] == "nothing":
