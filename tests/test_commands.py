@@ -158,7 +158,7 @@ def test_perfect_couplings_of_some_units(pieces, capsys):
 
 
 def test_excitation_and_inhibition_are_scored_apart(pieces, capsys):
-    """Couplings of the wrong sign find all connections, but neither those that excite nor those that do not."""
+    """Couplings of the wrong sign find all connections, but tell excitation from inhibition wrongly."""
     folder, weights, rows = pieces
     flipped = pd.DataFrame([(i, j, -w) for i, j, w in rows], columns=["pre", "post", "coupling"])
     flipped.to_csv(folder / "f.csv", index=False)

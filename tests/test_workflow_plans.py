@@ -49,6 +49,8 @@ def test_everything_runs_every_network_and_experiment_of_its_own(tmp_path):
     shutil.copy(ROOT / "config" / "everything.yaml", checkout.folder / "config.yaml")
     planned = checkout.planned()
     assert planned["simulate"] == 17 and planned["threshold"] == 6
+    assert planned["detection"] == planned["network"] == 7 and planned["pairs"] == 2
+    assert planned["compare"] == 2  # the ring, and that with sidebands
 
 
 def test_thresholds_for_a_rate_are_found_before_the_simulations(tmp_path):
