@@ -10,6 +10,7 @@ from scipy.sparse import coo_array, csr_array
 from scipy.stats import poisson
 
 import circuitbias as cb
+from circuitbias import published
 from circuitbias.catalogue import GENERATORS, find
 from circuitbias.contract import hold
 from circuitbias.dynamics.contract import OF_GENERATORS
@@ -216,15 +217,29 @@ def test_a_gpu_is_refused():
 
 
 @pytest.mark.slow
-def test_why_published_fits_broke_down():
-    """Pairs that never fire in one bin have no finite coefficient; iterations that end leave some -30."""
-    ring = ring_network()
-    spikes = recording("glm_exp", 0.025, 1_000_000)
+@pytest.mark.parametrize(
+    ("generator", "r", "n_spikes"),
+    [("glm_exp", 0.025, 1e6), ("glm_relu", 0.0175, 1e7), ("glm_relu", 0.02, 1e7), ("glm_relu", 0.025, 1e7)],
+)
+def test_why_published_fits_broke_down(generator, r, n_spikes):
+    """Pairs that never fire in one bin have no finite coefficient; iterations that end leave some -30.
+
+    An iteration of Fisher scoring takes about one off such a coefficient, so that the published ones are what
+    some tens of iterations leave; from -20 to -40 the error is nearly the same.
+    """
+    table = published.errors(f"ring_{generator}")
+    (paper,) = table.total[np.isclose(table.r, r)]
+    ring, spikes = ring_network(), recording(generator, r, n_spikes)
     values = cb.infer(spikes, "glm").values
     other = ~np.eye(100, dtype=bool)
-    assert 0 < np.isnan(values[other]).sum() < 100
-    assert cb.compare(ring, cb.infer(spikes, "glm"))["total"] < 0.65  # .97 published
-    values = np.where(np.isnan(values) & other, -30.0, values)
-    true, found = ring.weights[other], values[other]
-    scale = true @ found / (found @ found)
-    assert np.linalg.norm(true - scale * found) / np.linalg.norm(true) > 0.9
+    assert 0 < np.isnan(values[other]).sum() < 1000
+    true = ring.weights[other]
+
+    def error(found):
+        return np.linalg.norm(true - (true @ found) / (found @ found) * found) / np.linalg.norm(true)
+
+    known = np.isfinite(values[other])
+    with_limit = error(np.where(known, values[other], -30.0))
+    print(f"{generator} r = {r:g}: with -30 {with_limit:.3f}, published {paper:.3f}")
+    assert error(np.where(known, values[other], 0.0)) < 0.75
+    assert with_limit == pytest.approx(paper, abs=0.03)
