@@ -13,9 +13,6 @@ from circuitbias.spikes.views import StepWindow
 N_BLOCKS = 4
 """More blocks tell the spread better, but each has fewer data, which harms nonlinear methods."""
 
-PART_TOLERANCE = 1e-5
-"""Of fits to parts, at most so fine: a hundredth of the sampling errors of 1e5 bins and more."""
-
 
 def estimate_with_blocks(
     method: str, source: SpikeSource, *, n_blocks: int = N_BLOCKS, **arguments
@@ -45,7 +42,6 @@ def estimate_with_blocks(
     """
     whole = estimate(method, source, **arguments)
     length = int(source.trial_steps.sum()) // n_blocks
-    arguments |= part_tolerance(whole)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", EstimationWarning)
@@ -58,9 +54,3 @@ def estimate_with_blocks(
     else:
         whole.arrays["blocks"] = np.stack(parts)
     return whole
-
-
-def part_tolerance(whole: Couplings) -> dict:
-    """The option ``tolerance`` of fits to parts, if the method of the whole has one."""
-    options = whole.diagnostics["options"]
-    return {"tolerance": max(options["tolerance"], PART_TOLERANCE)} if "tolerance" in options else {}

@@ -11,7 +11,6 @@ import warnings
 
 import numpy as np
 
-from circuitbias.estimators.blocks import part_tolerance
 from circuitbias.estimators.couplings import Couplings, EstimationWarning
 from circuitbias.estimators.registry import estimate
 from circuitbias.exceptions import UnusableDataError
@@ -28,6 +27,10 @@ BLOCK_TIMES = 10.0
 ROWS_A_NEURON = 40
 """Bins in a block, at least, for each neuron: with fewer, leaving one out is no small change for a
 regression."""
+
+
+TOLERANCE = 1e-5
+"""Of fits without a block, at most so fine: a hundredth of the sampling errors of 1e5 bins and more."""
 
 
 def with_deviations(
@@ -68,7 +71,8 @@ def with_deviations(
         reason = f"an eighth of the recording is no longer than two correlation times, {slow_s:.3g} s each"
         couplings.diagnostics["blocks_refused"] = reason
         return couplings
-    arguments |= part_tolerance(couplings)
+    if "tolerance" in (options := couplings.diagnostics["options"]):
+        arguments |= {"tolerance": max(options["tolerance"], TOLERANCE)}
     try:
         left_out = _left_out(method, source, length, bins, arguments)
     except UnusableDataError as refusal:
