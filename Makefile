@@ -22,10 +22,10 @@ export PATH := $(abspath $(BIN)):$(PATH)
 run: $(VENV)/.ok         ## the main job: the paper's central figure at its full scale, from the network to the picture
 	$(BIN)/snakemake --cores $(CORES)
 
-methods: $(VENV)/.ok     ## all methods and all experiments, 1e7 spikes for each weight strength
+methods: $(VENV)/.ok     ## all methods and all experiments but `mismatch`, 1e7 spikes for each weight strength
 	$(BIN)/snakemake --cores $(CORES) --configfile config/methods.yaml
 
-paper: $(VENV)/.ok       ## the same at the paper's full scale, 1e8 spikes
+paper: $(VENV)/.ok       ## the same and `mismatch` at the paper's full scale, 1e8 spikes
 	$(BIN)/snakemake --cores $(CORES) --configfile config/paper.yaml
 
 pinned: $(VENV)/.ok      ## the ring with one neuron silenced

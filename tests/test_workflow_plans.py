@@ -9,7 +9,7 @@ import pytest
 import yaml
 from checkout import CONFIG, ROOT, Checkout
 
-from circuitbias.catalogue import NETWORKS
+from circuitbias.catalogue import EXPERIMENTS, NETWORKS
 from circuitbias.config import circuits, load_config
 from circuitbias.yaml_files import read_config
 
@@ -44,7 +44,7 @@ def test_everything_runs_every_network_and_experiment_of_its_own(tmp_path):
     config = load_config(read_config(ROOT / "config" / "everything.yaml"))
     families = {circuit["network"]["family"] for circuit in circuits(config).values()}
     assert families == set(NETWORKS) - {"file", "sparse", "chaotic"}
-    assert set(config["experiments"]) >= {"data_volume", "patterns", "synchrony", "substates", "freezing"}
+    assert set(config["experiments"]) == set(EXPERIMENTS)
     checkout = Checkout(tmp_path)
     shutil.copy(ROOT / "config" / "everything.yaml", checkout.folder / "config.yaml")
     planned = checkout.planned()
