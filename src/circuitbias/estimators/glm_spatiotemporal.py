@@ -66,10 +66,10 @@ class GlmSpatiotemporal(Estimator):
         -------
         Couplings
             With its `Certificate`, of the couplings. Diagnostics: ``filter_scaled_gradient`` (that of the
-            filter), ``n_alternations`` (of couplings and filter, on a subsample). Arrays: ``filter_ms``
-            (lags,) and ``temporal_filter`` (lags,), h at these lags; ``basis_coefficients`` (n_basis,);
-            ``coefficients`` (n, n), W with a neuron's own past on the diagonal; ``intercepts`` (n,);
-            ``scaled_gradient`` (n,); ``standard_errors`` (n, n), from the Hessian on the subsample.
+            filter). Arrays: ``filter_ms`` (lags,) and ``temporal_filter`` (lags,), h at these lags;
+            ``basis_coefficients`` (n_basis,); ``coefficients`` (n, n), W with a neuron's own past on the
+            diagonal; ``intercepts`` (n,); ``scaled_gradient`` (n,); ``standard_errors`` (n, n), from the
+            Hessian on the subsample.
 
         Warns
         -----
@@ -114,7 +114,7 @@ class GlmSpatiotemporal(Estimator):
             fitted,
             limits,
             AT_BOUND_OF_A_HISTORY,
-            {"n_alternations": found.n_alternations, "filter_scaled_gradient": found.scaled_gradient},
+            {"filter_scaled_gradient": found.scaled_gradient},
             arrays={
                 "filter_ms": np.arange(1, longest + 1) * source.dt_ms,
                 "temporal_filter": basis @ weights,

@@ -7,7 +7,7 @@ from circuitbias.device import Array, namespace, on_cpu, quietly
 from circuitbias.fitting.designs.raised_cosines import BasisDesign
 from circuitbias.fitting.filter_sample import FilterSample
 from circuitbias.fitting.fit import Fit
-from circuitbias.fitting.lbfgs import lbfgs
+from circuitbias.fitting.lbfgs import lbfgs, no_report
 from circuitbias.fitting.shared_filter import FilterProblem, JointObjective, pack
 from circuitbias.fitting.standard_errors import Groups
 from circuitbias.fitting.tuning import tuning
@@ -22,13 +22,10 @@ class SharedFilter(NamedTuple):
     weights : array, shape (n_basis,)
         Of the basis functions; the filter's largest absolute value is 1 and its sum positive.
     scaled_gradient : float
-    n_alternations : int
-        Of couplings and filter, on the sample.
     """
 
     weights: Array
     scaled_gradient: float
-    n_alternations: int
 
 
 @quietly
@@ -37,8 +34,8 @@ def fit_shared_filter(
 ) -> tuple[Fit, SharedFilter]:
     """Fit couplings and filter together.
 
-    Order of calls: alternate between both on a sample; then descend along both on all rows, preconditioned by
-    their joint Hessian on the sample, which is made again every few passes.
+    Order of calls: descend along both on a sample, from a constant filter; then on all rows; both times
+    preconditioned by their joint Hessian on the sample, which is made again every few passes.
 
     Parameters
     ----------
@@ -65,23 +62,15 @@ def fit_shared_filter(
     )
     problem = FilterProblem(survey.cross, basis, at_lowest, ~pairs | at_highest, ridge)
     sample = FilterSample(problem, survey.sample, design.block_rows)
-    coefficients, weights, n_alternations = sample.alternate()
+    *start, sampled = sample.start()
+    on_sample = JointObjective(problem, sample.rows, sample.n_rows, sampled)
+    rough, *_ = _descend(on_sample, sample, pack(*start), tuned.rough_tolerance, tuned.rough_passes)
+    enough = rough.scaled_gradient <= tuned.rough_enough
     rows_at = partial(design.rows, present=on_cpu(problem.present))
-    single = tuned.worth_single_precision(design.n_rows, design.n_columns, n_targets)
-    objective = JointObjective(problem, rows_at, design.n_rows)
-    report = Descent(tolerance)
-    while True:
-        begin = pack(coefficients, weights)
-        joint, scale = sample.lead(coefficients, weights)
-        allowed = min(max(max_passes - objective.passes, 1), tuned.filter_passes)
-        solution = lbfgs(
-            objective, begin, joint.solve, scale, tolerance, allowed, report, begin_in_single=single
-        )
-        single = False
-        coefficients, weights = problem.unpack(solution.coefficients)
-        stuck = (solution.coefficients == begin).all()  # rounding leaves no better point
-        if solution.converged or stuck or objective.passes >= max_passes:
-            break
+    objective = JointObjective(problem, rows_at, design.n_rows, problem.free)
+    begin = rough.coefficients if enough else pack(*start)
+    solution, joint, scale = _descend(objective, sample, begin, tolerance, max_passes, Descent(tolerance))
+    coefficients, weights = problem.unpack(problem.normalised(solution.coefficients))
     of_couplings, of_filter = problem.unpack(abs(objective.gradient_at(solution.coefficients)) / scale)
     scaled_gradient, filter_gradient = xp.amax(of_couplings, 0), of_filter.max().item()
     size, by_weight = _filter_size(basis, weights)
@@ -101,7 +90,24 @@ def fit_shared_filter(
         objective.passes,
         standard_errors[:n_targets],
     )
-    return couplings, SharedFilter(weights / size, filter_gradient, n_alternations)
+    return couplings, SharedFilter(weights / size, filter_gradient)
+
+
+def _descend(objective, sample, begin, tolerance, max_passes, report=no_report):
+    """Descend along couplings and filter; the solution, the last joint Hessian, and the gradient's size."""
+    single = tuning().worth_single_precision(objective.n_rows, *sample.free.shape)
+    while True:
+        begin = objective.problem.normalised(begin)
+        joint, scale = sample.lead(*objective.problem.unpack(begin))
+        allowed = min(max(max_passes - objective.passes, 1), tuning().filter_passes)
+        solution = lbfgs(
+            objective, begin, joint.solve, scale, tolerance, allowed, report, begin_in_single=single
+        )
+        single = False
+        stuck = (solution.coefficients == begin).all()  # rounding leaves no better point
+        if solution.converged or stuck or objective.passes >= max_passes:
+            return solution, joint, scale
+        begin = solution.coefficients
 
 
 def _filter_size(basis, weights):

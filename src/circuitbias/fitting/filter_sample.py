@@ -1,12 +1,11 @@
-"""A subsample of the bins, on which couplings and the filter that they share are found in turn."""
+"""A subsample of the bins: the Hessians that lead a fit of couplings and the filter that they share."""
+
+from functools import partial
 
 from circuitbias.device import double, namespace, parts
 from circuitbias.fitting.families import POISSON
 from circuitbias.fitting.hessians import finished, weighted_squares
-from circuitbias.fitting.lbfgs import lbfgs
-from circuitbias.fitting.objective import Objective
-from circuitbias.fitting.preconditioners import SpikeTriggeredMoments, own_inverses
-from circuitbias.fitting.rows import DenseRows
+from circuitbias.fitting.preconditioners import own_inverses
 from circuitbias.fitting.shared_filter import pack
 from circuitbias.fitting.tuning import tuning
 
@@ -31,8 +30,18 @@ class FilterSample:
         self._problem, self._histories, self.free = problem, histories, problem.free
         self._block_rows = block_rows
 
+    @property
+    def n_rows(self):
+        """How many bins these are."""
+        return len(self._histories)
+
     def _design(self, weights):
         return self.rows_of(self._histories, weights)
+
+    def rows(self, weights):
+        """Yield rows of the design and a function, as `BasisDesign.rows` does of all bins."""
+        for histories in parts(self._histories, self._block_rows):
+            yield self.rows_of(histories, weights), partial(_by_function, histories)
 
     def rows_of(self, histories, weights):
         """Rows of the design from histories through each basis function."""
@@ -42,123 +51,27 @@ class FilterSample:
         present = histories[:, self._problem.present].sum(2) > 0.5
         return double(xp.concat([through, present, xp.ones_like(through[:, :1])], 1))
 
-    def alternate(self):
-        """Alternate couplings given the filter and Newton steps of the filter given the couplings.
+    def start(self):
+        """Where a fit begins: rates as they are on average, and a constant filter.
 
         Returns
         -------
         coefficients : array, shape (n_columns, n_targets)
         weights : array, shape (n_basis,)
-        n_alternations : int
+        sampled : array of bool, shape (n_columns, n_targets)
+            Coefficients of which the sample tells.
         """
-        problem = self._problem
-        xp = namespace(problem.means)
+        problem, xp = self._problem, namespace(self._problem.means)
         weights = xp.ones_like(problem.gram[0]) / problem.gram.sum() ** 0.5
-        flat = xp.asarray(problem.held, copy=True)
-        flat[-1] = xp.log(problem.means)
-        coefficients = flat
-        for n_alternations in range(1, tuning().most_alternations + 1):  # noqa: B007
-            coefficients = self._couplings(weights, coefficients, flat)
-            gradient, hessian, scale = self._filter_derivatives(coefficients, weights)
-            if not (abs(gradient) > tuning().filter_tolerance * scale).any():
-                break
-            weights = self._filter_step(coefficients, weights, gradient, hessian)
-            size = problem.filter_square(weights) ** 0.5
-            weights = weights / size
-            coefficients[: problem.n_kept] *= size
-        return coefficients, weights, n_alternations
-
-    def _couplings(self, weights, begin, flat):
-        """Fit the couplings given the filter; ``flat`` where a target does not let itself be fitted."""
-        problem = self._problem
-        design = self._design(weights)
-        ridge = problem.ridge * problem.filter_square(weights)
-        sampled = problem.free & (design != 0).any(0)[:, None]
-        xp = namespace(design)
-        fitted = xp.ones_like(design[0], dtype=xp.bool)
-        fitted[problem.n_kept : -1] = False
-        columns = design[:, fitted]
-        second_moment = columns.T @ columns / len(design)
-        unit = xp.eye(len(second_moment), dtype=design.dtype, device=design.device)
-        second_moment += 1e-6 * second_moment.diagonal().mean() * unit
-        shared = SpikeTriggeredMoments.with_constant_means(
-            second_moment, problem.means, problem.free[fitted], ridge
-        )
-
-        def precondition(gradient):
-            step = xp.zeros_like(gradient)
-            step[fitted] = shared.solve(gradient[fitted])
-            return step * sampled
-
-        solution = lbfgs(
-            Objective(
-                DenseRows(lambda: parts(design, self._block_rows), *design.shape),
-                problem.cross_moment(weights),
-                sampled,
-                ridge,
-            ),
-            xp.where(sampled, begin, problem.held),
-            precondition,
-            self._coupling_scale(design),
-            tuning().coarse_tolerance,
-            tuning().rough_passes,
-            begin_in_single=tuning().worth_single_precision(len(design), *problem.free.shape),
-        )
-        return xp.where(solution.converged, solution.coefficients, flat)
+        coefficients = xp.asarray(problem.held, copy=True)
+        coefficients[-1] = xp.log(problem.means)
+        return coefficients, weights, problem.free & (self._design(weights) != 0).any(0)[:, None]
 
     def _coupling_scale(self, design):
         """Natural size of the gradient: standard deviation of the covariate times mean response."""
         spread = ((design - design.mean(0)) ** 2).mean(0) ** 0.5
         spread[-1] = 1
         return _positive(spread[:, None] * self._problem.means)
-
-    def _parts(self, coefficients, weights):
-        """Yield rows of the design, the rates there, and what each basis function adds to their logarithms.
-
-        The latter has shape (n_rows, n_basis, n_targets) before it is weighted.
-        """
-        n_kept = self._problem.n_kept
-        slopes, intercepts = coefficients[:n_kept], coefficients[-1]
-        xp = namespace(weights)
-        for histories in parts(self._histories, max(1, self._block_rows // len(weights))):
-            of_functions = double(histories).swapaxes(1, 2) @ slopes
-            held = self.rows_of(histories, weights)[:, n_kept:-1] @ coefficients[n_kept:-1]
-            rates = xp.exp(xp.einsum("tkj,k->tj", of_functions, weights) + held + intercepts)
-            yield rates, of_functions
-
-    def _filter_derivatives(self, coefficients, weights):
-        """Gradient, Hessian and natural size of the gradient of the sum over targets, given the couplings."""
-        problem, n_rows = self._problem, len(self._histories)
-        slopes = coefficients[: problem.n_kept]
-        xp, gradient, hessian = namespace(weights), 0 * weights, 0 * problem.gram
-        total = square = 0.0
-        for rates, of_functions in self._parts(coefficients, weights):
-            weighted = of_functions * rates[:, None]
-            gradient += weighted.sum((0, 2))
-            hessian += (weighted @ of_functions.swapaxes(1, 2)).sum(0)
-            total, square = total + of_functions.sum(0), square + (of_functions**2).sum(0)
-        penalty = problem.ridge * (slopes**2).sum() * problem.gram
-        gradient = gradient / n_rows - problem.cross_by_weight(slopes) + penalty @ weights
-        spread = xp.clip(square / n_rows - (total / n_rows) ** 2, 0, None) ** 0.5
-        return gradient, hessian / n_rows + penalty, _positive(spread @ problem.means)
-
-    def _filter_step(self, coefficients, weights, gradient, hessian):
-        """Newton step of the filter given the couplings, shortened until the objective falls."""
-        xp, problem, design_rows = namespace(weights), self._problem, len(self._histories)
-        slopes_square = (coefficients[: problem.n_kept] ** 2).sum()
-
-        def value(weights):
-            total = xp.exp(self._design(weights) @ coefficients).sum() / design_rows
-            penalty = problem.ridge / 2 * slopes_square * (weights @ problem.gram @ weights)
-            return total - (problem.cross_moment(weights) * coefficients).sum() + penalty
-
-        step = -_solver(hessian)(gradient)
-        before, slope, length = value(weights), gradient @ step, 1.0
-        while length > tuning().filter_shortest_step:
-            if value(weights + length * step) <= before + tuning().sufficient_decrease * length * slope:
-                return weights + length * step
-            length *= 0.5
-        return weights
 
     def lead(self, coefficients, weights):
         """What leads the fit of couplings and filter together: the joint Hessian of Gauss and Newton.
@@ -179,20 +92,30 @@ class FilterSample:
         by_target, inverse_diagonal = own_inverses(
             finished(squares, problem.free, least, ridge), problem.free
         )
-        _, hessian, filter_scale = self._filter_derivatives(coefficients, weights)
-        xp, mixed = namespace(weights), 0.0
-        blocks = parts(design, max(1, self._block_rows // len(weights)))
-        for rows, (rates, of_functions) in zip(blocks, self._parts(coefficients, weights), strict=True):
-            weighted = (of_functions * rates[:, None]).swapaxes(0, 1)
-            mixed = mixed + rows.T @ weighted
-        mixed = mixed / len(design)
-        slopes = coefficients[: problem.n_kept]
+        xp, slopes, n = namespace(weights), coefficients[: problem.n_kept], self.n_rows
+        hessian, mixed, total, square = 0 * problem.gram, 0.0, 0.0, 0.0
+        at_a_time = max(1, self._block_rows // len(weights))
+        for rows, histories in zip(parts(design, at_a_time), parts(self._histories, at_a_time), strict=True):
+            # What each basis function adds to the logarithm of rates, before it is weighted.
+            of_functions = double(histories).swapaxes(1, 2) @ slopes
+            weighted = of_functions * xp.exp(rows @ coefficients)[:, None]
+            hessian += (weighted @ of_functions.swapaxes(1, 2)).sum(0)
+            mixed = mixed + rows.T @ weighted.swapaxes(0, 1)
+            total, square = total + of_functions.sum(0), square + (of_functions**2).sum(0)
+        hessian = hessian / n + problem.ridge * (slopes**2).sum() * problem.gram
+        filter_scale = xp.clip(square / n - (total / n) ** 2, 0, None) ** 0.5 @ problem.means
+        mixed = mixed / n
         mixed[:, : problem.n_kept] += problem.ridge * (problem.gram @ weights)[:, None, None] * slopes
         mixed = mixed * problem.free
         solved = xp.stack([by_target(of_function) for of_function in mixed])
         schur = _solver(hessian - xp.einsum("kcj,lcj->kl", mixed, solved), hessian, weights)
+        if not slopes.any():  # nothing is known of the filter yet
+
+            def schur(right):
+                return 0 * right
+
         joint = JointHessian(problem, by_target, inverse_diagonal, mixed, solved, schur)
-        return joint, pack(self._coupling_scale(design), filter_scale)
+        return joint, pack(self._coupling_scale(design), _positive(filter_scale))
 
 
 class JointHessian:
@@ -239,19 +162,24 @@ class JointHessian:
         return size**2 * self._inverse_diagonal + xp.einsum("kcj,kl,lcj->cj", by_weight, of_filter, by_weight)
 
 
-def _solver(matrix, hessian=None, null=None):
+def _by_function(histories, values):
+    """Sum values at histories, (n_rows, n_kept), times the history through each function: (n_basis,)."""
+    xp = namespace(histories)
+    return double(xp.einsum("tik,ti->k", histories, xp.asarray(values, dtype=histories.dtype)))
+
+
+def _solver(matrix, hessian, null):
     """Solve with a positive semi-definite matrix, scaled by the diagonal of a Hessian.
 
     Along ``null``, where the matrix is zero but for sampling error, it is made one.
     """
     xp = namespace(matrix)
-    size = _positive((matrix if hessian is None else hessian).diagonal()) ** 0.5
+    size = _positive(hessian.diagonal()) ** 0.5
     scaled = (matrix + matrix.T) / 2 / size / size[:, None]
-    if null is not None:
-        direction = null * size
-        direction = direction / (direction @ direction) ** 0.5
-        rest = xp.eye(len(null), dtype=matrix.dtype, device=matrix.device) - direction[:, None] * direction
-        scaled = rest @ scaled @ rest + direction[:, None] * direction
+    direction = null * size
+    direction = direction / (direction @ direction) ** 0.5
+    rest = xp.eye(len(null), dtype=matrix.dtype, device=matrix.device) - direction[:, None] * direction
+    scaled = rest @ scaled @ rest + direction[:, None] * direction
     values, vectors = xp.linalg.eigh(scaled)
     values = xp.clip(values, tuning().filter_null * values[-1], None)
 

@@ -1,9 +1,8 @@
 """The objective of Poisson regressions on histories through one temporal filter that all pairs share.
 
-The likelihood is convex in the couplings given the filter, and in the filter given the couplings. So the two
-alternate on a subsample of the bins, where that is cheap (`circuitbias.fitting.filter_sample`). From there
-all bins polish both together, led by the joint Hessian of the subsample: a pass over the data gives the
-gradients of couplings and filter alike.
+The likelihood is convex in the couplings given the filter, and in the filter given the couplings. Both are
+found together: a pass over the data gives the gradients of couplings and filter alike, and the joint Hessian
+on a subsample of the bins leads (`circuitbias.fitting.filter_sample`).
 """
 
 from circuitbias.device import double, namespace
@@ -56,6 +55,13 @@ class FilterProblem:
         n_basis = len(self.gram)
         return packed[:-n_basis, 0].reshape(self.free.shape), packed[-n_basis:, 0]
 
+    def normalised(self, packed):
+        """The same couplings and filter, packed, with a filter whose squares over lags add up to 1."""
+        coefficients, weights = self.unpack(packed)
+        size = self.filter_square(weights) ** 0.5
+        slopes = coefficients[: self.n_kept] * size
+        return pack(namespace(weights).concat([slopes, coefficients[self.n_kept :]]), weights / size)
+
     def filter_square(self, weights):
         """Sum over lags of the square of the filter."""
         return (weights @ self.gram @ weights).item()
@@ -75,14 +81,14 @@ class FilterProblem:
 class JointObjective:
     """The objective as a function of couplings and filter: a `lbfgs.Objective` of one target."""
 
-    def __init__(self, problem, rows, n_rows):
-        self._problem, self._rows, self._n_rows = problem, rows, n_rows
+    def __init__(self, problem, rows, n_rows, free):
+        self.problem, self._rows, self.n_rows, self._free = problem, rows, n_rows, free
         self._last, self.passes = None, 0
 
     def evaluate(self, packed, *, single=False):
         """Value, shape (1,), and gradient, shape (n, 1), in one pass."""
         self.passes += 1
-        xp, problem = namespace(packed), self._problem
+        xp, problem = namespace(packed), self.problem
         coefficients, weights = problem.unpack(packed)
         slopes = coefficients[: problem.n_kept]
         total, gradient, by_weight = 0.0, 0 * coefficients, 0 * weights
@@ -96,13 +102,13 @@ class JointObjective:
             by_weight += by_function(rates @ given[: problem.n_kept].T)
         cross_moment = problem.cross_moment(weights)
         slopes_square, filter_square = (slopes**2).sum(), problem.filter_square(weights)
-        value = total / self._n_rows - (cross_moment * coefficients).sum()
+        value = total / self.n_rows - (cross_moment * coefficients).sum()
         value = value + problem.ridge / 2 * slopes_square * filter_square
-        gradient = gradient / self._n_rows - cross_moment
+        gradient = gradient / self.n_rows - cross_moment
         gradient[: problem.n_kept] += problem.ridge * filter_square * slopes
-        by_weight = by_weight / self._n_rows - problem.cross_by_weight(slopes)
+        by_weight = by_weight / self.n_rows - problem.cross_by_weight(slopes)
         by_weight = by_weight + problem.ridge * slopes_square * (problem.gram @ weights)
-        gradient = pack(gradient * problem.free, by_weight)
+        gradient = pack(gradient * self._free, by_weight)
         if not single:
             self._last = xp.asarray(packed, copy=True), gradient
         return value[None], gradient

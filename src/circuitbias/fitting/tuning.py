@@ -76,7 +76,6 @@ class Tuning:
     backtrack: float = 0.3
     proximal_backtrack: float = 0.5
     shortest_step: float = 1e-8
-    filter_shortest_step: float = 1e-6
     # Sweeps of coordinate descent and guesses of the active set for a step; passes that a Hessian is kept.
     proximal_sweeps: int = 3
     proximal_guesses: int = 20
@@ -104,12 +103,9 @@ class Tuning:
     # Rows of the sample that finds a temporal filter; and the least for each column where memory is short.
     filter_sample_rows: int = 20_000
     least_rows_per_column: int = 10
-    # Passes of couplings and filter together for one Hessian; scaled gradient of the filter at which the
-    # sample is done, and most alternations; least eigenvalue of the filter's scaled Hessian, relative: single
-    # precision says no more.
+    # Passes of couplings and filter together for one Hessian; least eigenvalue of the filter's scaled
+    # Hessian, relative: single precision says no more.
     filter_passes: int = 15
-    filter_tolerance: float = 1e-3
-    most_alternations: int = 50
     filter_null: float = 1e-6
     # Groups of rows that tell sandwich errors, and intervals that a jackknife leaves out in turn: from g of
     # them, errors are known to 1 / sqrt(2 g), 4 % and 10 %.
