@@ -19,7 +19,7 @@ rule estimate:
     params:
         method=estimator_method,
         options=estimator_options,
-        sampling="--sampling-errors" * config["sampling_errors"],
+        more="--sampling-errors" * config["sampling_errors"],
         device=config["device"],
         code=lambda wildcards: step_code(
             "estimate", module_of(estimator_method(wildcards))
@@ -27,4 +27,4 @@ rule estimate:
     shell:
         "circuitbias estimate --keep-going --network {input.network:q} --spikes {input.spikes:q} --method {params.method:q} --options {params.options:q}"
         " --name {wildcards.estimator} --memory-mb {resources.memory_mb} --device {params.device}"
-        " {params.sampling} --output {output:q} > {log:q} 2>&1"
+        " {params.more} --output {output:q} > {log:q} 2>&1"

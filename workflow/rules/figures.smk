@@ -31,32 +31,16 @@ rule figure:
 
 # The page to explore, which takes bokeh, the extra `explore`: `snakemake --cores 2 explore`. Beside the estimates it shows
 # those from parts of the recordings, all of the first seed.
-rule estimate_part:
-    input:
-        network=NETWORK,
-        spikes=rules.simulate.output,
+use rule estimate as estimate_part with:
     output:
         EXPLORED,
     log:
         f"{LOGS}/explore/{{estimator}}/r{{r}}_seed{{seed}}_{{share}}.log",
     benchmark:
         f"{BENCHMARKS}/explore/{{estimator}}/r{{r}}_seed{{seed}}_{{share}}.tsv"
-    resources:
-        mem_mb=memory("estimate"),
-        runtime=minutes("estimate"),
-        memory_mb=config["memory_mb"],
-        gpu=int(config["device"] == "cuda"),
+    priority: 0
     params:
-        method=estimator_method,
-        options=estimator_options,
-        device=config["device"],
-        code=lambda wildcards: step_code(
-            "estimate", module_of(estimator_method(wildcards))
-        ),
-    shell:
-        "circuitbias estimate --keep-going --network {input.network:q} --spikes {input.spikes:q} --method {params.method:q} --options {params.options:q}"
-        " --name {wildcards.estimator} --share {wildcards.share} --memory-mb {resources.memory_mb}"
-        " --device {params.device} --output {output:q} > {log:q} 2>&1"
+        more=lambda wildcards: f"--share {wildcards.share}",
 
 
 rule explore_circuit:
