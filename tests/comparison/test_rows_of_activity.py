@@ -57,7 +57,7 @@ def test_rows_of_diffusivities():
     assert rows.published.tolist() == table.diffusivity.tolist()
     assert rows.expected.tolist() == pytest.approx((300 * table.diffusivity).tolist())
     assert rows.ours.tolist() == pytest.approx(ours.diffusivity.tolist())
-    assert rows.standard_error.tolist() == [0.02] * 3
+    assert rows.standard_error.tolist() == pytest.approx([0.02 * math.sqrt(1 + 3e7 / 1e8)] * 3)
     assert rows.expected_from.eq("published value times a factor fitted to ours").all()
     assert len(compare_diffusivities(ours[:2])) == 2 and compare_diffusivities(ours[:1]).empty
     stuck = ours.assign(diffusivity=[0.0, *ours.diffusivity[1:]])  # bumps that do not move have no ratio

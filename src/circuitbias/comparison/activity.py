@@ -65,17 +65,15 @@ def compare_noise_correlations(patterns: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`. The published recording is taken to be as long as those of the published errors,
-        and to scatter as ours for its length.
+        Columns `COLUMNS`. The standard error: see `_measured`.
     """
     column = "noise_correlation_as_published"
-    found = []
-    for paper, rows in _matched(published.noise_correlation(), patterns):
-        row = _measured("noise_correlation", paper, rows, paper.noise_correlation, column=column)
-        theirs = len(rows) * rows.n_spikes.mean() / PUBLISHED_COUNTS
-        row["standard_error"] *= math.sqrt(1 + theirs)
-        found.append(row | {"n_spikes_published": PUBLISHED_COUNTS})
-    return with_verdicts(found)
+    return with_verdicts(
+        [
+            _measured("noise_correlation", paper, rows, paper.noise_correlation, column=column)
+            for paper, rows in _matched(published.noise_correlation(), patterns)
+        ]
+    )
 
 
 def compare_diffusivities(patterns: pd.DataFrame) -> pd.DataFrame:
@@ -166,15 +164,21 @@ def _matched(table, patterns):
 
 
 def _measured(quantity, paper, rows, expected, as_published=None, column=None):
-    column = column or quantity
+    """Row of a measure with a standard error from parts of our recordings.
+
+    The published recording is taken to be as long as those of the published errors, which is not said, and to
+    scatter as ours for its length.
+    """
+    column, length = column or quantity, rows.n_spikes.mean() / PUBLISHED_COUNTS
     return {
         "quantity": quantity,
         "estimator": "",
         "r": paper.r,
+        "n_spikes_published": PUBLISHED_COUNTS,
         "published": expected if as_published is None else as_published,
         "n_spikes": rows.n_spikes.mean(),
         "expected": expected,
-        "standard_error": math.sqrt((rows[f"{column}_se"] ** 2).sum()) / len(rows),
+        "standard_error": math.sqrt((rows[f"{column}_se"] ** 2).mean() * (1 / len(rows) + length)),
         "ours": rows[column].mean(),
         "expected_from": "published value",
         "error_from": "our parts",
