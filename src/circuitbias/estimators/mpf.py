@@ -5,9 +5,10 @@ from typing import Literal
 import numpy as np
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
-from circuitbias.estimators.couplings import Certificate, NotConvergedWarning, SeparableCountsWarning, warn
+from circuitbias.device import on_cpu
+from circuitbias.estimators.couplings import Certificate, SeparableCountsWarning, warn
 from circuitbias.estimators.prepare import prepare
-from circuitbias.estimators.result import named_pairs
+from circuitbias.estimators.result import named_pairs, warn_not_converged
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.flow_fit import fit_flow
 from circuitbias.memory import regression_bytes
@@ -77,28 +78,24 @@ class Mpf(Estimator):
         design = Design(given.counts, given.kept, [0], given.device, given.all_moments)
         limits = self.tolerance, self.max_passes
         fit = fit_flow(design, given.budget, given.moments, self.all_flip, *limits, self.errors)
-        if not fit.converged:
+        pairs = on_cpu(fit.infinite[:-1])
+        warn_not_converged(given.kept, fit, *limits)
+        if pairs.any():
+            named = named_pairs(np.triu(pairs), given.kept)
             says = (
-                f"the fit did not reach tolerance={self.tolerance:g} in {fit.passes} passes "
-                f"(max_passes={self.max_passes}, largest scaled gradient {fit.scaled_gradient:.1e}): all "
-                "couplings are NaN"
-            )
-            warn(NotConvergedWarning(says))
-        if fit.unseen.any():
-            named = named_pairs(fit.unseen, given.kept)
-            says = (
-                f"{fit.unseen.sum()} pairs of neurons never fire together, never one of them alone, or "
+                f"{pairs.sum() // 2} pairs of neurons never fire together, never one of them alone, or "
                 f"always at least one of them, perhaps given others ({named}): "
                 "their couplings are infinite and given as NaN; all others are those in this limit. Leave "
                 "out the neurons named, or use wider bins"
             )
             warn(SeparableCountsWarning(says))
-        infinite = fit.unseen | fit.unseen.T
-        values = np.where(infinite, np.nan, fit.coefficients[:-1])
+        coefficients = fit.finite(fit.coefficients)
         return given.result(
-            values,
-            {"n_undefined_pairs": int(fit.unseen.sum())},
-            certificate=Certificate(fit.passes, fit.scaled_gradient, (not fit.converged) * len(values)),
-            pairs={"standard_errors": np.where(np.isnan(values), np.nan, fit.standard_errors)},
-            neurons={"biases": np.where(infinite.any(axis=0), np.nan, fit.coefficients[-1])},
+            coefficients[:-1],
+            {"n_undefined_pairs": int(pairs.sum()) // 2},
+            certificate=Certificate(
+                fit.passes, fit.scaled_gradient.max().item(), int((~fit.converged).sum())
+            ),
+            pairs={"standard_errors": fit.finite(fit.standard_errors)},
+            neurons={"biases": coefficients[-1]},
         )

@@ -1,11 +1,8 @@
 """The fit of an Ising model by minimum probability flow: on a sample first, then on all rows."""
 
-from dataclasses import dataclass
-
-import numpy as np
-
-from circuitbias.device import namespace, on_cpu, parts, placed, quietly
+from circuitbias.device import namespace, parts, placed, quietly
 from circuitbias.fitting.designs.counts import Design
+from circuitbias.fitting.fit import Fit
 from circuitbias.fitting.lbfgs import lbfgs
 from circuitbias.fitting.probability_flow import Flow, Packing, flow_solver, told_by
 from circuitbias.fitting.standard_errors import Groups
@@ -13,30 +10,6 @@ from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import Budget
 from circuitbias.progress import Descent
 from circuitbias.spikes.moments import Moments, state_counts
-
-
-@dataclass
-class FlowFit:
-    """Couplings and biases of all neurons.
-
-    Attributes
-    ----------
-    coefficients : ndarray, shape (n + 1, n)
-        Couplings J, then biases b; NaN if the fit did not converge.
-    standard_errors : ndarray, shape (n, n)
-    unseen : ndarray of bool, shape (n, n)
-        Pairs, above the diagonal, whose coupling is infinite.
-    scaled_gradient : float
-    converged : bool
-    passes : int
-    """
-
-    coefficients: np.ndarray
-    standard_errors: np.ndarray
-    unseen: np.ndarray
-    scaled_gradient: float
-    converged: bool
-    passes: int
 
 
 @quietly
@@ -48,7 +21,7 @@ def fit_flow(
     tolerance: float,
     max_passes: int,
     errors: str,
-) -> FlowFit:
+) -> Fit:
     """Minimise the flow of probability.
 
     Parameters
@@ -64,6 +37,12 @@ def fit_flow(
         See `circuitbias.estimators.mpf.Mpf`.
     errors : {"sandwich", "jackknife"}
         Kind of standard errors: see `circuitbias.fitting.standard_errors`.
+
+    Returns
+    -------
+    Fit
+        Of all neurons, as one: symmetric couplings, then biases. Where a coupling is infinite, so are the
+        biases of both.
     """
     _, _, _, sample = design.survey(tuning().sample_rows(design.n_columns))
     packing = Packing(design.n_targets, sample.device)
@@ -105,18 +84,26 @@ def fit_flow(
         Descent(tolerance),
         begin_in_single=single,
     )
-    n, found = design.n_targets, solution.coefficients
-    coefficients, standard_errors = np.full((n + 1, n), np.nan), np.full((n, n), np.nan)
-    unseen = np.triu((state_counts(moments) == 0).any(axis=0), 1)
-    if converged := bool(solution.converged):
-        coefficients = on_cpu(packing.spread(found))
-        steep = np.triu(np.abs(coefficients[:-1]) > tuning().steep, 1)
-        if steep.any():  # the states of more than two neurons may send a coupling to infinity, too
-            told = packing.spread(packing.gather(objective.curvature(found)))[:-1]
-            unseen |= steep & on_cpu(design.n_rows * told < tuning().identified)
+    found, converged = solution.coefficients, bool(solution.converged)
+    coefficients = packing.spread(found)
+    standard_errors = xp.full_like(coefficients[:-1], xp.nan)
+    infinite = placed((state_counts(moments) == 0).any(axis=0), sample.device)
+    if converged:
+        curvature = objective.curvature(found)
+        # The states of more than two neurons may send a coupling to infinity, too.
+        told = packing.spread(packing.gather(curvature))[:-1]
+        infinite |= (abs(coefficients[:-1]) > tuning().steep) & (design.n_rows * told < tuning().identified)
         groups = Groups(errors, design.n_rows)
-        solve = flow_solver(sample, packing, found, objective.curvature(found), free, all_flip)
+        solve = flow_solver(sample, packing, found, curvature, free, all_flip)
         spread = groups.spread(solve(objective.scores(found, groups)) / design.n_rows)
-        standard_errors = on_cpu(packing.spread(spread[:, None])[:-1])
-    gradient = solution.scaled_gradient.item()
-    return FlowFit(coefficients, standard_errors, unseen, gradient, converged, objective.passes)
+        standard_errors = packing.spread(spread[:, None])[:-1]
+    infinite &= free[:-1]
+    everyone = xp.ones_like(coefficients[0])
+    return Fit(
+        coefficients,
+        xp.concat([infinite, infinite.any(0)[None]]),
+        everyone * solution.scaled_gradient,
+        everyone * converged > 0,
+        objective.passes,
+        standard_errors,
+    )

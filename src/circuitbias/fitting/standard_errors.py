@@ -17,13 +17,10 @@ White, Econometrica 50:1 (1982); Efron & Tibshirani, An Introduction to the Boot
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
 from math import nan
 
 from circuitbias.device import Array, namespace, positive_inverses
 from circuitbias.fitting.tuning import tuning
-
-KINDS = ("model", "sandwich", "jackknife")
 
 
 class Groups:
@@ -66,41 +63,17 @@ class Groups:
         return ((influence**2).sum(-1) * self.n / max(self.n - 1, 1)) ** 0.5
 
 
-def grouped_scores(
-    blocks: Iterable[tuple[Array, Array]],
-    mean: Callable[[Array], Array],
-    groups: Groups,
-) -> Array:
-    """Sum scores over the rows of each group, in one pass: (n_targets, n_columns, n_groups).
-
-    Parameters
-    ----------
-    blocks : iterable of (array, shape (rows, n_columns); array, shape (rows, n_targets))
-        Rows of the design, and the responses there.
-    mean : callable
-        From rows to the means of the responses.
-    groups : Groups
-    """
-    scores, first = None, 0
-    for rows, responses in blocks:
-        residuals = mean(rows) - responses
-        if scores is None:
-            xp, shape = namespace(rows), (groups.n, residuals.shape[1], rows.shape[1])
-            scores = xp.zeros(shape, dtype=xp.float64, device=rows.device)
-        groups.add(scores, first, residuals, rows)
-        first += len(rows)
-    return namespace(scores).moveaxis(scores, 0, 2)
-
-
 def grouped_errors(kind, blocks, n_rows, mean, hessians, free):
-    """Standard errors of all coefficients of some targets.
+    """Standard errors of all coefficients of some targets, in one pass.
 
     Parameters
     ----------
     kind : {"sandwich", "jackknife"}
-    blocks, mean
-        See `grouped_scores`.
+    blocks : iterable of (array, shape (rows, n_columns); array, shape (rows, n_targets))
+        Rows of the design, and the responses there.
     n_rows : int
+    mean : callable
+        From rows to the means of the responses.
     hessians : array, shape (n_targets, n_columns, n_columns)
         Of the mean negative log-likelihood, with unit rows for what is held.
     free : array of bool, shape (n_columns, n_targets)
@@ -110,7 +83,10 @@ def grouped_errors(kind, blocks, n_rows, mean, hessians, free):
     array, shape (n_columns, n_targets)
         NaN for those that are held.
     """
-    groups = Groups(kind, n_rows)
-    scores = grouped_scores(blocks, mean, groups) * free.T[:, :, None]
-    influence = positive_inverses(hessians) @ scores / n_rows
-    return namespace(free).where(free, groups.spread(influence).T, nan)
+    xp, groups, first = namespace(free), Groups(kind, n_rows), 0
+    scores = xp.zeros((groups.n, *free.T.shape), dtype=xp.float64, device=free.device)
+    for rows, responses in blocks:
+        groups.add(scores, first, mean(rows) - responses, rows)
+        first += len(rows)
+    influence = positive_inverses(hessians) @ xp.moveaxis(scores * free.T, 0, 2) / n_rows
+    return xp.where(free, groups.spread(influence).T, nan)
