@@ -40,6 +40,27 @@ def test_importing_the_package_brings_none_of_the_slow_libraries():
     assert done.stdout.strip() == "set()"
 
 
+@pytest.mark.parametrize(
+    ("module", "slow"),
+    [
+        ("plan", {"numba", "pandas", "scipy.sparse"}),
+        ("steps.gather", {"numba", "scipy.sparse", "scipy.stats"}),
+        (
+            "steps.figure, circuitbias.figures.figure2",
+            {"numba", "scipy.sparse", "scipy.stats", "scipy.optimize"},
+        ),
+        ("steps.experiment, circuitbias.experiments.data_volume", {"scipy.stats", "sklearn", "matplotlib"}),
+        ("steps.estimate, circuitbias.estimators.mean_field", {"pandas", "scipy.sparse", "sklearn"}),
+        ("steps.estimate, circuitbias.estimators.partial_correlation", {"pandas", "scipy.stats", "sklearn"}),
+    ],
+)
+def test_a_job_loads_no_library_that_it_does_not_use(module, slow):
+    """Jobs are many and short: each of these libraries takes a tenth of a second to a second to load."""
+    code = f"import sys, circuitbias.cli, circuitbias.{module}; print({slow} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
 def test_all_that_is_promised_is_there():
     assert all(getattr(cb, name) for name in cb.__all__) and set(cb.__all__) <= set(dir(cb))
     with pytest.raises(AttributeError, match="no attribute 'infr'; it has network, simulate, recording"):

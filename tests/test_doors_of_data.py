@@ -11,8 +11,8 @@ from circuitbias.dynamics.simulate import simulate
 from circuitbias.dynamics.threshold_search import threshold_for_rate
 from circuitbias.estimators import Couplings, estimate
 from circuitbias.networks import Network, build_network, ring_network, sparse_network
-from circuitbias.spikes.activity import WindowCorrelations
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.coincidences import WindowCorrelations
 from circuitbias.spikes.segments import Segment, SpikeRecord
 from circuitbias.spikes.storage import SpikeFile
 from circuitbias.spikes.views import ObservedNeurons, StepWindow, first_spikes

@@ -49,6 +49,7 @@ NEAREST = {
     "spikes/segments": "spikes/test_segments.py test_doors_of_data.py",
     "spikes/storage": "spikes/test_storage.py hostile/test_hostile_readers.py",
     "spikes/writing": "spikes/test_storage.py",
+    "spikes/coincidences": "spikes/test_activity.py",
     "spikes/foreign": "spikes/test_segments.py test_doors_of_data.py",
     "spikes/correlograms": "estimators/test_cross_correlation.py",
     "spikes/moments": "estimators/test_mean_field.py estimators/test_mpf.py",

@@ -10,12 +10,12 @@ from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.networks.ring import ring_weights
 from circuitbias.spikes.activity import (
-    WindowCorrelations,
     bump_period,
     firing_rates_hz,
     pattern_strength,
     snapshot,
 )
+from circuitbias.spikes.coincidences import WindowCorrelations
 from circuitbias.spikes.correlograms import correlogram
 from circuitbias.spikes.segments import Segment, SpikeRecord
 

@@ -6,12 +6,12 @@ from circuitbias.files import atomic_path
 from circuitbias.networks.network import Network
 from circuitbias.progress import Countdown
 from circuitbias.spikes.activity import (
-    WindowCorrelations,
     bump_period,
     pattern_strength,
     snapshot,
     warn_of_rates,
 )
+from circuitbias.spikes.coincidences import WindowCorrelations
 from circuitbias.spikes.segments import Segment
 from circuitbias.spikes.storage import SpikeFile
 
