@@ -17,7 +17,7 @@ export UV_COMPILE_BYTECODE := 1
 # What a recipe calls by its bare name is the environment's own. (Snakemake's rules see to that themselves.)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run everything methods paper pinned matched-mismatched random-sparse remedies reproduction test test-slow test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu explore report docs tutorial clean
+.PHONY: run everything methods paper pinned matched-mismatched random-sparse remedies reproduction test test-slow test-versions test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu explore report docs tutorial clean
 
 run: $(VENV)/.ok         ## the main job: the paper's central figure at its full scale, from the network to the picture
 	$(BIN)/snakemake --cores $(CORES)
@@ -52,6 +52,9 @@ test: $(VENV)/.ok        ## the fast tests
 
 test-slow: $(VENV)/.ok   ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
+
+test-versions: $(VENV)/.ok  ## a wheel in an empty environment of Python 3.11, 3.12 and 3.13, of those that are here
+	$(BIN)/python -m pytest -m slow tests/test_versions.py
 
 test-gpu: $(VENV)/.ok-gpu  ## the tests that need a CUDA device
 	$(BIN)/python -m pytest -m gpu

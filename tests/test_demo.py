@@ -1,8 +1,7 @@
-"""The recording that comes with the package; the package elsewhere: in a wheel, as a module of a workflow."""
+"""The recording that comes with the package; the workflow as a module of another one."""
 
 import gzip
 import os
-import shutil
 import subprocess
 import sys
 from importlib.resources import files
@@ -42,32 +41,6 @@ def test_what_it_says_comes_next_runs(tmp_path, monkeypatch, capsys):
     for line in lines:
         assert main(line[1:]) == 0
     assert "area under the ROC curve" in capsys.readouterr().out
-
-
-@pytest.mark.slow
-def test_a_wheel_in_an_empty_environment_answers(tmp_path):
-    """Without torch and Snakemake; data files are in it; from another folder than this one."""
-    source = tmp_path / "source"
-    for part in ("pyproject.toml", "README.md", "LICENSE"):
-        source.mkdir(exist_ok=True)
-        shutil.copy(ROOT / part, source / part)
-    shutil.copytree(ROOT / "src", source / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    run = {"check": True, "capture_output": True, "text": True, "cwd": tmp_path}
-    subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", "dist", str(source)], **run
-    )
-    (wheel,) = (tmp_path / "dist").glob("*.whl")
-    subprocess.run([sys.executable, "-m", "venv", "bare"], **run)
-    pip = [str(tmp_path / "bare/bin/pip"), "install", "-q", "-c", str(ROOT / "constraints.txt"), str(wheel)]
-    subprocess.run(pip, **run)
-    program = str(tmp_path / "bare/bin/circuitbias")
-    first = "infer demo/spikes.csv --output answer"
-    for words in ("demo", first, "doctor --no-benchmark"):
-        said = subprocess.run([program, *words.split()], **run).stdout
-    assert "not installed" in said
-    score = [program, "score", "answer/couplings.csv", "--network", "demo/weights.csv"]
-    answer = subprocess.run(score, **run)
-    assert "total error" in answer.stdout
 
 
 @pytest.fixture
