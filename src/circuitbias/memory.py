@@ -1,6 +1,8 @@
 """The bound of memory: how it is shared out, and what exceeds it is refused before it begins."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from circuitbias.checks import number
@@ -12,8 +14,25 @@ _NOT_WORTH_REFUSING = 10e6  # bytes: the program itself takes hundreds of millio
 _LEAST_BLOCK = 64  # rows
 
 
+FEWER = "take fewer units (--units, --where, --least-rate-hz) or less time (--window-s)"
+"""What to do if a recording is too large."""
+
+
 class MemoryLimitError(ValueError):
-    """The work needs more memory than it was allowed; says how much."""
+    """The work needs more memory than it was allowed; says how much.
+
+    Parameters
+    ----------
+    says : str
+    what : str, optional
+        The work.
+    least_mb : float, optional
+        The least bound that would do.
+    """
+
+    def __init__(self, says: str, what: str = "", least_mb: float | None = None):
+        super().__init__(says)
+        self.what, self.least_mb = what, least_mb
 
 
 @dataclass(frozen=True)
@@ -61,9 +80,21 @@ class Budget:
             Naming the work, the bound and the least bound that would do.
         """
         if not self.allows(needed):
+            least = math.ceil(2 * needed / 1e6)
             raise MemoryLimitError(
                 f"memory_mb={self.memory_mb:g} is too small for {what}: its matrices alone take about "
-                f"{needed / 1e6:.3g} MB. Raise it to {math.ceil(2 * needed / 1e6)}, or use fewer neurons"
+                f"{needed / 1e6:.3g} MB. Raise it to {least}, or use fewer neurons",
+                what,
+                least,
+            )
+
+    def require_all(self, needed: float, what: str) -> None:
+        """Refuse spikes of a recording that the whole bound does not hold; see `require`."""
+        if needed > max(self.memory_mb * 1e6, _NOT_WORTH_REFUSING):
+            raise MemoryLimitError(
+                f"memory_mb={self.memory_mb:g} is too small for {what}, which take about "
+                f"{needed / 1e6:.3g} MB. Raise it (--memory-mb) to more than {math.ceil(needed / 1e6)}, or "
+                f"{FEWER}",
             )
 
     def block_rows(self, n_neurons: int) -> int:
@@ -76,11 +107,50 @@ class Budget:
         """
         a_row = 8 * 8 * n_neurons
         if (rows := int(self.matrices / a_row)) < _LEAST_BLOCK:
+            least, what = math.ceil(_LEAST_BLOCK * 2 * a_row / 1e6), f"{n_neurons} neurons"
             raise MemoryLimitError(
-                f"memory_mb={self.memory_mb:g} is too small for {n_neurons} neurons: "
-                f"at least {math.ceil(_LEAST_BLOCK * 2 * a_row / 1e6)} are needed"
+                f"memory_mb={self.memory_mb:g} is too small for {what}: at least {least} are needed",
+                what,
+                least,
             )
         return rows
+
+
+@contextmanager
+def beside(n_bytes: float, memory_mb: float) -> Iterator[float]:
+    """Share a bound with spikes of a recording that stay in memory.
+
+    Parameters
+    ----------
+    n_bytes : float
+        What they take.
+    memory_mb : float
+        The bound of both.
+
+    Yields
+    ------
+    float
+        What is left of it, in 1e6 bytes.
+
+    Raises
+    ------
+    MemoryLimitError
+        If that is too little for the work in the body: names the least bound of both, and what else would do.
+    """
+    held = n_bytes / 1e6
+    try:
+        yield max(memory_mb - held, memory_mb / 4)
+    except MemoryLimitError as error:
+        if error.least_mb is None:
+            raise
+        least = math.ceil(error.least_mb + held)
+        beside_it = f" beside the spikes, which take {held:.3g} MB" if held >= 1 else ""
+        raise MemoryLimitError(
+            f"memory_mb={memory_mb:g} is too small for {error.what}{beside_it}. Raise it (--memory-mb) to "
+            f"{least}, or {FEWER}",
+            error.what,
+            least,
+        ) from error
 
 
 def regression_bytes(n_targets: int, n_columns: int, n_rows: float) -> float:

@@ -12,16 +12,20 @@ import bz2
 import errno
 import gzip
 import lzma
+import math
 import os
 import re
 import stat
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from io import BufferedReader, FileIO
 from pathlib import Path
 
 import h5py
+
+from circuitbias.memory import MemoryLimitError
 
 LARGEST_BYTES = 2**31
 """Most memory that the arrays of one file may take: 16 384 neurons' weights in float64."""
@@ -31,6 +35,7 @@ READ: list[str] = []
 
 HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
+_NOT_WORTH_REFUSING = 10e6  # bytes: the program itself takes hundreds of millions
 _PACKERS = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\0": lzma}
 PACKED = (".gz", ".bz2", ".xz")
 _DEFLATE_RATIO = 1032  # more than this no deflated block can be unpacked to
@@ -155,6 +160,26 @@ def _regular(path: str | os.PathLike) -> Path:
     return path
 
 
+_ALLOWED: ContextVar[list[float]] = ContextVar("allowed")
+
+
+@contextmanager
+def at_most(memory_mb: float) -> Iterator[None]:
+    """Refuse, in the body, to read what would take more memory than this, in 1e6 bytes."""
+    token = _ALLOWED.set([memory_mb * 1e6, 0.0])
+    try:
+        yield
+    finally:
+        _ALLOWED.reset(token)
+
+
+def hold(what: str, n_bytes: int) -> None:
+    """Check a size, and count it to all that is read after it: it stays in memory."""
+    check_size(what, n_bytes)
+    if allowed := _ALLOWED.get(None):
+        allowed[1] += n_bytes
+
+
 def check_size(what: str, n_bytes: int) -> None:
     """Refuse arrays that are too large.
 
@@ -162,9 +187,23 @@ def check_size(what: str, n_bytes: int) -> None:
     ------
     ValueError
         If `n_bytes` is more than `LARGEST_BYTES`; names `what`, the size and the limit.
+    MemoryLimitError
+        If it is more than `at_most` allows.
     """
     if n_bytes > LARGEST_BYTES:
         raise ValueError(f"{what} would take {n_bytes} bytes in memory; allowed are {LARGEST_BYTES}")
+    bound, held = _ALLOWED.get(None) or (LARGEST_BYTES, 0)
+    if n_bytes + held > max(bound, _NOT_WORTH_REFUSING):
+        raise MemoryLimitError(
+            f"{what} would take {(n_bytes + held) / 1e6:.4g} MB of memory to read, and memory_mb is "
+            f"{bound / 1e6:g}. Raise it (--memory-mb) to {_with_room(n_bytes + held)} or more, or save a "
+            "part of the units or of the time as a file of its own"
+        )
+
+
+def _with_room(n_bytes: float) -> int:
+    """Megabytes that such a size and a piece of a file fit in, in tens."""
+    return 10 * math.ceil(n_bytes / 1e7) + 10
 
 
 def up_to_limit(what: str, read: Callable[[int], bytes]) -> bytes:

@@ -113,9 +113,9 @@ def test_the_line_of_what_is_wrong(tmp_path, wrong, message, many):
 @pytest.mark.parametrize(
     ("header", "message"),
     [
-        ("spke_tme,unit", r"say time_column \(time_column='spke_tme'"),
+        ("spke_tme,depth,unit", r"say time_column \(time_column='spke_tme'"),
         ("when,time_step,unit", "time_column='time_step'"),
-        ("time,clustr", "say unit_column .unit_column='clustr'"),
+        ("depth,time,clustr", "say unit_column .unit_column='clustr'"),
         ("time_min,unit", "column 'time_min' seems to be in minutes"),
     ],
 )

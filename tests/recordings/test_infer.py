@@ -297,10 +297,10 @@ def test_the_figure_shows_what_it_is_given():
     assert [rates[int(unit)] for unit in drawn.value] == drawn.x.tolist()
     assert sorted(drawn.value) == [0, 1, 2, 3, 4]
     titles = [axes.get_title(loc="left") for part in figure.subfigs for axes in part.axes]
-    assert "the 3 strongest couplings, on the anatomy" in titles
+    assert "the 3 that stand out most, on the anatomy" in titles
     figure, _ = draw(list("abcde"), values, np.abs(values), rates, piece, "title")
     titles = [axes.get_title(loc="left") for part in figure.subfigs for axes in part.axes]
-    assert "couplings in standard errors" in titles
+    assert "in standard errors" in titles
     draw(list("abcde"), np.full((5, 5), np.nan), np.full((5, 5), np.nan), rates, piece, "nothing")
 
 

@@ -93,7 +93,7 @@ def test_a_file_without_ending_and_a_last_line_without_end(tmp_path):
         (
             "a.csv",
             "Zeit;Einheit\n0,5;1\n0,7;2\n",
-            r"""'Zeit', 'Einheit'; say time_column .*{"time_column": "Zeit"}""",
+            "not clear which column holds the units: .* time_column and unit_column",
         ),
         ("a.csv", "time,unit\n00:00:01.5,1\n00:00:02.5,1\n", "'00:00:01.5' in line 2 .* is no time"),
         ("a.csv", "1,0,2\n0,1,0\n", r"counts in bins, read it with format counts .--format counts"),

@@ -141,6 +141,8 @@ def test_a_pair_without_a_coupling_says_why(recording, tmp_path, capsys):
         (["u1", "u33"], "there is no unit 'u33' (did you mean u3?)"),
         (["u1", "u1"], "u1 and u1 are the same unit"),
         (["u1", "u2", "--methods", "glmm"], "--methods glmm: must be among glm"),
+        (["u1", "u2", "--lags-ms", "1e6"], "--lags-ms 1e+06: must be at most 5000 bins of 1 ms"),
+        (["u1", "u2", "--units", "u1", "u2", "u1"], "units: u1 is named twice"),
     ],
 )
 def test_pairs_that_are_none(recording, tmp_path, capsys, words, message):

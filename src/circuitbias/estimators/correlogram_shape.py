@@ -54,7 +54,9 @@ def shapes_of_all_pairs(source, bin_steps: int, longest: int, rule: str, budget:
         raise MemoryLimitError(
             f"correlograms of a pair of neurons at {longest + 1} lags need "
             f"{4 * 4 * 8 * (longest + 1) / 1e6:.2g} MB, but memory_mb={budget.memory_mb:g}: shorten "
-            "window_ms or raise memory_mb"
+            "window_ms or raise memory_mb",
+            f"correlograms of a pair at {longest + 1} lags",
+            4 * 4 * 8 * (longest + 1) / 1e6,
         )
     decide = {"peak_lag": None, "zero_jump": _zero_jump, "largest_jump": _largest_jump}[rule]
     # What is measured once for a pair i < j: swapping the neurons turns the sign of a lag and of a jump.

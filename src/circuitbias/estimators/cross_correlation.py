@@ -88,7 +88,9 @@ class CrossCorrelation(Estimator):
             raise MemoryLimitError(
                 f"correlograms of {source.n_neurons} neurons at {longest + 1} lags need {needed_mb:.0f} MB, "
                 f"but memory_mb={memory_mb:g}: shorten window_ms={window_ms:g} or far_ms={far_ms:g}, or "
-                "raise memory_mb"
+                "raise memory_mb",
+                f"correlograms of {source.n_neurons} neurons at {longest + 1} lags",
+                needed_mb,
             )
 
         curves, spikes = counted_correlogram(source, bin_steps, longest, self.binarise)

@@ -9,9 +9,10 @@ from circuitbias.checks import number, require
 from circuitbias.estimators.couplings import Couplings, EstimationWarning, NoCouplingsWarning
 from circuitbias.estimators.registry import component, estimate
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.memory import beside
 from circuitbias.recordings.conversion import Conversion
 from circuitbias.recordings.recording import Recording
-from circuitbias.spikes.segments import SpikeRecord
+from circuitbias.spikes.packed import PackedSpikes
 
 _USUAL_DT_MS = 0.1  # steps that the methods' default bins are counted in
 _SILENT = "one of the two has no spike"
@@ -32,7 +33,7 @@ def infer_units(
     memory_mb: float = 1500.0,
     device: str = "auto",
     **options,
-) -> tuple[Couplings, SpikeRecord, Conversion]:
+) -> tuple[Couplings, PackedSpikes, Conversion]:
     """Infer couplings between the units of a recording.
 
     Parameters
@@ -56,7 +57,7 @@ def infer_units(
         (n, n),
         places in the list of words in the diagnostic of this name. The diagnostic ``recording`` says in
         sentences what was read and what was left out.
-    spikes : SpikeRecord
+    spikes : PackedSpikes
     report : Conversion
 
     Warns
@@ -70,6 +71,8 @@ def infer_units(
         If an argument is not allowed.
     UnusableDataError
         If there are fewer than two units, or the data do not allow an estimate.
+    MemoryLimitError
+        If `memory_mb` does not hold the spikes and what the method needs beside them.
     """
     dt_ms = number("dt_ms", dt_ms, above=0)
     counted = recording.origin.get("bin_ms")
@@ -83,7 +86,8 @@ def infer_units(
     spikes, report = recording.to_spikes(dt_ms, memory_mb=memory_mb)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", EstimationWarning)
-        couplings = estimate(method, spikes, memory_mb=memory_mb, device=device, **options)
+        with beside(spikes.nbytes + 8 * recording.n_spikes, memory_mb) as left:
+            couplings = estimate(method, spikes, memory_mb=left, device=device, **options)
     about = [one.message for one in caught if issubclass(one.category, EstimationWarning)]
     for one in caught:
         if not issubclass(one.category, EstimationWarning):

@@ -14,6 +14,7 @@ from circuitbias.memory import DEFAULT_MB, Budget
 from circuitbias.spikes.foreign import checked_source
 from circuitbias.spikes.segments import SpikeSource
 
+_MOST_NAMED = 5  # pairs
 _BYTES_A_PAIR = 160  # of the matrices of any method: twenty of them
 
 
@@ -71,7 +72,7 @@ def estimate(
     ConfigError
         If the method or an option is unknown, or an option is not allowed.
     GuestError
-        If a method of your own returns no couplings, or those of another number of neurons.
+        If a method of your own returns no couplings, infinite ones, or those of another number of neurons.
     ValueError
         If an argument does not allow an estimate.
     UnusableDataError
@@ -98,6 +99,12 @@ def estimate(
             raise GuestError(
                 f"{name}: estimate returned {what}, and must return Couplings(values): values "
                 f"{(source.n_neurons,) * 2}, [from, to], with NaN on the diagonal"
+            )
+        if infinite := np.argwhere(np.isinf(couplings.values)).tolist():
+            more = f" and {len(infinite) - _MOST_NAMED} more" * (len(infinite) > _MOST_NAMED)
+            raise GuestError(
+                f"{name}: pairs {infinite[:_MOST_NAMED]}{more} have infinite couplings; what has no "
+                "finite one is NaN"
             )
         return couplings
 

@@ -150,11 +150,13 @@ def _found(summary: Summary, couplings: Couplings, bin_s: float) -> list[str]:
         if summary.n_couplings:
             lines.append("this method gives no standard errors here: nothing tells its couplings from chance")
     else:
+        n = summary.standing_out
         lines.append(
-            f"{summary.standing_out} couplings stand out (false discovery rate {FALSE_DISCOVERIES:.0%}, by "
-            "the "
-            f"method's own standard errors); {summary.beyond_two_errors:.1%} lie beyond two standard errors, "
-            f"{_BY_CHANCE:.1%} would by chance"
+            f"{n} of {summary.n_couplings} couplings stand out from their standard errors"
+            + (f"; of these about {FALSE_DISCOVERIES * n:.2g} would by chance" if n else "")
+            + f" (false discovery rate {FALSE_DISCOVERIES:.0%}, if the method's own errors hold). "
+            f"{summary.beyond_two_errors:.1%} lie beyond two standard errors, {_BY_CHANCE:.1%} would by "
+            "chance"
         )
     if summary.n_couplings and not told["traits"]["directed"]:
         lines.append("this method tells no direction: the two couplings of a pair say the same thing twice")

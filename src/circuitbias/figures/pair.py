@@ -9,6 +9,7 @@ from circuitbias.figures import style
 _FEWER = "#2166ac"
 _MORE = "#b2182b"
 _BAND = "#d9d9d9"
+_LONGEST = 11  # characters of an id
 
 
 @style.styled
@@ -24,13 +25,23 @@ def draw(found) -> tuple[Figure, pd.DataFrame]:
     figure : Figure
     numbers : DataFrame
     """
-    a, b = found.units
+    a, b = short_names(found.units)
     figure, numbers = style.new_figure(110), style.Numbers()
     rows = figure.add_gridspec(2, 2, height_ratios=(1.8, 1), width_ratios=(1.35, 1))
     correlogram(figure.add_subplot(rows[0, 0]), found.correlogram, numbers, a, b)
     _methods(figure.add_subplot(rows[:, 1]), found, numbers)
     _rates(figure.add_subplot(rows[1, 0]), found, numbers)
+    figure.draw_without_rendering()  # names of units are as wide as they are: saving lays it out once more
     return figure, numbers.table()
+
+
+def short_names(units) -> tuple[str, str]:
+    """Ids of two units, of long ones as much from the end as tells them apart."""
+    for kept in range(_LONGEST, max(map(len, units))):
+        names = tuple(one if len(one) <= kept + 1 else f"…{one[-kept:]}" for one in units)
+        if names[0] != names[1]:
+            return names
+    return tuple(units)
 
 
 def correlogram(axes, found, numbers, a: str, b: str, title: str = "") -> None:
@@ -49,7 +60,11 @@ def correlogram(axes, found, numbers, a: str, b: str, title: str = "") -> None:
     bottom = min(float(found.pairs.min()), float(low.min()))
     room = 0.08 * (top - bottom) or 1.0
     axes.set(xlim=(edges[0], edges[-1]), ylim=(max(bottom - room, 0), top + 3 * room))
-    axes.set(xlabel=f"lag (ms); right: {b} fires after {a}", ylabel=f"pairs of spikes in {found.bin_ms:g} ms")
+    between = "\n" if len(a + b) > _LONGEST else " "
+    axes.set(
+        xlabel=f"lag (ms); right:{between}{b} fires after {a}",
+        ylabel=f"pairs of spikes in {found.bin_ms:g} ms",
+    )
     axes.set_title(title or f"correlogram, spikes jittered within {found.jitter_ms:g} ms")
     axes.legend(loc="upper right", ncols=2, fontsize=7)
     numbers.add(f"correlogram {a}, {b}", "recorded", found.lags_ms, found.pairs, low, high, found.expected)
@@ -58,7 +73,7 @@ def correlogram(axes, found, numbers, a: str, b: str, title: str = "") -> None:
 def _methods(axes, found, numbers) -> None:
     """Couplings of both directions, each in units of the typical coupling of its method."""
     shown = [one for one in found.methods if "unusable" not in one and one["spread"]]
-    a, b = found.units
+    a, b = short_names(found.units)
     low, high = -2.0, 2.0
     for row, one in enumerate(shown):
         for way, shift, marker, color in (
@@ -87,16 +102,18 @@ def _methods(axes, found, numbers) -> None:
     axes.set(xlabel="coupling / median size of the method's", title="couplings, with two standard errors")
     axes.plot([], [], ">", color=style.INK, label=f"{a} to {b}")
     axes.plot([], [], "<", color="#D55E00", label=f"{b} to {a}")
-    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.14), ncols=2)
+    axes.legend(loc="upper left", bbox_to_anchor=(0, -0.14), ncols=1 if len(a + b) > _LONGEST else 2)
     if not shown:
         axes.text(0, 0, "no method gives couplings", ha="center")
 
 
 def _rates(axes, found, numbers) -> None:
     minutes = (np.arange(found.rates_hz.shape[1]) + 0.5) * found.piece_s
-    for name, rates, color in zip(found.units, found.rates_hz, (style.INK, "#D55E00"), strict=True):
+    for name, rates, color in zip(
+        short_names(found.units), found.rates_hz, (style.INK, "#D55E00"), strict=True
+    ):
         axes.plot(minutes, rates, color=color, label=name, linewidth=1)
         numbers.add("rates", name, minutes, rates)
     axes.set(xlabel="time, trials one after the other (s)", ylabel="rate (Hz)", title="rates")
-    axes.set_ylim(0, 1.3 * max(float(found.rates_hz.max()), 1e-9))
-    axes.legend(loc="upper right", ncols=2)
+    axes.set_ylim(0, 1.5 * max(float(found.rates_hz.max()), 1e-9))
+    axes.legend(loc="upper right", ncols=2 if max(map(len, found.units)) <= _LONGEST else 1, fontsize=7)

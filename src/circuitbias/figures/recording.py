@@ -15,6 +15,7 @@ from circuitbias.figures import style
 PIECE_S = 60.0
 """Longest piece of the recording that is drawn."""
 _BEST_ORDER = 300  # units; the best order of leaves takes the cube of them
+_FEWEST_FOR_LOG = 20  # pairs in the highest bar
 _MOST_SPIKES, _MOST_EDGES, _MOST_NAMED = 50_000, 60, 40
 _RATE_COLOR = "#8a8a8a"
 
@@ -69,7 +70,7 @@ def draw(
     matrix, other = top.subplots(1, 2)
     _matrix(top, matrix, values[np.ix_(order, order)], [units[k] for k in order], title)
     if with_map:
-        _map(other, values, positions)
+        _map(other, values, errors, positions)
         numbers.add("map", "position", positions[:, 0], positions[:, 1], value=np.arange(len(units)))
     else:
         _histogram(other, values, errors)
@@ -85,9 +86,11 @@ def draw(
         raster.set_yticks(range(len(units)), [units[k] for k in order], fontsize=5)
     else:
         raster.set_yticks([])
-    rates.barh(np.arange(len(units)), rates_hz[order], height=0.8, color=_RATE_COLOR)
+    height = 0.8 if len(units) <= _MOST_NAMED else 1.0  # gaps between thin bars would make patterns
+    rates.barh(np.arange(len(units)), rates_hz[order], height=height, color=_RATE_COLOR, linewidth=0)
     rates.set(xlabel="rate (Hz)", title="rates")
     numbers.add("rates", "rate_hz", rates_hz[order], np.arange(len(units)), value=order)
+    figure.draw_without_rendering()  # names of units are as wide as they are: saving lays it out once more
     return figure, numbers.table()
 
 
@@ -131,14 +134,16 @@ def _matrix(figure, axes, values, names, title):
     else:
         axes.set(xticks=[], yticks=[])
         axes.set_xlabel(f"to unit ({len(names)}, ordered by structure)")
-    figure.colorbar(image, ax=axes, label="coupling", extend="both")
+    figure.colorbar(image, ax=axes, extend="both")
 
 
 def _histogram(axes, values, errors):
     """How couplings are spread: in standard errors beside what chance gives, where these are known."""
     known = np.isfinite(values) & (errors > 0)
     if not known.any():
-        axes.hist(values[np.isfinite(values)], bins=60, color=_RATE_COLOR)
+        finite = values[np.isfinite(values)]
+        spread = np.ptp(finite) > 1e-9 * np.abs(finite).max() if finite.size else False
+        axes.hist(finite, bins=60 if spread else 1, color=_RATE_COLOR)  # between equal ones there is no room
         axes.set(title="couplings", xlabel="coupling", ylabel="pairs")
         return
     z = values[known] / errors[known]
@@ -147,17 +152,22 @@ def _histogram(axes, values, errors):
     counts, *_ = axes.hist(np.clip(z, -limit, limit), bins=edges, color=_RATE_COLOR)
     middles = (edges[1:] + edges[:-1]) / 2
     axes.plot(middles, len(z) * np.diff(norm.cdf(edges)), color=style.INK, linewidth=1, label="chance alone")
-    beyond = f" (ends: {limit:g} and beyond)" if np.abs(z).max() > limit else ""
-    axes.set(
-        title="couplings in standard errors", xlabel=f"coupling / standard error{beyond}", ylabel="pairs"
-    )
-    axes.set_yscale("log")
-    axes.set_ylim(0.5, 3 * counts.max())
+    beyond = f" (ends: beyond {limit:g})" if np.abs(z).max() > limit else ""
+    axes.set(title=f"in standard errors{beyond}", xlabel="coupling / standard error", ylabel="pairs")
+    if counts.max() >= _FEWEST_FOR_LOG:
+        axes.set_yscale("log")
+        axes.set_ylim(0.5, 3 * counts.max())
+    else:
+        axes.set_ylim(0, 1.3 * counts.max())
+        axes.yaxis.get_major_locator().set_params(integer=True)
     axes.legend()
 
 
-def _map(axes, values, positions):
-    strength = np.abs(np.nan_to_num(values))
+def _map(axes, values, errors, positions):
+    """Couplings that stand out most from their errors, which those of rare units do not; else the largest."""
+    with_error = bool((np.isfinite(values) & (errors > 0)).any())
+    scale = np.where(errors > 0, errors, np.inf) if with_error else 1.0
+    strength = np.abs(np.nan_to_num(values)) / scale
     strength[~np.isfinite(positions).all(1), :] = strength[:, ~np.isfinite(positions).all(1)] = 0
     edges = np.argsort(-strength, axis=None, kind="stable")[: min(_MOST_EDGES, 2 * len(values))]
     pre, post = np.unravel_index(edges[strength.ravel()[edges] > 0], strength.shape)
@@ -166,7 +176,7 @@ def _map(axes, values, positions):
     widths = 0.2 + 1.4 * strength[pre, post] / (strength.max() or 1.0)
     axes.add_collection(LineCollection(lines, colors=colors, linewidths=widths, alpha=0.7))
     axes.plot(*positions.T, "o", markersize=3, color=style.INK, markeredgewidth=0)
-    axes.set(title=f"the {len(pre)} strongest couplings, on the anatomy", xlabel="x", ylabel="y")
+    axes.set(title=f"the {len(pre)} that stand out most, on the anatomy", xlabel="x", ylabel="y")
     axes.set_aspect("equal", adjustable="datalim")
 
 

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from circuitbias.memory import MemoryLimitError
+
 DEEPEST = 4
 """How deep structs may lie in one another."""
 
@@ -44,6 +46,8 @@ def field_or_other(read: Callable) -> "np.ndarray | Cells | Struct | Other":
     """Read what a field of a struct, or a variable, holds; what is of no use here is named."""
     try:
         return read()
+    except MemoryLimitError:
+        raise
     except ValueError as error:
         return Other(str(error), ())
 

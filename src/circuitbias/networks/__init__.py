@@ -3,6 +3,7 @@
 import importlib
 
 from circuitbias.catalogue import GuestError, find, name_of
+from circuitbias.component import NetworkFamily
 from circuitbias.config_schema import checked_section
 from circuitbias.networks.network import Network, is_circulant
 
@@ -52,15 +53,20 @@ def build_network(options: dict) -> Network:
 
 
 def built(family) -> Network:
-    """Build the network of a family, once it is sure to be one.
+    """Build the network of a family, once it is sure to be one, and of the size that the family tells.
 
     Raises
     ------
     GuestError
         If ``build`` returns anything else.
     """
-    network = family.build()
+    network, name = family.build(), name_of("networks", type(family))
     if not isinstance(network, Network):
-        name = name_of("networks", type(family))
         raise GuestError(f"{name}: build returned {type(network).__name__}, and must return a Network")
+    told = family.options().get("n_neurons")
+    # Else a size of its own, unless that has to be read from a file; the usual one would build it again.
+    if not told and type(family).size is not NetworkFamily.size and not family.files():
+        told = family.size
+    if told and network.n_neurons != told:
+        raise GuestError(f"{name}: build returned {network.n_neurons} neurons, but its size is {told}")
     return network

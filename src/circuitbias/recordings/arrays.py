@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from circuitbias.columns import Column
 from circuitbias.recordings.found import Found, columns_of, of_pairs, of_trains
 from circuitbias.recordings.names import TIMES, UNITS, called, plain, unit_of_time
 
@@ -39,6 +40,9 @@ def found_in_arrays(held: Mapping, *, say: str, unit_column: int | None = None) 
     ValueError
         If they do not tell. Lists what is there.
     """
+    if found := _of_columns(held):
+        return found
+    held = {name: np.asarray(one) if isinstance(one, Column) else one for name, one in held.items()}
     held = {name: one if isinstance(one, list) else _flat(one) for name, one in _fields(held).items()}
     extra = said_by_scalars(held)
     lists = {name: one for name, one in held.items() if _is_list(one)}
@@ -77,14 +81,40 @@ def found_in_arrays(held: Mapping, *, say: str, unit_column: int | None = None) 
     raise ValueError(f"it is not clear what holds the spikes: {listed(held)}. {_remedy(matrices, say)}")
 
 
+def _of_columns(held: Mapping) -> Found | None:
+    """Times and units of spikes in columns as long as each other, which so are read piece by piece."""
+    columns = {name: one for name, one in held.items() if isinstance(one, Column)}
+    times = called(TIMES, columns)[:1]
+    units = [one for one in called(UNITS, columns) if one not in times][:1]
+    if not times or not units or columns[times[0]].shape != columns[units[0]].shape:
+        return None
+    (times,), (units,) = times, units
+    small = {name: one for name, one in held.items() if isinstance(one, np.ndarray)}
+    if any(name == f"{times}_index" for name in small) or any(called(TIMES, [one]) for one in small):
+        return None
+    extra = {"time_unit": plain(times)[1]} | said_by_scalars(_fields(small))
+    return of_pairs(columns[times], columns[units], notes=[f"arrays {times} and {units}"], **extra)
+
+
 def listed(held: Mapping) -> str:
     """Say what arrays there are."""
     told = [
-        f"{name} ({'list of ' + str(len(one)) if isinstance(one, list) else np.shape(one)})"
+        f"{name} ({'list of ' + str(len(one)) if isinstance(one, list) else _shape(one)})"
         for name, one in list(held.items())[:_MOST_NAMED]
     ]
     more = f" and {len(held) - _MOST_NAMED} more" * (len(held) > _MOST_NAMED)
     return f"there are {', '.join(told)}{more}" if told else "there are no arrays in it"
+
+
+def _shape(one) -> str:
+    """Shape of an array, and its type if that is none of numbers or texts."""
+    kind = getattr(getattr(one, "dtype", None), "kind", "f")
+    more = (
+        f" of {one.dtype}: turn it into seconds"
+        if kind in "mM"
+        else f" of {one.dtype}" * (kind not in "biufUS")
+    )
+    return f"{np.shape(one)}{more}"
 
 
 def _flat(one: np.ndarray) -> np.ndarray:

@@ -5,7 +5,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-_AT_ONCE = 2**17  # spikes
+from circuitbias.columns import AT_ONCE, Column, pieces_of, with_progress
+from circuitbias.reading import check_size
+
+_BYTES_A_SPIKE = 12  # its time, in single precision and seconds twice, and its unit
+_WIDE = {"i": np.dtype("i8"), "u": np.dtype("u8")}  # in which seconds have room
 _DENSE = 2**20  # whole numbers that lie closer are counted, not sorted
 
 
@@ -56,17 +60,14 @@ def of_pairs(times, labels, ids: Iterable | None = None, names: list | None = No
     **others
         Of `Found`.
     """
-    times, labels = np.asarray(times), np.asarray(labels)
+    times, labels = (one if isinstance(one, Column) else np.asarray(one) for one in (times, labels))
     if times.ndim != 1 or times.shape != labels.shape:
         raise ValueError(
             f"times of shape {times.shape} and units of shape {labels.shape} must be two lists of one "
             "length: needed is the unit of every spike, or where the times of each unit end "
             "(spike_times_index)"
         )
-    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
-        raise ValueError(
-            f"{(~np.isfinite(labels)).sum()} spikes have no unit: their unit is no finite number"
-        )
+    check_size(f"{times.size} spikes", _BYTES_A_SPIKE * times.size)
     known, codes = _coded(labels)
     groups = _grouped(times, codes, len(known))
     if names is not None:  # in the order of texts, as `_coded` has them
@@ -78,40 +79,64 @@ def of_pairs(times, labels, ids: Iterable | None = None, names: list | None = No
         raise ValueError(
             f"spikes are of units that the table of units does not have: {', '.join(unknown[:5])}"
         )
-    return Found(names, [by_id.get(one, times[:0]) for one in names], **others)
+    return Found(names, [by_id.get(one, np.empty(0, times.dtype)) for one in names], **others)
 
 
-def _coded(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _coded(labels) -> tuple[np.ndarray, np.ndarray]:
     """Different labels, sorted, and the place of each among them, in as few bytes as that takes."""
-    if labels.dtype.kind in "iu" and labels.size and int(labels.max()) - int(labels.min()) < _DENSE:
-        wide = np.int64 if labels.dtype.kind == "i" else np.uint64  # signed ones apart might not fit
-        lowest, there = labels.min().astype(wide), np.zeros(_DENSE, dtype=bool)
-        for part in _pieces(len(labels)):
-            there[labels[part].astype(wide) - lowest] = True
-        known, place = np.flatnonzero(there), np.cumsum(there) - 1
-        place = place.astype(np.min_scalar_type(len(known)))
-        codes = np.empty(len(labels), dtype=place.dtype)
-        for part in _pieces(len(labels)):
-            codes[part] = place[labels[part].astype(wide) - lowest]
-        return known.astype(wide) + lowest, codes
-    known, codes = np.unique(labels, return_inverse=True)
+    if labels.dtype.kind in "iuf" and labels.size:
+        lowest, highest, whole = _range(labels)
+        if whole and int(highest) - int(lowest) < _DENSE:
+            wide = np.uint64 if labels.dtype.kind == "u" else np.int64  # signed ones apart might not fit
+            lowest, there = np.array(lowest).astype(wide), np.zeros(_DENSE, dtype=bool)
+            for part in pieces_of(labels):
+                there[part.astype(wide) - lowest] = True
+            known, place = np.flatnonzero(there), np.cumsum(there) - 1
+            place = place.astype(np.min_scalar_type(len(known)))
+            codes, done = np.empty(len(labels), dtype=place.dtype), 0
+            for part in pieces_of(labels):
+                codes[done : done + len(part)] = place[part.astype(wide) - lowest]
+                done += len(part)
+            return known.astype(wide) + lowest, codes
+    check_size(
+        f"{labels.size} spikes of units whose ids are far apart, or no whole numbers", 40 * labels.size
+    )
+    known, codes = np.unique(np.asarray(labels), return_inverse=True)
     return known, codes.astype(np.min_scalar_type(len(known)))
 
 
-def _pieces(n: int):
-    return (slice(first, first + _AT_ONCE) for first in range(0, n, _AT_ONCE))
+def _range(labels) -> tuple:
+    """Lowest and highest label, and whether all are whole numbers that a computer's integers hold."""
+    lowest, highest, whole, bad = np.inf, -np.inf, True, 0
+    for part in pieces_of(labels):
+        if not part.size:
+            continue
+        if labels.dtype.kind == "f":
+            bad += int((~np.isfinite(part)).sum())
+            if bad:
+                continue
+            whole = whole and bool((part == np.floor(part)).all())
+        lowest, highest = min(lowest, part.min().item()), max(highest, part.max().item())
+    if bad:
+        raise ValueError(f"{bad} spikes have no unit: their unit is no finite number")
+    return lowest, highest, whole and (labels.dtype.kind != "f" or max(-lowest, highest) < 2**53)
 
 
-def _grouped(times: np.ndarray, codes: np.ndarray, n_groups: int) -> list[np.ndarray]:
+def _grouped(times, codes: np.ndarray, n_groups: int) -> list[np.ndarray]:
     """Times of each code, in the order in which they come; beside them only a piece is in memory twice."""
-    counts = np.bincount(codes, minlength=n_groups) if len(codes) else np.zeros(n_groups, dtype=np.int64)
-    free, sorted_ = np.cumsum(counts) - counts, np.empty_like(times)
-    for part in _pieces(len(times)):
-        order = np.argsort(codes[part], kind="stable")  # of few units in two bytes, which takes linear time
-        own = codes[part][order]
+    counts, done = np.zeros(n_groups, dtype=np.int64), 0
+    for first in range(0, len(codes), AT_ONCE):
+        counts += np.bincount(codes[first : first + AT_ONCE], minlength=n_groups)
+    free = np.cumsum(counts) - counts
+    sorted_ = np.empty(len(codes), dtype=_WIDE.get(times.dtype.kind, times.dtype))
+    for part in with_progress(pieces_of(times), len(codes)):
+        of_part = codes[done : done + len(part)]
+        done += len(part)
+        order = np.argsort(of_part, kind="stable")  # of few units in two bytes, which takes linear time
+        own = of_part[order]
         inside = np.bincount(own, minlength=n_groups)
         rank = np.arange(len(own)) - np.repeat(np.cumsum(inside) - inside, inside)
-        sorted_[free[own] + rank] = times[part][order]
+        sorted_[free[own] + rank] = part[order]
         free += inside
     return np.split(sorted_, np.cumsum(counts)[:-1])
 

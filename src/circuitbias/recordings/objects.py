@@ -15,8 +15,8 @@ from circuitbias.recordings.readers.spike_file import of_source
 
 TAKEN = (
     "a mapping of times by unit, or of arrays by name, a list of arrays of times, a pandas DataFrame or an "
-    "array with a row a spike, a SpikeInterface sorting, a pynapple TsGroup, a neo Block, Segment or list of "
-    "SpikeTrains, a Brian SpikeMonitor, a SpikeRecord or SpikeFile"
+    "array with a row a spike, a SpikeInterface sorting, a pynapple TsGroup, a neo Block or Segment, or a "
+    "list of these or of SpikeTrains, a Brian SpikeMonitor, a SpikeRecord or SpikeFile"
 )
 
 
@@ -41,7 +41,10 @@ def found_in(thing) -> Found:
     if hasattr(thing, "spike_trains"):  # of Brian: seconds, if its unit is taken off
         return of_trains({k: np.asarray(v) for k, v in thing.spike_trains().items()}, time_unit="s")
     if hasattr(thing, "columns") and hasattr(thing, "iloc") and not _is_of_pynapple(thing):
-        return _of_table({str(name): np.asarray(thing[name]) for name in thing.columns})
+        columns = {str(name): np.asarray(thing[name]) for name in thing.columns}
+        cells = any(isinstance(_array_or_cells(one), list) for one in columns.values())
+        # A row a unit: its label is the id, if no column is.
+        return _of_table({"unit_id": np.asarray(thing.index)} | columns if cells else columns)
     if hasattr(thing, "items") and hasattr(thing, "index"):  # a Series of pandas
         return _of_trains(list(thing.items()))
     if isinstance(thing, Mapping):
@@ -54,6 +57,14 @@ def found_in(thing) -> Found:
     if listed and not isinstance(thing, str | bytes) and len(thing):
         if all(hasattr(one, "t_start") and hasattr(one, "rescale") for one in thing):
             return of_neo([list(thing)])
+        if all(
+            hasattr(one, "segments") or hasattr(one, "spiketrains") for one in thing
+        ):  # as neo reads files
+            return of_neo([part.spiketrains for one in thing for part in getattr(one, "segments", [one])])
+        if len(thing) > 2 and all(isinstance(one, tuple) and len(one) == 2 for one in thing):  # rows
+            return _of_table(
+                {"times": np.array([a for a, _ in thing]), "units": np.array([b for _, b in thing])}
+            )
         if isinstance(thing, tuple) and len(thing) == 2 and _are_pairs(*map(np.asarray, thing)):
             return _of_table({"times": np.asarray(thing[0]), "units": np.asarray(thing[1])})
         return _of_trains(list(enumerate(thing)))
@@ -71,17 +82,22 @@ def _is_of_pynapple(thing) -> bool:
 
 def _of_table(arrays: Mapping) -> Found:
     """Arrays with names, as in a file: times and units of spikes, or times with where each unit ends."""
-    held = {
-        str(name): [np.asarray(cell) for cell in one]
-        if isinstance(one, list | tuple) and len(one) and np.ndim(one[0])
-        else np.asarray(one if not hasattr(one, "rescale") else one.rescale("s").magnitude)
-        for name, one in arrays.items()
-    }
+    held = {str(name): _array_or_cells(one) for name, one in arrays.items()}
     held = {
         name: one.astype(str) if isinstance(one, np.ndarray) and one.dtype == object else one
         for name, one in held.items()
     }
     return found_in_arrays(held, say=_SAY)
+
+
+def _array_or_cells(one):
+    """An array; of arrays of times, one a unit, a list."""
+    if hasattr(one, "rescale"):
+        return one.rescale("s").magnitude
+    is_list = isinstance(one, list | tuple) or getattr(one, "dtype", None) == np.dtype(object)
+    if is_list and len(one) and np.ndim(one[0]):
+        return [np.asarray(cell) for cell in one]
+    return np.asarray(one)
 
 
 def _are_pairs(times: np.ndarray, units: np.ndarray) -> bool:

@@ -8,16 +8,24 @@ import h5py
 import numpy as np
 
 from circuitbias.catalogue import READERS, find, guests, path_of
-from circuitbias.checks import require
+from circuitbias.checks import number, require
 from circuitbias.config_schema import ConfigError, component
-from circuitbias.reading import PACKED, expanded, hdf5_opened, is_hdf5, is_of_system, opened
+from circuitbias.memory import DEFAULT_MB, MemoryLimitError
+from circuitbias.reading import PACKED, at_most, expanded, hdf5_opened, is_hdf5, is_of_system, opened
 from circuitbias.recordings.found import Found
 from circuitbias.recordings.objects import TAKEN, found_in
 from circuitbias.recordings.recording import Recording
 from circuitbias.recordings.time_units import in_seconds
 
 _HDF5 = (".h5", ".hdf5", ".nwb")
-_MARKS = ("spike_times.npy", "numpysorting_info.json")  # of folders that are recordings
+_MARKS = ("spike_times.npy", "numpysorting_info.json", "sorting_cached.npz")  # of folders that are recordings
+_IMPOSTERS = {
+    b"version https://git-lfs": "it is a pointer of Git LFS, not the file itself: `git lfs pull` gets that",
+    **dict.fromkeys(
+        (b"<!doctype html", b"<html"),
+        "it is a web page, not the file itself: open it in a browser to see why, and download again",
+    ),
+}
 _MOST_NAMED = 8
 _TABLE = "save it as .csv: a line a spike, with its time and its unit"
 _PICKLE = "pickles are never opened, as they can run any code; save the times as .npz or .csv"
@@ -35,6 +43,7 @@ def recording(
     *,
     time_unit: str | None = None,
     sampling_rate_hz: float | None = None,
+    memory_mb: float = DEFAULT_MB,
     **options,
 ) -> Recording:
     """Read a recording.
@@ -51,6 +60,8 @@ def recording(
         Of the times, where the file does not say or is wrong.
     sampling_rate_hz : float, optional
         Of times in samples.
+    memory_mb : float, optional
+        Bound of the memory that reading a file takes, in 1e6 bytes. Spike times take eight bytes each.
     **options
         Of the format: see its class in `circuitbias.recordings.readers`.
 
@@ -66,7 +77,10 @@ def recording(
         If it is none of the known formats, is damaged, holds no units or impossible times, or an option is
         not
         allowed. The message says what to do.
+    MemoryLimitError
+        If reading it would take more than `memory_mb`.
     """
+    memory_mb = number("memory_mb", memory_mb, above=0)
     if isinstance(source, Recording):
         return source
     if not isinstance(source, str | os.PathLike):
@@ -89,10 +103,12 @@ def recording(
         path = path.parent
     chosen = "recording"
     try:
+        _refuse_imposters(path)
         chosen = format or format_of(path)
         reader = component("readers", chosen, options)
         origin = {"path": os.fspath(path), "format": chosen}
-        found = reader.read(path)
+        with at_most(memory_mb):
+            found = reader.read(path)
         if path.is_file():
             with opened(path) as file:
                 origin["sha256"] = hashlib.file_digest(file, "sha256").hexdigest()
@@ -102,11 +118,24 @@ def recording(
             raise
         if isinstance(error, ValueError) and str(error).startswith(str(path)):
             raise
+        if isinstance(error, MemoryLimitError):
+            raise MemoryLimitError(f"{path}: {error}") from error
         plain = isinstance(error, ValueError | ModuleNotFoundError) and str(error)
         damaged = (
             f"is damaged or cut short, or no {chosen} ({error!r}). Copy it again from where it comes from"
         )
         raise ValueError(f"{path}: {plain or damaged}") from error
+
+
+def _refuse_imposters(path: Path) -> None:
+    """Refuse what stands in place of a file: a pointer to it, a page that says why it is not to be had."""
+    if not path.is_file():
+        return
+    with opened(path) as file:
+        head = file.read(200).lstrip().lower()
+    for mark, what in _IMPOSTERS.items():
+        if head.startswith(mark):
+            raise ValueError(what)
 
 
 def _made(found: Found, time_unit, sampling_rate_hz, origin: dict) -> Recording:
@@ -154,7 +183,7 @@ def format_of(path: Path) -> str:
             raise ValueError(
                 "zarr is not read: write it as HDF5, or read it in Python and hand over the object"
             )
-        if (path / "numpysorting_info.json").exists() and (path / "spikes.npy").exists():
+        if any((path / name).exists() for name in ("numpysorting_info.json", "sorting_cached.npz")):
             return "spikeinterface"
         if inside := sorted(one.parent for mark in _MARKS for one in path.glob(f"*/{mark}")):
             others = f" ({', '.join(one.name for one in inside[:_MOST_NAMED])})" * (len(inside) > 1)
@@ -168,10 +197,6 @@ def format_of(path: Path) -> str:
         if Path(path.stem).suffix.lower() in find("readers", "text").suffixes:
             return "text"
         raise ValueError(f"only text is read as it is packed: unpack it first, and name {path.stem}")
-    if suffix == ".npy":
-        raise ValueError(
-            "a single .npy file: name the folder of Phy or Kilosort that it lies in, or save an .npz"
-        )
     if suffix in _HDF5:
         return _format_in_hdf5(path, suffix)
     for name in [*READERS, *guests("readers")]:

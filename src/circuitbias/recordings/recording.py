@@ -14,7 +14,7 @@ from circuitbias.recordings.conversion import Conversion
 from circuitbias.recordings.found import id_text
 from circuitbias.recordings.intervals import cut_to, merged
 from circuitbias.recordings.steps import to_spikes
-from circuitbias.spikes.segments import SpikeRecord
+from circuitbias.spikes.packed import PackedSpikes
 
 _COMPARISONS = {
     ">=": operator.ge,
@@ -177,6 +177,8 @@ class Recording:
                 hint = f" (did you mean {close[0]}?)" if close else ""
                 shown = ", ".join(self.units[:_MOST_NAMED])
                 raise ValueError(f"units: there is no unit {missing[0]!r}{hint}; there are {shown} ...")
+            if twice := [unit for k, unit in enumerate(wanted) if unit in wanted[:k]]:
+                raise ValueError(f"units: {twice[0]} is named twice")
             chosen = chosen._of([place[unit] for unit in wanted], "were chosen by their ids")
         for column, wanted in (where or {}).items():
             told = f"{column} {wanted if _compared(wanted) else f'= {wanted}'}"
@@ -186,7 +188,7 @@ class Recording:
             chosen = chosen._of(np.flatnonzero(chosen.rates_hz() >= least), f"fire at {least:g} Hz or more")
         return chosen
 
-    def to_spikes(self, dt_ms: float = 0.1, **options) -> tuple[SpikeRecord, Conversion]:
+    def to_spikes(self, dt_ms: float = 0.1, **options) -> tuple[PackedSpikes, Conversion]:
         """Turn times into steps: see `circuitbias.recordings.steps.to_spikes`."""
         return to_spikes(self, dt_ms, **options)
 

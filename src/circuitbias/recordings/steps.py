@@ -15,11 +15,10 @@ from circuitbias.memory import DEFAULT_MB, Budget
 from circuitbias.recordings.conversion import MOST_NAMED, Conversion, named
 from circuitbias.recordings.doubtful import longest_gap, twins
 from circuitbias.recordings.intervals import common, cut_to
-from circuitbias.spikes.segments import Segment, SpikeRecord
+from circuitbias.spikes.packed import PackedSpikes
 
 _SLACK = 1e-6  # of a step
-_BYTES_A_SPIKE = 24  # times, keys, which become steps, and units at once; 20, and what single units take
-_AT_ONCE = 2**20
+_BYTES_A_SPIKE = 15  # its time, its place in time and its unit: 12, and what single units take on the way
 _LITTLE = 0.5  # of the time for which half of the units were observed
 
 
@@ -34,7 +33,7 @@ def to_spikes(
     refractory_ms: float = 1.0,
     rare_spikes: int = 30,
     memory_mb: float = DEFAULT_MB,
-) -> tuple[SpikeRecord, Conversion]:
+) -> tuple[PackedSpikes, Conversion]:
     """Turn spike times into events in steps.
 
     Each interval in which all units were observed becomes a trial.
@@ -49,11 +48,11 @@ def to_spikes(
     rare_spikes : int, optional
         Units with fewer spikes are listed.
     memory_mb : float, optional
-        Bound of the memory, in 1e6 bytes.
+        Bound of the memory, in 1e6 bytes: of the times, which stay, and the spikes that are made of them.
 
     Returns
     -------
-    spikes : SpikeRecord
+    spikes : PackedSpikes
         Neuron k is ``recording.units[k]``.
     report : Conversion
 
@@ -73,7 +72,7 @@ def to_spikes(
     dt_ms = number("dt_ms", dt_ms, above=0)
     refractory_ms = number("refractory_ms", refractory_ms, least=0)
     rare_spikes = whole("rare_spikes", rare_spikes)
-    Budget(memory_mb).require(_BYTES_A_SPIKE * recording.n_spikes, f"{recording.n_spikes} spikes")
+    Budget(memory_mb).require_all(_BYTES_A_SPIKE * recording.n_spikes, f"{recording.n_spikes} spikes")
     dt_s = dt_ms / 1000
     trials, own, cost = _trials(recording, dt_s)
     n_steps = np.floor(np.diff(trials)[:, 0] / dt_s + _SLACK).astype(np.int64)
@@ -82,23 +81,21 @@ def to_spikes(
         raise UnusableDataError(
             f"no time in which all units were observed is as long as a step of {dt_ms:g} ms"
         )
-    offsets = np.cumsum(n_steps) - n_steps
     counts = np.zeros((4, len(recording.units)), dtype=np.int64)
-    keys, n_keys = np.empty(recording.n_spikes, dtype=np.int64), 0
-    for unit, times in enumerate(recording.times_s):
+
+    def of_unit(unit):
+        times = recording.times_s[unit]
         trial = np.searchsorted(trials[:, 0] - _SLACK * dt_s, times, "right") - 1
         steps = np.floor((times - trials[trial, 0]) / dt_s + _SLACK).astype(np.int64)
         inside = (trial >= 0) & (steps < n_steps[trial])
-        times, trial, steps = times[inside], trial[inside], offsets[trial[inside]] + steps[inside]
-        fresh = np.diff(steps, prepend=-1) > 0
+        times, trial, steps = times[inside], trial[inside], steps[inside]
+        fresh = (np.diff(steps, prepend=-1) != 0) | (np.diff(trial, prepend=-1) != 0)
         short = (np.diff(times) < refractory_ms / 1000 * (1 - 1e-9)) & (np.diff(trial) == 0)
         counts[:, unit] = fresh.sum(), (~inside).sum(), (~fresh).sum(), short.sum()
-        keys[n_keys : n_keys + counts[0, unit]] = steps[fresh] * len(recording.units) + unit
-        n_keys += counts[0, unit]
+        return trial[fresh], steps[fresh]
+
+    spikes = PackedSpikes(len(recording.units), dt_ms, n_steps, of_unit, recording.n_spikes)
     _refuse_most_outside(recording, counts)
-    keys = keys[:n_keys]
-    keys.sort()
-    spikes = _record(keys, len(recording.units), n_steps, offsets, dt_ms)
     report = Conversion(
         recording.units,
         dt_ms,
@@ -123,20 +120,6 @@ def to_spikes(
             stacklevel=2,
         )
     return spikes, report
-
-
-def _record(keys, n_units, n_steps, offsets, dt_ms) -> SpikeRecord:
-    """Cut sorted numbers (step, counted through all trials, times units, plus unit) into trials, in place."""
-    units = np.empty(len(keys), dtype=np.int32)
-    for first in range(0, len(keys), _AT_ONCE):
-        units[first : first + _AT_ONCE] = keys[first : first + _AT_ONCE] % n_units
-    steps = np.floor_divide(keys, n_units, out=keys)
-    ends, pieces, first = np.searchsorted(steps, offsets + n_steps), [], 0
-    for trial, (length, offset, last) in enumerate(zip(n_steps, offsets, ends, strict=True)):
-        steps[first:last] -= offset
-        pieces.append(Segment(trial, 0, int(length), steps[first:last], units[first:last]))
-        first = last
-    return SpikeRecord(n_units, dt_ms, pieces)
 
 
 def _is_assumed(recording) -> bool:
@@ -179,7 +162,7 @@ def _refuse_negative(recording) -> None:
     raise ValueError(
         f"{sum(negative)} times are negative, {negative[unit]} of them of unit {recording.units[unit]} (from "
         f"{first:.6g} s on). If times are counted from an event, say which part is meant: window_s = "
-        f"({first:.6g}, {last:.6g}); else these are no times"
+        f"({first:.6g}, {last:.6g}), --window-s {first:.6g} {last:.6g}; else these are no times"
     )
 
 

@@ -11,10 +11,10 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
-from circuitbias.reading import unpacked
+from circuitbias.reading import hold, unpacked
 from circuitbias.recordings.text_layout import HEAD, layout_of
 
-_ROWS = 500_000  # of a piece
+_ROWS = 2**17  # of a piece
 _ESCAPED = re.compile("[\udc80-\udcff]")
 
 
@@ -181,8 +181,10 @@ def _plain(file: BinaryIO) -> BinaryIO:
     start = file.peek(6)[:6]
     if start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0")):
         file = io.BytesIO(unpacked(file))
+        hold("its text, unpacked,", len(file.getbuffer()))
         start = file.getvalue()[:2]
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        hold("its text in UTF-16", 2 * os.fstat(file.fileno()).st_size if hasattr(file, "raw") else 0)
         file = io.BytesIO(file.read().decode("utf-16").encode())
     head = file.read(HEAD)
     file.seek(0)

@@ -16,6 +16,7 @@ from circuitbias.estimators.of_recording import infer_units
 from circuitbias.estimators.summary import Summary, strongest_in_words, summarise
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.files import atomic_path
+from circuitbias.memory import DEFAULT_MB
 from circuitbias.places import drawing_into_files
 from circuitbias.progress import report_line
 from circuitbias.provenance import describe
@@ -39,7 +40,6 @@ def add_arguments(parser):
     parser.add_argument("--method", default="glm", help="method; default: glm")
     parser.add_argument("--bin-ms", type=float, help="width of a bin (ms); default: the method's own")
     parser.add_argument("--options", default="{}", help='of the method, as JSON, e.g. {"ridge": 1e-3}')
-    parser.add_argument("--memory-mb", type=float, default=1500.0)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add_keep_going(parser)
     parser.add_argument("--json", action="store_true", help="print summary.json in place of summary.txt")
@@ -75,6 +75,12 @@ def add_recording_arguments(parser):
     parser.add_argument("--time-unit", help=f"of the times, if the file does not say: {', '.join(ALLOWED)}")
     parser.add_argument("--sampling-rate-hz", type=float, help="of times in samples")
     parser.add_argument("--dt-ms", type=float, default=0.1, help="length of a step (ms); default: 0.1")
+    parser.add_argument(
+        "--memory-mb",
+        type=float,
+        default=DEFAULT_MB,
+        help="bound of the memory, beside that of the program itself (1e6 bytes); default: 1500",
+    )
 
 
 def read_recording(arguments) -> Recording:
@@ -87,6 +93,7 @@ def read_recording(arguments) -> Recording:
         arguments.format,
         time_unit=arguments.time_unit,
         sampling_rate_hz=arguments.sampling_rate_hz,
+        memory_mb=arguments.memory_mb,
         **of_format,
     ).select(arguments.units, where, arguments.least_rate_hz, arguments.window_s)
 
@@ -173,6 +180,8 @@ def check_folder(folder) -> None:
     ------
     OSError
     """
+    if not os.fspath(folder).strip():
+        raise NotADirectoryError("--output is empty: name a folder")
     place = next(one for one in (Path(folder).absolute(), *Path(folder).absolute().parents) if one.exists())
     if not place.is_dir():
         raise NotADirectoryError(f"--output {folder}: {place} is a file; name a folder")

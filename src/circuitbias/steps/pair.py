@@ -10,12 +10,14 @@ from circuitbias.catalogue import ESTIMATORS
 from circuitbias.estimators.evidence import Evidence, evidence
 from circuitbias.estimators.of_recording import infer_units
 from circuitbias.files import atomic_path
+from circuitbias.memory import beside
 from circuitbias.places import drawing_into_files
 from circuitbias.progress import report_line
 from circuitbias.steps.infer import add_recording_arguments, check_folder, read_recording
 
 _METHODS = ("glm", "mean_field", "cross_correlation", "glm_masked")
 _MOST_UNITS = 200  # of which a fit of each with all takes seconds
+_MOST_LAGS = 5000
 _CLOSED = ("mean_field", "cross_correlation", "partial_correlation")
 
 EXAMPLES = """
@@ -42,7 +44,6 @@ def add_arguments(parser):
     parser.add_argument(
         "--jitter-ms", type=float, default=10.0, help="windows within which spikes are moved; default: 10"
     )
-    parser.add_argument("--memory-mb", type=float, default=1500.0)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--json", action="store_true", help="print what was found for programs")
     parser.add_argument("--output", required=True, help="stem of the figure (.png, .pdf, .csv) and .json")
@@ -50,7 +51,12 @@ def add_arguments(parser):
 
 def run(arguments):
     """Do the step."""
-    check_folder(Path(arguments.output).parent)
+    check_folder(arguments.output and Path(arguments.output).parent)
+    if arguments.lags_ms > _MOST_LAGS * arguments.lag_bin_ms > 0:
+        raise ValueError(
+            f"--lags-ms {arguments.lags_ms:g}: must be at most {_MOST_LAGS} bins of "
+            f"{arguments.lag_bin_ms:g} ms (--lag-bin-ms)"
+        )
     if unknown := [name for name in arguments.methods or () if name not in ESTIMATORS and ":" not in name]:
         raise ValueError(f"--methods {unknown[0]}: must be among {', '.join(ESTIMATORS)}")
     read = read_recording(arguments)
@@ -66,8 +72,11 @@ def run(arguments):
     def of(method):
         def estimate():
             report_line(f"{method}: couplings of all {len(read.units)} units", always=True)
-            resources = {"memory_mb": arguments.memory_mb, "device": arguments.device}
-            return infer_units(read, method, bin_ms=arguments.bin_ms, dt_ms=arguments.dt_ms, **resources)[0]
+            with beside(spikes.nbytes, arguments.memory_mb) as left:
+                resources = {"memory_mb": left, "device": arguments.device}
+                return infer_units(read, method, bin_ms=arguments.bin_ms, dt_ms=arguments.dt_ms, **resources)[
+                    0
+                ]
 
         return estimate
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.files import atomic_path
+from circuitbias.memory import beside
 from circuitbias.places import drawing_into_files
 from circuitbias.progress import report_line
 from circuitbias.steps import add_keep_going, json_object, whole_number
@@ -29,7 +30,6 @@ def add_arguments(parser):
         help=f"links of the twins: exponential, threshold, rectified; default: {' '.join(SIMULATORS)}",
     )
     parser.add_argument("--seed", type=whole_number, default=0, help="of the twins; default: 0")
-    parser.add_argument("--memory-mb", type=float, default=1500.0)
     add_keep_going(parser)
     parser.add_argument(
         "--output", required=True, help="folder for trust.html, trust.json, pairs.csv, figure"
@@ -57,14 +57,15 @@ def _trust(arguments):
     read = read_recording(arguments)
     spikes, conversion = read.to_spikes(arguments.dt_ms, memory_mb=arguments.memory_mb)
     report_line(f"{spikes.n_spikes} spikes of {len(read.units)} units", always=True)
-    report = trust(
-        spikes,
-        list(read.units),
-        estimators=estimators,
-        simulators=tuple(arguments.simulators),
-        seed=arguments.seed,
-        memory_mb=arguments.memory_mb,
-    )
+    with beside(spikes.nbytes + 8 * read.n_spikes, arguments.memory_mb) as left:
+        report = trust(
+            spikes,
+            list(read.units),
+            estimators=estimators,
+            simulators=tuple(arguments.simulators),
+            seed=arguments.seed,
+            memory_mb=left,
+        )
     source = without_places(read.origin)
     source["notes"] = [*source.get("notes", []), *conversion.sentences()]
     with drawing_into_files():

@@ -5,6 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from circuitbias.columns import AT_ONCE, Column, of_dataset
 from circuitbias.component import Reader, option
 from circuitbias.reading import check_hdf5_storage, check_size, hdf5_item, hdf5_opened
 from circuitbias.recordings.arrays import said_by_scalars
@@ -35,21 +36,24 @@ class Hdf5(Reader):
             if not isinstance(group, h5py.Group) or len(group) > _MOST:
                 raise ValueError(f"{self.group} is no group with at most {_MOST} arrays")
             arrays = _arrays(group)
-            if not any(isinstance(one, np.ndarray) and one.size > 1 for one in arrays.values()):
+            if not any(one.size > 1 for one in arrays.values()):
                 return _of_groups(group)
             return chosen_in(arrays, self.times, self.units)
 
 
-def _arrays(group: h5py.Group, held: int = 0) -> dict[str, np.ndarray]:
-    """Arrays of numbers in a group, `held` bytes beside others."""
+def _arrays(group: h5py.Group, held: int = 0) -> dict[str, np.ndarray | Column]:
+    """Arrays of numbers in a group, `held` bytes beside others; long lists as columns."""
     arrays = {}
     for name in group:
         item = hdf5_item(group, name)
         if isinstance(item, h5py.Dataset) and item.dtype.kind in "iuf":
-            held += item.nbytes
-            check_size("what it holds", held)
             check_hdf5_storage(item)
-            arrays[name] = np.asarray(item[()])
+            if item.ndim == 1 and item.size >= AT_ONCE:
+                arrays[name] = of_dataset(item)
+            else:
+                held += item.nbytes
+                check_size("what it holds", held)
+                arrays[name] = np.asarray(item[()])
             unit = item.attrs.get("units", item.attrs.get("unit"))
             arrays |= _said(name, unit) if unit is not None else {}
     return arrays
@@ -64,8 +68,10 @@ def _of_groups(group: h5py.Group) -> Found:
         named = called(TIMES, [key for key in arrays if arrays[key].dtype.kind in "iuf"])
         if not named:
             continue
-        held += sum(one.nbytes for one in arrays.values())
-        trains[name] = arrays[named[0]].ravel()
+        times = arrays[named[0]]
+        held += 8 * times.size
+        check_size("its times", held)
+        trains[name] = np.ravel(times)
         words.add(plain(named[0])[1] or said_by_scalars(arrays).get("time_unit"))
         properties[name] = {k: one.item() for k, one in arrays.items() if one.size == 1 and k != "time_unit"}
     if not trains:

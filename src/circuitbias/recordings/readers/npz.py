@@ -1,16 +1,17 @@
 """Arrays of NumPy in one file: a list of spikes, or an array of times for each unit."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 
 from circuitbias.component import Reader, option
-from circuitbias.numpy_files import unzipped
+from circuitbias.numpy_files import read_npy, unzipped
 from circuitbias.reading import opened
 from circuitbias.recordings.arrays import found_in_arrays, listed, said_by_scalars
 from circuitbias.recordings.found import Found, of_pairs
 from circuitbias.recordings.names import plain
-from circuitbias.recordings.readers.spikeinterface import of_sorting
+from circuitbias.recordings.readers.spikeinterface import of_npz
 
 _PICKLED = "_metadata"
 _OF_PYNAPPLE = (
@@ -28,7 +29,7 @@ _RAGGED = (
 class Npz(Reader):
     """Arrays of NumPy: `times` and `units` of all spikes, an array a unit, or the TsGroup of pynapple."""
 
-    suffixes = (".npz",)
+    suffixes = (".npz", ".npy")
 
     times: str | None = option(None, "Array of the times of all spikes.")
     units: str | None = option(None, "Array of the unit of each spike.")
@@ -36,16 +37,24 @@ class Npz(Reader):
     def read(self, path: Path) -> Found:
         """See `Reader.read`."""
         with opened(path) as file:
+            if path.suffix.lower() == ".npy":
+                array = read_npy(file, os.fstat(file.fileno()).st_size, path.name)
+                if array.ndim == 1 and array.dtype.names is None:
+                    raise ValueError(
+                        "it is one list: name the folder of Phy or Kilosort that it lies in, or save times "
+                        "and units of all spikes in an .npz"
+                    )
+                return found_in_arrays({path.stem: array}, say="save times and units in an .npz")
             try:
-                arrays = unzipped(file, lambda names: [name for name in names if name != _PICKLED])
+                arrays = unzipped(file, lambda names: [one for one in names if one != _PICKLED], columns=True)
             except ValueError as error:
                 if "Python objects" in str(error):
                     raise ValueError(f"{error}. {_RAGGED}") from error
                 raise
-        if "type" in arrays and str(arrays["type"].ravel()[:1].tolist()) == "['TsGroup']":
+        if "type" in arrays and str(np.ravel(arrays["type"])[:1].tolist()) == "['TsGroup']":
             return _of_pynapple(arrays, arrays["t"], arrays["index"])
         if set(arrays) >= {"unit_ids", "sampling_frequency", "spike_indexes_seg0", "spike_labels_seg0"}:
-            return _of_spikeinterface(arrays)
+            return of_npz(arrays)
         return chosen_in(arrays, self.times, self.units)
 
 
@@ -61,22 +70,9 @@ def chosen_in(arrays: dict, times: str | None, units: str | None) -> Found:
     return of_pairs(arrays[times], arrays[units], notes=[f"arrays {times} and {units}"], **extra)
 
 
-def _of_spikeinterface(arrays) -> Found:
-    """The file that ``NpzSortingExtractor.write_sorting`` writes."""
-    n, ids = sum(name.startswith("spike_indexes_seg") for name in arrays), arrays["unit_ids"]
-    parts = [(arrays[f"spike_indexes_seg{k}"], arrays[f"spike_labels_seg{k}"]) for k in range(n)]
-    segments = np.repeat(np.arange(n), [len(samples) for samples, _ in parts])
-    samples, labels = map(np.concatenate, zip(*parts, strict=True))
-    order = np.argsort(ids, kind="stable")
-    places = order[np.minimum(np.searchsorted(ids, labels, sorter=order), len(ids) - 1)]
-    if (ids[places] != labels).any():
-        raise ValueError("spikes are of units that unit_ids does not have")
-    return of_sorting(ids.tolist(), float(arrays["sampling_frequency"].item()), samples, places, segments)
-
-
 def _of_pynapple(arrays, times, units) -> Found:
     """The file that ``TsGroup.save`` writes: one time support, seconds, columns of metadata."""
-    keys = arrays.get("keys", np.unique(units))
+    keys = arrays["keys"] if "keys" in arrays else np.unique(units)
     found = of_pairs(times, units, keys, time_unit="s", notes=[_OF_PYNAPPLE])
     support = np.column_stack([arrays[edge].astype(float).ravel() for edge in ("start", "end")])
     found.observed_s = [support] * len(found.ids)

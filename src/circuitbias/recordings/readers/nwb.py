@@ -5,6 +5,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from circuitbias.columns import of_dataset
 from circuitbias.component import Reader, option
 from circuitbias.reading import check_hdf5_storage, check_size, hdf5_item, hdf5_opened
 from circuitbias.recordings.found import Found, id_text
@@ -81,9 +82,21 @@ def _numbers(group: h5py.Group, name: str) -> np.ndarray:
     return dataset[()]
 
 
+def _values(group: h5py.Group, name: str) -> np.ndarray:
+    """Numbers of all rows, with progress."""
+    dataset = hdf5_item(group, name)
+    if not isinstance(dataset, h5py.Dataset) or dataset.ndim != 1 or dataset.dtype.kind != "f":
+        return _numbers(group, name)
+    check_size(
+        f"{dataset.size} values of {name}", 8 * dataset.size + dataset.nbytes * (dataset.dtype.itemsize < 8)
+    )
+    check_hdf5_storage(dataset)
+    return np.asarray(of_dataset(dataset))
+
+
 def _ragged(group: h5py.Group, name: str, n: int) -> list[np.ndarray]:
     """Values of each row: an index says where each ends."""
-    values, ends = _numbers(group, name), _numbers(group, f"{name}_index").astype(np.int64)
+    values, ends = _values(group, name), _numbers(group, f"{name}_index").astype(np.int64)
     if ends.shape != (n,) or (np.diff(ends, prepend=0) < 0).any() or ends[-1] > len(values):
         raise ValueError(f"{name}_index does not fit {n} units and {len(values)} values")
     return np.split(values[: ends[-1]], ends[:-1])
@@ -93,7 +106,7 @@ def _columns(group: h5py.Group, n: int, notes: list[str]) -> dict[str, list]:
     """Columns with one number or text for each unit."""
     found, others = {}, []
     for name in group:
-        if name in _TIMES:
+        if name in _TIMES or (name.endswith("_index") and name.removesuffix("_index") in group):
             continue
         column = hdf5_item(group, name)
         whole = isinstance(column, h5py.Dataset) and column.shape == (n,) and n <= _MOST_UNITS
@@ -103,7 +116,6 @@ def _columns(group: h5py.Group, n: int, notes: list[str]) -> dict[str, list]:
             found[name] = column[()].tolist()
         elif h5py.check_string_dtype(column.dtype):
             found[name] = [id_text(one) for one in column[()]]
-    others = [name for name in others if not name.endswith("_index")]
     if others:
         notes.append(f"columns without one value a unit are left out: {', '.join(others)}")
     return found

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from circuitbias.columns import Column, pieces_of
 from circuitbias.component import Reader, option
-from circuitbias.numpy_files import read_npy
+from circuitbias.numpy_files import npy_column, read_npy
 from circuitbias.reading import check_size, opened
 from circuitbias.recordings.found import Found, id_text, of_pairs
 
@@ -45,7 +46,7 @@ class Phy(Reader):
                 f"{len(times)} spike times and {len(labels)} clusters: one of the files is cut short"
             )
         rate = _sampling_rate(path / "params.py")
-        unit = "samples" if times.dtype.kind in "iu" or bool((times == np.floor(times)).all()) else None
+        unit = "samples" if times.dtype.kind in "iu" or _are_whole(times) else None
         notes = [f"spike_times.npy and {'spike_clusters' if clusters.exists() else 'spike_templates'}.npy"]
         if rate is None and (path / "params.py").exists():
             notes.append("params.py has no sample_rate that is a plain number, and is not executed")
@@ -65,9 +66,17 @@ class Phy(Reader):
         return found
 
 
-def _vector(path: Path) -> np.ndarray:
+def _are_whole(times) -> bool:
+    return all((part == np.floor(part)).all() for part in pieces_of(times))
+
+
+def _vector(path: Path) -> np.ndarray | Column:
     with opened(path) as file:
-        values = read_npy(file, os.fstat(file.fileno()).st_size, path.name)
+        n_bytes = os.fstat(file.fileno()).st_size
+        if column := npy_column(file, n_bytes, path.name, lambda: opened(path)):
+            return column
+        file.seek(0)
+        values = read_npy(file, n_bytes, path.name)
     if values.size != max(values.shape, default=0) or values.dtype.kind not in "iuf":
         raise ValueError(f"{path.name} has shape {values.shape} of {values.dtype}; must be a list of numbers")
     return values.ravel()

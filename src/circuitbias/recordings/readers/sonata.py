@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import h5py
-import numpy as np
 
+from circuitbias.columns import Column, of_dataset
 from circuitbias.component import Reader, option
-from circuitbias.reading import check_hdf5_storage, check_size, hdf5_item, hdf5_opened
-from circuitbias.recordings.found import Found, of_pairs
+from circuitbias.reading import check_hdf5_storage, hdf5_item, hdf5_opened
+from circuitbias.recordings.found import Found, of_pairs, of_trains
 from circuitbias.recordings.names import unit_of_time
 
 
@@ -33,27 +33,27 @@ class Sonata(Reader):
                 groups = {self.population: groups[self.population]}
             if not groups:
                 raise ValueError("it has no population of spikes")
-            parts = [_read(name, group) for name, group in groups.items()]
-        units = {unit for _, _, unit in parts}
-        if len(units) > 1:
-            raise ValueError(f"populations have times in {' and '.join(sorted(units))}: read one by itself")
-        times = np.concatenate([times for times, _, _ in parts])
-        if len(parts) == 1:
-            return of_pairs(
-                times, parts[0][1], time_unit=units.pop(), notes=[f"population {next(iter(groups))}"]
-            )
-        labels = [f"{name}:{one}" for name, (_, ids, _) in zip(groups, parts, strict=True) for one in ids]
-        notes = [f"populations {', '.join(groups)}"]
-        return of_pairs(times, np.array(labels), time_unit=units.pop(), notes=notes)
+            parts = {name: _read(name, group) for name, group in groups.items()}
+            units = {unit for _, _, unit in parts.values()}
+            if len(units) > 1:
+                told = " and ".join(sorted(units))
+                raise ValueError(f"populations have times in {told}: read one by itself")
+            found = [(name, of_pairs(times, ids)) for name, (times, ids, _) in parts.items()]
+        notes = [f"population{'s' * (len(found) > 1)} {', '.join(groups)}"]
+        pairs = [
+            (f"{name}:{one}" if len(found) > 1 else one, train)
+            for name, of_population in found
+            for one, train in zip(of_population.ids, of_population.times, strict=True)
+        ]
+        return of_trains(pairs, time_unit=units.pop(), notes=notes)
 
 
-def _read(name: str, group: h5py.Group) -> tuple[np.ndarray, np.ndarray, str]:
+def _read(name: str, group: h5py.Group) -> tuple[Column, Column, str]:
     times = hdf5_item(group, "timestamps")
     ids = hdf5_item(group, "node_ids" if "node_ids" in group else "gids")
     for dataset in (times, ids):
         if not isinstance(dataset, h5py.Dataset) or dataset.ndim != 1 or dataset.dtype.kind not in "iuf":
             raise ValueError(f"population {name}: timestamps and node_ids must be lists of numbers")
-        check_size(f"population {name}", dataset.nbytes)
         check_hdf5_storage(dataset)
     unit = times.attrs.get("units", "milliseconds")
     unit = unit.decode("utf-8", "replace") if isinstance(unit, bytes) else str(unit)
@@ -61,4 +61,4 @@ def _read(name: str, group: h5py.Group) -> tuple[np.ndarray, np.ndarray, str]:
         unit = unit_of_time(unit)
     except ValueError as error:
         raise ValueError(f"population {name}: {error}") from None
-    return times[:], ids[:], unit
+    return of_dataset(times), of_dataset(ids), unit

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from circuitbias.columns import Column, pieces_of
 from circuitbias.component import Reader, option
 from circuitbias.reading import check_size, opened
 from circuitbias.recordings.found import Found, columns_of, of_pairs, of_trains
@@ -36,8 +37,9 @@ class Text(Reader):
             pairs = _Pairs(table, times, units)
             for piece in table.pieces():
                 pairs.add(piece)
-            if note is None:  # columns without names
+            if note is None:  # columns without names, or with names that are not known
                 times, units, note = columns_of(pairs.columns())
+                time_unit = plain(table.names[times])[1]
             notes = [f"{table.notes[0]}; {note}", *table.notes[1:]]
             return pairs.found(times, units, time_unit=time_unit, notes=notes)
 
@@ -60,7 +62,9 @@ class Text(Reader):
                     f"{say('time_column', 1)}, and unit_column alike"
                 )
             return 0, 1, None, None
-        times = _known(times, TIMES, "times", "time_column", table, units)
+        times = _known(times, TIMES, "times", "time_column", table, units, UNITS)
+        if times is None:
+            return 0, 1, None, None
         units = _known(units, UNITS, "units", "unit_column", table, times)
         if times == units:
             raise ValueError(f"time_column and unit_column are both column {names[times]!r}")
@@ -69,6 +73,7 @@ class Text(Reader):
 
 
 _FEWEST_BINS = 20
+_BYTES_A_SPIKE = 22  # time and unit, in pieces and sorted by unit
 _COUNTS = (
     "if they are counts in bins, read it with format counts (--format counts --format-options "
     "'{\"bin_ms\": 10}'); else say time_column and unit_column, counted from 1"
@@ -108,7 +113,7 @@ class _Pairs:
                 "if not, take such lines out"
             )
         self._n += len(piece)
-        check_size("its spikes", 16 * self._n)
+        check_size(f"{self._n} spikes and more", _BYTES_A_SPIKE * self._n)
         self._values[0].append(numbers)
         is_text = not pd.api.types.is_numeric_dtype(units) or self._ids is not None
         labels = self._codes(units) if is_text else units.to_numpy()
@@ -118,16 +123,28 @@ class _Pairs:
 
     def columns(self) -> list[np.ndarray]:
         """Both columns, joined."""
+        check_size(
+            f"{self._n} spikes", 2 * _BYTES_A_SPIKE * self._n
+        )  # different values are counted by sorting
         for values in self._values:
             values[:] = [np.concatenate(values)]
         return [values[0] for values in self._values]
 
     def found(self, times: int, units: int, **others) -> Found:
         """Sort the spikes by unit."""
-        columns = dict(zip(self._places, self.columns(), strict=True))
+        held = dict(zip(self._places, self._values, strict=True))
         names = None if self._ids is None else list(self._ids)
-        self._values = ([], [])
-        return of_pairs(columns[times], columns.pop(units), names=names, **others)
+        types = {place: np.result_type(*values) for place, values in held.items()}
+
+        def given_up():  # a piece of the times is free as soon as it is sorted in
+            while held[times]:
+                yield from pieces_of(held[times].pop(0))
+
+        columns = (
+            Column(self._n, types[times], given_up),
+            Column(self._n, types[units], lambda: iter(held[units])),
+        )
+        return of_pairs(*columns, names=names, **others)
 
     def _codes(self, column: pd.Series) -> np.ndarray:
         """Numbers for the texts of a column, the same in all pieces."""
@@ -200,8 +217,8 @@ def _named(wanted, option_name: str, names: list[str]) -> int | None:
     )
 
 
-def _known(place, known, what, option_name, table: TextTable, other) -> int:
-    """Number of the column that bears a known name."""
+def _known(place, known, what, option_name, table: TextTable, other, others=()) -> int | None:
+    """Number of the column that bears a known name, or is beside one; None if it is one of two unknown."""
     if place is not None:
         return place
     names = table.names
@@ -216,6 +233,10 @@ def _known(place, known, what, option_name, table: TextTable, other) -> int:
             )
     if not found and len(names) > 2 and _are_counts(next(table.pieces()), numbered=True):
         raise ValueError(f"no column is called as times and units are, and all are whole numbers: {_COUNTS}")
+    if not found and len(names) == 2:
+        if other is None and (theirs := called(others, names)):
+            other = names.index(theirs[0])
+        return None if other is None else 1 - other
     guess = _closest(names, known, other) or names[0 if what == "times" else -1]
     raise ValueError(
         f"it is not clear which column holds the {what}: there are {', '.join(map(repr, names[:8]))}; "

@@ -1,0 +1,42 @@
+"""Ids of units in the figures of `infer` and `pair`, however long these are."""
+
+import numpy as np
+import pytest
+
+from circuitbias.cli import main
+from circuitbias.figures.pair import short_names
+
+
+def test_long_ids_are_told_apart_by_their_ends():
+    assert short_names(("2", "17")) == ("2", "17")
+    assert short_names(("CA1_shank3_unit000", "CA1_shank3_unit001")) == ("…nk3_unit000", "…nk3_unit001")
+    long = "a_unit_of_many_letters"
+    assert len(set(short_names((f"x{long}", f"y{long}")))) == 2
+
+
+@pytest.mark.parametrize(
+    "ids", [("2", "17", "5"), tuple(f"area_CA1_of_mouse_7_unit_{k:04d}" for k in range(3))]
+)
+def test_the_axes_keep_their_room(tmp_path, monkeypatch, ids):
+    """Names of any length leave the panels most of the page, and lie on it."""
+    rng = np.random.default_rng(0)
+    trains = {unit: np.sort(rng.uniform(0, 60, 300)) for unit in ids}
+    np.savez(
+        tmp_path / "a.npz",
+        times_s=np.concatenate(list(trains.values())),
+        units=np.repeat(list(trains), [len(train) for train in trains.values()]),
+    )
+    kept = []
+    monkeypatch.setattr("circuitbias.figures.style.save", lambda figure, *_, **__: kept.append(figure))
+    command = [str(tmp_path / "a.npz"), "--output", str(tmp_path / "out" / "it")]
+    assert main(["pair", ids[0], ids[1], *command, "--methods", "glm", "mean_field"]) == 0
+    assert main(["infer", *command]) == 0
+    for figure in kept:
+        figure.draw_without_rendering()
+        page = figure.bbox
+        panels = figure.axes or [one for part in figure.subfigs for one in part.axes]
+        for axes in panels:
+            box = axes.get_tightbbox()
+            assert box.x0 > page.x0 - 2 and box.x1 < page.x1 + 2, axes.get_title(loc="left")
+        wide = sum(axes.get_position().width * axes.get_position().height for axes in panels)
+        assert wide > 0.25
