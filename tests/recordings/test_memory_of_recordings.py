@@ -11,7 +11,7 @@ from circuitbias.catalogue import READERS, find
 from circuitbias.cli import main
 from circuitbias.memory import MemoryLimitError
 from circuitbias.recordings.steps import to_spikes
-from circuitbias.spikes.storage import write_spikes
+from circuitbias.spikes.writing import write_spikes
 
 N, UNITS, SECONDS = 1_600_000, 400, 1000.0
 
