@@ -24,6 +24,7 @@ ESTIMATORS = {
     "glm_history": "circuitbias.estimators.glm_history:GlmHistory",
     "glm_spatiotemporal": "circuitbias.estimators.glm_spatiotemporal:GlmSpatiotemporal",
     "matched": "circuitbias.estimators.matched:Matched",
+    "indirect": "circuitbias.estimators.indirect:Indirect",
     "logistic": "circuitbias.estimators.logistic:Logistic",
     "mean_field": "circuitbias.estimators.mean_field:MeanField",
     "tap": "circuitbias.estimators.ising_mean_field:Tap",

@@ -214,6 +214,8 @@ class Estimator(Component):
     across_bins : bool
         Whether it looks across bins, or at single steps: such a method cannot be given bins of one phase of a
         drive.
+    reversible : bool
+        Whether, if it is not directed, the same spikes backward in time give the same couplings.
     cost : Cost
     look : Look
 
@@ -224,6 +226,7 @@ class Estimator(Component):
     signed = True
     binary = False
     across_bins = True
+    reversible = True
     cost = Cost()
     look = Look()
 

@@ -215,7 +215,7 @@ def directed(component):
     for pair in PAIRS:
         # The same spikes backward in time have it the other way round.
         forward, backward = _of_pair(component, *pair), _of_pair(component, *pair, "backward")
-        if not component.directed:
+        if not component.directed and component.reversible:
             says = (
                 "it says that it is undirected, but the same spikes backward in time give other couplings "
                 f"({' '.join(pair)}): if it tells who acts on whom, set directed = True"
