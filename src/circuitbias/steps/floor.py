@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from circuitbias.dynamics.named import NamedModel
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.errors.floor import Floor, floor, floor_table
+from circuitbias.errors.floor_driven import driven_floor
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.files import atomic_path
 from circuitbias.memory import MemoryLimitError
@@ -44,11 +46,12 @@ def run(arguments):
             raise UnusableDataError(spikes.unusable)
         if family := made["model"].get("family"):
             raise UnusableDataError(f"the floor is known of the threshold model only, not of {family}")
-        if drive := made["model"].get("drive"):
-            raise UnusableDataError(f"the floor is known of a steady drive only, not of {drive['family']}")
         part = first_spikes(spikes, arguments.most_spikes)
-        parameters = ThresholdParameters.from_dict(made["model"])
-        found = floor(network, parameters, part, memory_mb=arguments.memory_mb)
+        if drive := made["model"].get("drive"):
+            found = _under(drive, made["model"], network, part, arguments.memory_mb)
+        else:
+            parameters = ThresholdParameters.from_dict(made["model"])
+            found = floor(network, parameters, part, memory_mb=arguments.memory_mb)
         share = count_spikes(part) / spikes.n_spikes
         found = replace(
             found,
@@ -67,3 +70,13 @@ def run(arguments):
     table = floor_table(found, network.n_neurons, r=made["model"]["r"], seed=made["seed"])
     with atomic_path(arguments.output) as aside:
         table.assign(note=note).to_csv(aside, index=False, float_format="%.8g")
+
+
+def _under(drive, model, network, spikes, memory_mb):
+    """The floor under a drive that changes in time."""
+    if "path" in drive:
+        raise UnusableDataError("the floor is not known of a drive that is read from a file")
+    told = {name: value for name, value in drive.items() if name != "cycle_steps"}
+    named = NamedModel.of(model | {"drive": told})
+    schedule = named.drive.schedule(network.n_neurons, named.dt_ms)
+    return driven_floor(network, named.parameters, schedule, spikes, memory_mb=memory_mb)
