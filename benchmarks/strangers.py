@@ -343,7 +343,8 @@ def row(name, seed, variants, weights, spikes) -> dict:
     """Trust one recording, and compare with the truth."""
     started = time.process_time()
     report = trust(spikes, variants=variants, seed=seed)
-    found = {"case": name, "seed": seed, "units": len(weights), "spikes": int(spikes.n_spikes)}
+    n_spikes = sum(len(one.neurons) for one in spikes.segments())
+    found = {"case": name, "seed": seed, "units": len(weights), "spikes": n_spikes}
     found |= {"seconds": time.process_time() - started, "refused": report.refused, "worse": report.worse}
     off = ~np.eye(len(weights), dtype=bool)
     signs = np.sign(np.nan_to_num(report.estimates[report.first].values))[off]

@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -46,3 +47,17 @@ def test_the_page_shows_the_table(capsys):
     page = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     assert len(lines) > 6 and not [line for line in lines if line not in page]
+
+
+def test_what_chance_alone_moves_by_three_points():
+    tables = loaded("trust_tables")
+    # One of ten, and one of twenty, are the only counts within 3 points of 10 and of 5 %.
+    assert tables.by_chance(0.1, 10) == pytest.approx(10 * 0.1 * 0.9**9)
+    assert tables.by_chance(0.05, 20) == pytest.approx(20 * 0.05 * 0.95**19)
+    assert tables.by_chance(0.2, 10**6) == pytest.approx(1)
+
+
+def test_pooled_lists_scatter_as_their_recordings_do():
+    tables = loaded("trust_tables")
+    assert tables.pooled(np.array([1, 3]), np.array([10, 30])) == (0.1, 0.0)
+    assert tables.pooled(np.array([0, 2]), np.array([10, 10])) == (0.1, 0.1)

@@ -39,6 +39,13 @@ def test_lists_keep_their_rate_where_phantoms_scatter_more():
         assert 1 - real[found].mean() == pytest.approx(promise, abs=0.02)
 
 
+def test_residual_correlations_within_chance_change_nothing():
+    _, values, errors = drawn(2450, 0.1, 8.0, 1.0)
+    # A mean square of 2450 squared normals is off by up to 3 standard errors: 1.04 is no excess.
+    assert least_phantom(values, errors, 1.04)[1] == least_phantom(values, errors, 1.0)[1] < 1.03
+    assert least_phantom(values, errors, 1.2)[1] == 1.2
+
+
 def test_what_has_no_error_is_not_believed():
     phantom, _ = least_phantom(np.array([3.0, np.nan, 5.0, 0.1]), np.array([1.0, 1.0, np.nan, 1.0]), 1.0)
     assert phantom[1] == phantom[2] == 1.0

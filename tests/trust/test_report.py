@@ -61,6 +61,19 @@ def test_errors_are_those_to_come(recorded, report):
         assert one.with_more[0.5] > one.total > one.with_more[10.0] >= one.at_best
 
 
+def test_a_bias_that_twins_show_is_taken_off_and_twins_are_made_anew(recorded, report, monkeypatch):
+    monkeypatch.setattr("circuitbias.trust.report.bias_of_none", lambda *_: 0.4)
+    found = trust(recorded[1], variants=("plain",))
+    assert abs(report.bias) < 0.1 and found.bias == 0.4
+    assert [twin.plan.words for twin in found.twins] == [twin.plan.words for twin in report.twins[:2]]
+    assert all(len(errors) == 2 for errors in found.twin_errors.values())
+    off = ~np.eye(N, dtype=bool)
+    before, after, errors = (
+        one[off] for one in (report.posterior.estimates, found.posterior.estimates, report.posterior.errors)
+    )
+    assert np.allclose(after, before - 0.4 * errors)
+
+
 def test_same_seed_same_report(recorded, report):
     again = trust(recorded[1], variants=("plain", "plain"))
     assert np.array_equal(again.phantom, report.phantom, equal_nan=True)
@@ -98,7 +111,8 @@ def test_a_recording_whose_units_drift_together_is_refused():
     found = trust(source, variants=("plain",))
     assert found.refused.startswith("100% of the units change their rate steadily")
     assert not found.twins and not found.lists and np.isnan(found.phantom).all()
-    assert "--window-s" in sections(found)["What to believe"][0]
+    told = sections(found)
+    assert "--window-s" in told["What to believe"][0] and all(told.values())
 
 
 def test_what_cannot_be_looked_at_is_refused_in_words(recorded):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from circuitbias.trust.wiring import posterior
+from circuitbias.trust.wiring import bias_of_none, posterior
 
 N = 60
 
@@ -47,6 +47,36 @@ def test_pairs_without_an_estimate_are_drawn_from_the_others():
     drawn = posterior(estimates, errors).draw(np.random.default_rng(1))
     assert (drawn[:20] > 1).mean() == pytest.approx(0.3, abs=0.05)
     assert (drawn[20:30] > 1).mean() == pytest.approx(0.3, abs=0.07)
+
+
+def test_a_bias_of_unconnected_pairs_is_not_drawn_as_wiring():
+    weights, estimates, errors = mixture(0.4, -2.0)
+    estimates = estimates + 0.3 * errors
+    assert bias_of_none(weights, estimates, errors) == pytest.approx(0.3, abs=0.06)
+    plain, corrected = posterior(estimates, errors), posterior(estimates, errors, 0.3)
+    assert plain.none < 0.5  # the bias takes a part of the zeros for weak wiring
+    assert corrected.none == pytest.approx(0.6, abs=0.05)
+    assert bias_of_none(np.ones((N, N)), estimates, errors) == 0.0
+
+
+def test_where_there_is_no_connection_it_is_missing_both_ways():
+    rng = np.random.default_rng(4)
+    present = np.triu(rng.random((N, N)) < 0.15, 1)
+    weights = np.where(present, 1.5 + 0.2 * rng.normal(size=(N, N)), 0.0)
+    # Connected pairs are connected both ways, more or less strongly.
+    weights = weights + np.where(present, weights * rng.uniform(0.4, 1.6, (N, N)), 0.0).T
+    errors = np.full((N, N), 0.25)
+    made = posterior(weights + 0.25 * rng.normal(size=(N, N)), errors)
+    assert made.reciprocal
+    drawn = made.draw(rng)
+    one_way = ((drawn == 0) != (drawn.T == 0)).mean()
+    none = ((drawn == 0) & (drawn.T == 0)).mean()
+    assert none == pytest.approx((weights == 0).mean(), abs=0.03) and one_way < 0.01
+
+
+def test_a_wiring_without_zeros_has_few_in_its_draws():
+    _, estimates, errors = mixture(1.0, 0.0, noise=0.15)
+    assert posterior(estimates, errors).none < 0.06
 
 
 def test_no_estimate_at_all_is_refused():

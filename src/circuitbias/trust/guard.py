@@ -1,4 +1,4 @@
-"""A guard that no twin takes part in: what the sizes of all couplings together say of each.
+"""A guard that needs no twins: what the sizes of all couplings together say of each.
 
 Twins are only as good as the model that they share. If units that nobody recorded, drift or delays make many
 small couplings, the twins take them for wiring. The guard does not: it takes as many couplings for phantoms
@@ -15,6 +15,7 @@ from circuitbias.trust.wiring import Mixture, mixture
 
 _MIDDLE = np.linspace(-2, 2, 81)  # z between which couplings may all be phantoms
 _CROWD, _MOST_FOR_CROWD = 1.25, 0.25  # more scatter for each share of couplings in the crowd, and at most
+_CHANCE = 3.0  # standard errors of the residual correlations that are put down to chance
 _MOST_FOR_EXCESS = 2.0  # scatter for residual correlations: a wrong link alone may leave many times chance
 
 
@@ -24,7 +25,7 @@ def least_phantom(values: np.ndarray, errors: np.ndarray, excess: float) -> tupl
     Parameters
     ----------
     values, errors : ndarray, shape (n_pairs,)
-        Couplings and their standard errors.
+        Couplings, less their bias where there is no connection, and their standard errors.
     excess : float
         Residual correlations over chance (`circuitbias.trust.checks.FitChecks.residual`).
 
@@ -42,6 +43,8 @@ def least_phantom(values: np.ndarray, errors: np.ndarray, excess: float) -> tupl
     if not known.any():
         return found, 1.0
     all_ = mixture(z[known], np.ones(known.sum()))
+    if excess < 1 + _CHANCE / np.sqrt(2 * len(z)):  # a root mean square over so many pairs
+        excess = 1.0
     crowd = float(all_.shares[(all_.widths > 0) & (np.abs(all_.values) < _MIDDLE[-1])].sum())
     spread = max(min(excess, _MOST_FOR_EXCESS), 1 + min(_CROWD * crowd, _MOST_FOR_CROWD))
     middle = _density(all_, _MIDDLE)

@@ -61,6 +61,7 @@ def summary(report: TrustReport, source: dict) -> dict:
         "judged_estimator": report.first,
         "worse_simulator": report.worse,
         "scatter_of_phantoms": report.spread,
+        "bias_of_unconnected_pairs": report.bias,
         "simulators": sorted({twin.plan.simulator for twin in report.twins}),
         "filter_ms": report.tau_ms,
         "n_units": len(report.units),

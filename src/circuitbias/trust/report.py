@@ -1,34 +1,31 @@
 """The trust report of a recording: does the model fit, which couplings to believe, and what would help."""
 
 import time
-import warnings
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
 from circuitbias.checks import require, whole
-from circuitbias.estimators.couplings import Couplings, EstimationWarning
-from circuitbias.estimators.registry import estimate
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.progress import report_line
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.trust.calibration import PROMISES, Case, Judge, learn, lists, real_pairs
-from circuitbias.trust.checks import FitChecks, check_fit, drifting, held_out_bits, held_out_parts
+from circuitbias.trust.checks import FitChecks, check_fit, drifting
 from circuitbias.trust.evidence import evidence
 from circuitbias.trust.expected import ExpectedErrors, TwinError, expect, twin_error
+from circuitbias.trust.fits import all_estimates, best_history
 from circuitbias.trust.guard import least_phantom
 from circuitbias.trust.traits import Traits, traits
 from circuitbias.trust.twins import Plan, Twin, make_twin
-from circuitbias.trust.wiring import Posterior, posterior
+from circuitbias.trust.wiring import Posterior, bias_of_none, posterior
 
 SIMULATORS = ("exponential", "threshold")
 PLAIN_PAIRS, MOST_PLAIN = 12_000, 8
 """Twins of each simulator without hidden units or common drive: for so many pairs in all, 2 to 8."""
 
-_TAUS_MS = (3.0, 10.0, 30.0)
-_WIDTH = 0.1  # of the response bins of histories, in time constants
 _FEWEST_SPIKES = 1000
-_LARGEST = 2.0  # couplings of the history GLM are held to about this size: a spike changes a rate seven times
+_BIASED = 0.1  # standard errors: mean estimate of unconnected pairs that twins are made anew for
 _GUARDED = 1.25  # scatter of phantoms from which on the guard's probabilities count pair by pair
 _FEWEST_EVENTS = 3.0  # spikes of the median unit for each coefficient of its fit
 
@@ -71,6 +68,8 @@ class TrustReport:
         Why there is no promise; empty if there is one.
     spread : float
         Scatter of phantoms, in standard errors, that lists reckon with (`circuitbias.trust.guard`).
+    bias : float
+        Mean estimate of unconnected pairs on the first twins, in standard errors.
     """
 
     units: list
@@ -90,6 +89,7 @@ class TrustReport:
     worse: str = ""
     refused: str = ""
     spread: float = 1.0
+    bias: float = 0.0
     notes: list = field(default_factory=list)
 
 
@@ -150,10 +150,10 @@ def trust(
             f"there are {found.rates_hz.sum() * seconds:.0f} spikes in all: trust needs at least "
             f"{_FEWEST_SPIKES}"
         )
-    tau_ms, history, before = _history(source, memory_mb)
+    tau_ms, history, before = best_history(source, memory_mb)
     methods = {"glm": {"bin_steps": max(round(10 / source.dt_ms), 1)}} if estimators is None else estimators
     methods = {**methods, "glm_history": history}
-    estimates = _estimates(source, methods, memory_mb)
+    estimates = all_estimates(source, methods, memory_mb)
     fitted = estimates["glm_history"]
     report_line("looking at what the model leaves unexplained")
     checks = check_fit(source, fitted, before, seed=seed)
@@ -185,26 +185,18 @@ def trust(
         for k, variant in enumerate(variants)
         for simulator in simulators
     ]
-    found_on, strengths, started = [], dict.fromkeys(simulators, 1.0), time.monotonic()
-    for number, plan in enumerate(plans):
-        left = ""
-        if number:
-            seconds_left = (time.monotonic() - started) / number * (len(plans) - number)
-            left = f", about {seconds_left:.0f} s left in all"
-        report_line(f"twin {number + 1} of {len(plans)}{left}: {plan.words}", always=True)
-        weights = prior.draw(np.random.default_rng(plan.seed))
-        if not weights.any():
-            continue
-        strength = strengths[plan.simulator]
-        twin = make_twin(plan, weights, own_past, source, found, tau_ms, memory_mb, strength)
-        report.twins.append(twin)
-        if not twin.refused:
-            strengths[plan.simulator] = twin.strength
-            on_twin = _estimates(twin.spikes, methods, memory_mb)
-            for name, couplings in on_twin.items():
-                report.twin_errors[name].append(twin_error(weights, couplings))
-            found_on.append((twin, on_twin))
-        twin.spikes = None
+    series = partial(_series, report, source, own_past, methods, memory_mb)
+    pilots, rest = plans[: len(simulators)], plans[len(simulators) :]
+    found_on = series(pilots, len(plans))
+    report.bias = _bias(found_on, "glm_history")
+    if abs(report.bias) > _BIASED:
+        # Unconnected pairs of the recording have it, too: it is not to be drawn as wiring.
+        report.posterior = posterior(fitted.values, fitted.standard_errors, report.bias)
+        report.twins.clear()
+        for errors in report.twin_errors.values():
+            errors.clear()
+        found_on, rest = [], plans
+    found_on += series(rest, len(plans))
     report.refused = _refusal(report, simulators)
     good = [twin.plan.variant == "plain" for twin in report.twins if not twin.refused]
     for name, one in report.twin_errors.items():
@@ -218,34 +210,42 @@ def trust(
     return report
 
 
-def _history(source, memory_mb):
-    """Time constant that predicts held-out spikes best; options of the history GLM; its held-out fit."""
-    first, _ = held_out_parts(source)
-    tried = []
-    for tau_ms in _TAUS_MS:
-        options = _history_options(source, tau_ms)
-        fitted = _estimates(first, {"glm_history": options}, memory_mb)["glm_history"]
-        gained = held_out_bits(source, fitted)
-        tried.append((gained, tau_ms, options, fitted))
-    _, tau_ms, options, fitted = max(tried, key=lambda one: np.nan_to_num(one[0], nan=-np.inf))
-    return tau_ms, options, fitted
+def _series(report, source, own_past, methods, memory_mb, plans, n_plans):
+    """Make twins, and run the estimators on those that match; report all of them."""
+    found_on, strengths, started = [], {}, time.monotonic()
+    for twin in report.twins:
+        strengths[twin.plan.simulator] = 1.0 if twin.refused else twin.strength
+    for number, plan in enumerate(plans):
+        left = ""
+        if number:
+            seconds_left = (time.monotonic() - started) / number * (len(plans) - number)
+            left = f", about {seconds_left:.0f} s left in all"
+        place = f"twin {len(report.twins) + 1} of {n_plans}"
+        report_line(f"{place}{left}: {plan.words}", always=True)
+        weights = report.posterior.draw(np.random.default_rng(plan.seed))
+        if not weights.any():
+            continue
+        strength = strengths.get(plan.simulator, 1.0)
+        twin = make_twin(plan, weights, own_past, source, report.traits, report.tau_ms, memory_mb, strength)
+        report.twins.append(twin)
+        if not twin.refused:
+            strengths[plan.simulator] = twin.strength
+            on_twin = all_estimates(twin.spikes, methods, memory_mb)
+            for name, couplings in on_twin.items():
+                report.twin_errors[name].append(twin_error(weights, couplings))
+            found_on.append((twin, on_twin))
+        twin.spikes = None
+    return found_on
 
 
-def _history_options(source, tau_ms):
-    bin_steps = max(round(_WIDTH * tau_ms / source.dt_ms), 1)
-    n_bins = max(int((source.trial_steps // bin_steps).sum()), 1)
-    # As of a normal prior: next to nothing where there are data, finite couplings where there are few.
-    return {"bin_steps": bin_steps, "filter_ms": tau_ms, "ridge": 1 / (n_bins * _LARGEST**2)}
-
-
-def _estimates(source, methods, memory_mb) -> dict[str, Couplings]:
-    """Couplings by each method; what could not be estimated is NaN."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", EstimationWarning)
-        return {
-            name: estimate(name, source, memory_mb=memory_mb, device="cpu", **options)
-            for name, options in methods.items()
-        }
+def _bias(found_on, name) -> float:
+    """Mean estimate of unconnected pairs of plain twins, in standard errors; 0 without them."""
+    found = [
+        bias_of_none(twin.weights, on_twin[name].values, on_twin[name].standard_errors)
+        for twin, on_twin in found_on
+        if twin.plan.variant == "plain"
+    ]
+    return float(np.mean(found)) if found else 0.0
 
 
 def _refusal(report, simulators) -> str:
@@ -282,7 +282,8 @@ def _judge(report, found_on, seed):
     off = ~np.eye(n, dtype=bool)
     phantom, report.worse = judge.phantom(features, signs)
     judged, excess = report.estimates[report.first], float(np.nanmax(report.checks.residual))
-    least, report.spread = least_phantom(judged.values[off], judged.standard_errors[off], excess)
+    shifted = judged.values - _bias(found_on, report.first) * judged.standard_errors
+    least, report.spread = least_phantom(shifted[off], judged.standard_errors[off], excess)
     for promise, chosen in lists(phantom, signs, least).items():
         report.lists[promise] = np.zeros((n, n), dtype=bool)
         report.lists[promise][off] = chosen

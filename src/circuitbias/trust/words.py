@@ -216,7 +216,7 @@ def helps(report: TrustReport) -> list[str]:
             "The wirings drawn from this recording are too noisy to make its correlations, or the network is "
             "too near an instability: a longer recording, or fewer units, may give a promise."
         )
-    return lines
+    return lines or ["There is no twin to tell it by; the reason at the top says what is missing."]
 
 
 def _more_units(report):
