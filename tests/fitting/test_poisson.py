@@ -57,6 +57,13 @@ def test_the_same_fits_of_mostly_empty_bins(record_of, monkeypatch, without_own_
     np.testing.assert_allclose(*errors, rtol=0.2)
 
 
+def test_constant_rates_leave_passes_to_what_leads_better(ring_record, without_own_hessians, tune):
+    """They do not lead on strongly correlated counts, however long they are tried."""
+    tune(least_targets=30, group_tolerance=1e-8)
+    found = estimate("glm", ring_record, max_passes=120, **without_own_hessians)
+    assert found.diagnostics["n_not_converged"] == 0
+
+
 def test_a_pair_without_a_finite_value(record_of, without_own_hessians):
     counts = np.random.default_rng(0).poisson(0.5, (2000, 9))
     counts[counts[:, 3] > 0, 4] = 0  # never together

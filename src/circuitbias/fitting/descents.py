@@ -157,7 +157,7 @@ def lead_by_moments(design, fits, targets):
     """Fit targets of which memory does not hold the Hessians, as far as moments bring them."""
     tuned, problem = fits.tuning, fits.problem
     part = problem.of(targets)
-    fits.descend(targets, part.constant_rates().solve, tuned.group_tolerance, fits.max_passes)
+    fits.descend(targets, part.constant_rates().solve, tuned.group_tolerance, tuned.patience)
     fits.converged[targets] &= fits.tolerance >= tuned.group_tolerance
     while problem.ridge == 0 and len(targets):
         before = fits.scaled_gradient[targets]

@@ -42,8 +42,8 @@ class Tuning:
     # If so many passes shrink most gradients less than so many times, moments stop preconditioning.
     moment_passes: int = 8
     moment_descent: float = 100
-    # Passes that a preconditioner made of a sample gets; the ring takes 5 to 9. Fits that have not converged
-    # then get Hessians of all rows.
+    # Passes that a preconditioner gets that is not of all rows; the ring takes 5 to 9. Fits that have not
+    # converged then get Hessians of all rows.
     patience: int = 40
     # Passes for which a Hessian of all rows is used before it is made again (it costs ten passes over
     # events); and those in which a line search that has found no step yet may go on.
