@@ -5,6 +5,7 @@ import pytest
 
 from circuitbias.cli import main
 from circuitbias.figures.pair import short_names
+from circuitbias.figures.recording import Piece, draw
 
 
 def test_long_ids_are_told_apart_by_their_ends():
@@ -40,3 +41,11 @@ def test_the_axes_keep_their_room(tmp_path, monkeypatch, ids):
             assert box.x0 > page.x0 - 2 and box.x1 < page.x1 + 2, axes.get_title(loc="left")
         wide = sum(axes.get_position().width * axes.get_position().height for axes in panels)
         assert wide > 0.25
+
+
+def test_couplings_that_are_all_alike_are_drawn():
+    values = np.where(np.eye(3), np.nan, 1e-4)
+    piece = Piece(np.array([1.0, 2.0]), np.array([0, 1]), 0.0)
+    figure, _ = draw(list("abc"), values, np.full((3, 3), np.nan), np.ones(3), piece, "couplings")
+    bars = [len(one.patches) for part in figure.subfigs for one in part.axes if one.get_ylabel() == "pairs"]
+    assert bars == [1]
