@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator, NullFormatter
 from circuitbias.component import Picture
 from circuitbias.experiments.data_volume import complete_windows, with_noise
 from circuitbias.figures import fewer_pairs, shared, style
+from circuitbias.figures.demand import demand_handles, draw_demand
 
 MOST_ESTIMATORS = 4
 """Estimators with a row of panels; the slopes and the demand are drawn of all."""
@@ -108,7 +109,7 @@ def draw(
     _slopes(slopes, numbers, letter, summary, slopes_published, styles)
     level = summary.error_level.iloc[0]
     letter = _titled(demand, next(letters), f"spikes for a total error of {level:g}")
-    _demand(demand, numbers, letter, summary, demand_published, styles)
+    draw_demand(demand, numbers, letter, summary, demand_published, styles)
     n_published = len(slopes_published) + len(demand_published) + len(totals_published)
     for axes in (slopes, demand):
         axes.set_xlim(0, 1.05 * summary.r.max())
@@ -247,44 +248,6 @@ def _slopes(axes, numbers, letter, summary, theirs, styles):
     shared.strength_axis(axes)
 
 
-def _demand(axes, numbers, letter, summary, theirs, styles):
-    axes.set_yscale("log")
-    anywhere = False
-    for name, look in styles.items():
-        rows = summary[summary.estimator == name].sort_values("r")
-        axes.plot(rows.r, 10**rows.log10_demand, **look)
-        for origin, marker in _BOUNDS.items():
-            bound = rows[(rows.demand_from == origin) & rows.log10_bound.notna()]
-            axes.plot(bound.r, 10**bound.log10_bound, **look | style.OPEN | {"marker": marker})
-            if len(bound):
-                numbers.add(letter, f"{name}, {_WORDS[origin]}", bound.r, bound.log10_bound)
-        beyond = rows[rows.demand_from == "beyond"]
-        axes.plot(beyond.r, 10**beyond.log10_demand, **look | _beyond(look["color"]))
-        never = rows[rows.demand_from == "never"]
-        place = {"transform": axes.get_xaxis_transform()}
-        axes.plot(never.r, np.full(len(never), _TOP), **look | {"marker": "^", "linestyle": ""}, **place)
-        anywhere |= len(never) > 0
-        numbers.add(letter, name, rows.r, rows.log10_demand)
-        paper = theirs[theirs.estimator == name].sort_values("r")
-        if len(paper):
-            axes.plot(paper.r, 10**paper.published, **look | style.OPEN)
-            numbers.add(letter, f"{name}, published", paper.r, paper.published)
-    axes.margins(y=0.2)
-    if anywhere:
-        axes.text(0.03, _TOP, "never", transform=axes.transAxes, va="center", color=style.TRUTH)
-    shared.strength_axis(axes)
-
-
-def _beyond(color):
-    """Look of a demand beyond our data: paler."""
-    return {"markerfacecolor": style.tint(color, 0.35), "linestyle": ""}
-
-
-_TOP = 0.95
-_BOUNDS = {"above": "^", "below": "v"}
-_WORDS = {"above": "at least", "below": "at most"}
-
-
 def _legend(axes, styles, colors, n_published, summary, table, floor=None):
     axes.axis("off")
     handles = [Line2D([], [], color=color, label=f"r = {r:g}") for r, color in colors.items()]
@@ -293,14 +256,9 @@ def _legend(axes, styles, colors, n_published, summary, table, floor=None):
     )
     handles.append(Line2D([], [], color="#b0b0b0", linewidth=0.8, label="equal bias and variance"))
     handles += [Line2D([], [], label=style.pretty(name), **look) for name, look in styles.items()]
-    if summary.demand_from.eq("beyond").any():
-        label = "predicted beyond the data"
-        handles.append(Line2D([], [], marker="o", markeredgewidth=0.0, label=label, **_beyond(style.INK)))
-    for origin, marker in _BOUNDS.items():
-        if summary.demand_from.eq(origin).any():
-            label = f"{_WORDS[origin]} so many (a bound)"
-            handles.append(Line2D([], [], color=style.INK, label=label, **style.OPEN | {"marker": marker}))
-    handles += shared.floor_handles(floor, "noise") + fewer_pairs.fewer_handles(table)
+    handles += (
+        demand_handles(summary) + shared.floor_handles(floor, "noise") + fewer_pairs.fewer_handles(table)
+    )
     if n_published:
         handles.append(Line2D([], [], color=style.INK, marker="o", label="published", **style.OPEN))
     axes.legend(handles=handles, loc="center left")
