@@ -241,5 +241,6 @@ def test_why_published_fits_broke_down(generator, r, n_spikes):
     known = np.isfinite(values[other])
     with_limit = error(np.where(known, values[other], -30.0))
     print(f"{generator} r = {r:g}: with -30 {with_limit:.3f}, published {paper:.3f}")
-    assert error(np.where(known, values[other], 0.0)) < 0.75
-    assert with_limit == pytest.approx(paper, abs=0.03)
+    without = error(np.where(known, values[other], 0.0))
+    assert without < 0.75
+    assert abs(with_limit - paper) < (paper - without) / 4  # three quarters of the difference go
