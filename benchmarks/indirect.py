@@ -23,10 +23,9 @@ CASES = {
     "ring .0125": ("ring", 0.0125, {}, {}),
     "ring .025": ("ring", 0.025, {}, {}),
     "random_symmetric .01": ("random_symmetric", 0.01, {}, {}),
-    "sheet .03": ("sheet", 0.03, {}, {}),
     "small_world .03": ("small_world", 0.03, {}, {}),
     "random_sparse .03": ("random_sparse", 0.03, {}, {}),
-    "excitation_inhibition .03": ("excitation_inhibition", 0.03, {}, {}),
+    "excitation_inhibition .01": ("excitation_inhibition", 0.01, {}, {}),
     # Other generators than assumed.
     "ring .015, lnp, as threshold": ("ring", 0.015, {"generator": "lnp"}, {"generator": "threshold"}),
     "ring .015, lnp": ("ring", 0.015, {"generator": "lnp"}, {"generator": "lnp"}),
