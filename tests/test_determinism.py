@@ -32,7 +32,15 @@ N = 8
 ONLY_TO_TOLERANCE = {"glm_spatiotemporal"}
 """Of the methods, for all bounds that a config allows: its subsample is as large as the memory lets it be."""
 
-SUMS_OF_REALS = {"glm", "glm_history", "glm_masked", "logistic", "matched", "mpf"} | ONLY_TO_TOLERANCE
+SUMS_OF_REALS = {
+    "glm",
+    "glm_history",
+    "glm_masked",
+    "indirect",
+    "logistic",
+    "matched",
+    "mpf",
+} | ONLY_TO_TOLERANCE
 """Methods that sum numbers that are not whole over blocks: other blocks, other rounding."""
 
 OPTIONS = {

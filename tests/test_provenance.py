@@ -227,8 +227,8 @@ def test_an_estimate_depends_on_its_own_method_and_not_on_where_methods_are_list
     others = {module_of(other).rpartition(".")[2] for other in METHODS} - {
         module_of(method).rpartition(".")[2]
     }
-    allowed = {"glm", "correlogram_graph"} if method == "glm_masked" else set()
-    assert used & others == allowed
+    made_of = {"glm_masked": {"glm", "correlogram_graph"}, "indirect": {"glm", "logistic", "mean_field"}}
+    assert used & others == made_of.get(method, set())
 
 
 @pytest.mark.parametrize("family", NETWORKS)
