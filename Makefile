@@ -53,7 +53,7 @@ test: $(VENV)/.ok        ## the fast tests
 test-slow: $(VENV)/.ok   ## the tests that take minutes
 	$(BIN)/python -m pytest -m slow
 
-test-versions: $(VENV)/.ok  ## a wheel in an empty environment of Python 3.11, 3.12 and 3.13, of those that are here
+test-versions: $(VENV)/.ok  ## a wheel in an empty environment of Python 3.11, 3.12 and 3.13, of those that are here; the oldest Snakemake
 	$(BIN)/python -m pytest -m slow tests/test_versions.py
 
 test-gpu: $(VENV)/.ok-gpu  ## the tests that need a CUDA device

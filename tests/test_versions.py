@@ -1,4 +1,4 @@
-"""Other versions (slow): a wheel in an empty environment of each Python that pyproject.toml names."""
+"""Other versions (slow): a wheel in an empty environment of each Python; the oldest Snakemake."""
 
 import os
 import re
@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from checkout import ROOT
+from checkout import ROOT, Checkout
+from packaging.requirements import Requirement
 
 import circuitbias as cb
 
@@ -52,10 +53,13 @@ def wheel(tmp_path_factory):
     return built
 
 
-def environment(python: str, folder: Path, *what) -> Path:
-    """Make an empty environment and install into it, within our constraints."""
+def environment(python: str, folder: Path, *what, held=None) -> Path:
+    """Make an empty environment and install into it, within our constraints (on ``held`` names alone)."""
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
+    kept = [line for line in lines if held is None or Requirement(line).name in held]
+    (folder / "constraints.txt").write_text("\n".join(kept))
     run(python, "-m", "venv", "bare", folder=folder)
-    run("bare/bin/pip", "install", "-q", "-c", ROOT / "constraints.txt", *what, folder=folder)
+    run("bare/bin/pip", "install", "-q", "-c", "constraints.txt", *what, folder=folder)
     return folder / "bare" / "bin"
 
 
@@ -94,3 +98,35 @@ def test_a_wheel_answers_under_every_python(version, wheel, recording, tmp_path)
     expected = expected.astype({"pre": int, "post": int}).set_index(["pre", "post"]).loc[found.index]
     np.testing.assert_allclose(found["coupling"], expected["coupling"], rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(found["standard_error"], expected["standard_error"], rtol=1e-3)
+
+
+def contents(results: Path) -> dict[str, bytes]:
+    """Tables, and arrays of binary files but for the versions that they name."""
+    found = {str(path.relative_to(results)): path.read_bytes() for path in results.rglob("*.csv")}
+    for path in results.rglob("*.npz"):
+        with np.load(path) as file:
+            arrays = {key: file[key].tobytes() for key in file.files if key != "provenance"}
+        found |= {f"{path.relative_to(results)}: {key}": held for key, held in arrays.items()}
+    return found
+
+
+def test_the_workflow_runs_under_the_oldest_snakemake(wheel, tmp_path):
+    """The least version that pyproject.toml allows gives what the pinned one gives, bit for bit."""
+    (snakemake,) = map(Requirement, PROJECT["optional-dependencies"]["workflow"])
+    least = min(one.version for one in snakemake.specifier if one.operator == ">=")
+    assert least.count(".") == 1
+    (tmp_path / "old").mkdir()
+    ours = [Requirement(line).name for line in PROJECT["dependencies"]]  # what decides over numbers
+    programs = environment(sys.executable, tmp_path / "old", wheel, f"snakemake=={least}.*", held=ours)
+    old = run(programs / "snakemake", "--version", folder=tmp_path)
+    now = run(sys.executable, "-m", "snakemake", "--version", folder=tmp_path)
+    assert old.startswith(f"{least}.") and not now.startswith(f"{least}.")
+    made = {}
+    for name, python in (("old", programs / "python"), ("now", Path(sys.executable))):
+        (tmp_path / name).mkdir(exist_ok=True)
+        checkout = Checkout(tmp_path / name, python=str(python))
+        checkout.snakemake()
+        assert "nothing to be done" in checkout.snakemake().lower()
+        made[name] = contents(checkout.results)
+    assert len(made["now"]) > 10 and made["old"].keys() == made["now"].keys()
+    assert [name for name, held in made["now"].items() if made["old"][name] != held] == []
