@@ -182,3 +182,88 @@ def test_too_few_passes(record_of):
         fit = estimate("mpf", record_of(correlated_counts(5000)), bin_steps=10, max_passes=1)
     assert np.isnan(fit.values).all()
     assert fit.diagnostics["largest_scaled_gradient"] > 1e-8
+
+
+# --- low and unequal rates ----------------------------------------------------------------------
+
+
+def bursting_states(rates, n_bins, seed):
+    """Binary counts of neurons with these rates, raised by bursts that everybody shares."""
+    rng = np.random.default_rng(seed)
+    gain = np.where(rng.random((n_bins, 1)) < 0.03, rng.gamma(2.0, 4.0, (n_bins, 1)), 1.0)
+    return (rng.random((n_bins, len(rates))) < np.minimum(rates * gain, 0.5)).astype(float)
+
+
+def mostly_firing_states(n, n_bins, seed):
+    """A third of the neurons nearly always fires, a third hardly ever."""
+    rng = np.random.default_rng(seed)
+    drive = np.linspace(-5.5, 5.5, n) + 0.7 * rng.normal(size=(n_bins, 1))
+    return (rng.random((n_bins, n)) < 1 / (1 + np.exp(-drive))).astype(float)
+
+
+def in_the_limit(states, all_flip):
+    """Minimise the definition over coefficients that are finite.
+
+    Bins in which the flip of a neuron leads to a pair of states that is never seen are left out of its flow:
+    there it is zero in the limit.
+    """
+    rows, often = np.unique(states, axis=0, return_counts=True)
+    n, weights = rows.shape[1], often / len(states)
+    signs, pairs = 2 * rows - 1, np.triu_indices(n, 1)
+    seen = np.zeros((2, 2, n, n), dtype=bool)
+    for a in (0, 1):
+        for b in (0, 1):
+            seen[a, b] = (rows == a).T.astype(int) @ (rows == b).astype(int) > 0
+    possible = np.ones(rows.shape, dtype=bool)
+    for i in range(n):
+        for j in set(range(n)) - {i}:
+            possible[:, i] &= seen[1 - rows[:, i].astype(int), rows[:, j].astype(int), i, j]
+    all_possible = np.ones(len(rows), dtype=bool)
+    for i, j in zip(*pairs, strict=True):
+        all_possible &= seen[1 - rows[:, i].astype(int), 1 - rows[:, j].astype(int), i, j]
+    finite = seen.all(axis=(0, 1))[pairs]
+
+    def spread(parameters):
+        couplings = np.zeros((n, n))
+        couplings[pairs] = np.where(finite, parameters[:-n], 0)
+        return couplings + couplings.T, parameters[-n:]
+
+    def value_and_gradient(parameters):
+        couplings, biases = spread(parameters)
+        flows = weights[:, None] * possible * np.exp(-signs * (rows @ couplings + biases) / 2)
+        pulls = -signs * flows / 2
+        by_pair, by_bias, value = rows.T @ pulls, pulls.sum(axis=0), flows.sum()
+        by_pair = by_pair + by_pair.T
+        if all_flip:
+            flips = weights * all_possible * np.exp(-signs @ (biases + couplings.sum(axis=1) / 2) / 2)
+            by_field = -signs.T @ flips / 2
+            by_pair += (by_field[:, None] + by_field) / 2
+            by_bias, value = by_bias + by_field, value + flips.sum()
+        return value, np.append(np.where(finite, by_pair[pairs], 0), by_bias)
+
+    rates = states.mean(axis=0)
+    start = np.append(np.zeros(len(finite)), np.log(rates / (1 - rates)))
+    found = minimize(
+        value_and_gradient, start, jac=True, method="L-BFGS-B",
+        options={"maxiter": 20_000, "maxfun": 40_000, "ftol": 0, "gtol": 1e-9, "maxcor": 100},
+    )  # fmt: skip
+    return np.where(finite, found.x[:-n], np.nan), pairs
+
+
+@either_flow
+@pytest.mark.parametrize(
+    "states",
+    [
+        bursting_states(0.0005 * np.random.default_rng(2).gamma(1.5, 4.0, size=24), 60_000, seed=3),
+        mostly_firing_states(16, 6_000, seed=4),
+    ],
+    ids=["low rates", "silent and saturated"],
+)
+def test_low_and_unequal_rates(record_of, states, all_flip):
+    with pytest.warns(SeparableCountsWarning):
+        fit = estimate("mpf", record_of(states.astype(int)), bin_steps=10, all_flip=all_flip)
+    couplings, pairs = in_the_limit(states, all_flip)
+    assert np.isnan(couplings).sum() >= 3
+    np.testing.assert_array_equal(np.isnan(fit.values[pairs]), np.isnan(couplings))
+    np.testing.assert_allclose(fit.values[pairs], couplings, atol=2e-3)
+    assert fit.diagnostics["passes"] < 40

@@ -6,7 +6,7 @@ import pytest
 from circuitbias.estimators import estimate
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.designs.sparse_counts import sparse_counts
-from circuitbias.fitting.families import LOGISTIC, POISSON
+from circuitbias.fitting.families import FLOW, LOGISTIC, POISSON
 from circuitbias.fitting.rows import DenseRows, SparseRows
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import count_moments
@@ -89,6 +89,25 @@ def test_sums_and_hessians_equal_numpy(sparse, matrix, coefficients, family, thr
         np.testing.assert_allclose(gradient, x.T @ mean, rtol=1e-12)
         expected = np.einsum("tk,tj,tl->jkl", x, curvature, x) / len(x)
         np.testing.assert_allclose(rows.hessians(given, family), expected, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_flows_turn_where_the_own_column_is_1(trials, record_of, threads, array, monkeypatch):
+    """Each neuron's flow, and that of a target whose own column is the constant one."""
+    monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+    states = [np.minimum(trial[:, KEPT], 1) for trial in trials]
+    sparse = sparse_of(record_of(states), [0, 1, 2, 3], [0])
+    x = np.hstack([np.vstack(states), np.ones((sum(map(len, states)), 1))])
+    coefficients = np.random.default_rng(2).normal(size=(5, 5))
+    signs = np.where(x > 0, -1, 1)
+    flows = np.exp(signs * (x @ coefficients) / 2)
+    dense = DenseRows(lambda: iter([array(x[:700]), array(x[700:])]), *x.shape)
+    for rows, given in ((sparse.rows, coefficients), (dense, array(coefficients))):
+        total, gradient = rows.sums(given, FLOW)
+        np.testing.assert_allclose(total, 2 * flows.sum(axis=0), rtol=1e-12)
+        np.testing.assert_allclose(gradient, x.T @ (signs * flows), rtol=1e-10, atol=1e-10)
+        expected = np.einsum("tk,tj,tl->jkl", x, flows / 2, x) / len(x)
+        np.testing.assert_allclose(rows.hessians(given, FLOW), expected, rtol=1e-4, atol=1e-7)
 
 
 def test_a_bin_with_a_constant_neuron_is_not_empty(trials, record_of):

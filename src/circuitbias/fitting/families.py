@@ -1,4 +1,4 @@
-"""Families of regressions: Poisson counts and binary responses."""
+"""Families of regressions: Poisson counts, binary responses, and flows of probability."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -16,20 +16,35 @@ class Family(NamedTuple):
         responses; may overwrite what it is given.
     curvature : callable
         From means to the second derivative of A, the variance of the responses.
+    turns : bool, optional
+        Whether a target's parameter changes sign where its own column, that of the same number, is 1.
     """
 
     evaluate: Callable
     curvature: Callable
+    turns: bool = False
 
     def means_at(self, coefficients):
         """From rows of a design to the means there, (rows, n_targets), in the precision of the rows."""
         xp = namespace(coefficients)
-        return lambda rows: self.evaluate(rows @ xp.asarray(coefficients, dtype=rows.dtype))[1]
+
+        def means(rows):
+            parameters = rows @ xp.asarray(coefficients, dtype=rows.dtype)
+            if self.turns:
+                parameters *= signs(rows, parameters.shape[1])
+            return self.evaluate(parameters)[1]
+
+        return means
 
     def curvatures_at(self, coefficients):
         """The same of the second derivatives of A."""
         means = self.means_at(coefficients)
         return lambda rows: self.curvature(means(rows))
+
+
+def signs(rows, n_targets):
+    """-1 where the own column of a target is 1, and 1 where it is 0: (n_rows, n_targets)."""
+    return 1 - 2 * rows[:, :n_targets]
 
 
 def _poisson(parameters):
@@ -44,5 +59,11 @@ def _logistic(parameters):
     return xp.clip(parameters, 0, None) + xp.log(1 + tail), mean
 
 
+def _flow(parameters):
+    flows = namespace(parameters).exp(parameters / 2)
+    return 2 * flows, flows
+
+
 POISSON = Family(_poisson, lambda mean: mean)
 LOGISTIC = Family(_logistic, lambda mean: mean * (1 - mean))
+FLOW = Family(_flow, lambda mean: mean / 2, turns=True)

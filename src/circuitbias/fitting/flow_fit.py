@@ -3,13 +3,14 @@
 from circuitbias.device import namespace, parts, placed, quietly
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.fit import Fit
-from circuitbias.fitting.lbfgs import lbfgs
-from circuitbias.fitting.probability_flow import Flow, Packing, flow_solver, told_by
+from circuitbias.fitting.lbfgs import Solution, lbfgs
+from circuitbias.fitting.probability_flow import Flow, Packing, flow_limits, flow_solver, told_by
+from circuitbias.fitting.rows import DenseRows
 from circuitbias.fitting.standard_errors import Groups
 from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import Budget
 from circuitbias.progress import Descent
-from circuitbias.spikes.moments import Moments, state_counts
+from circuitbias.spikes.moments import Moments
 
 
 @quietly
@@ -45,58 +46,69 @@ def fit_flow(
         biases of both.
     """
     _, _, _, sample = design.survey(tuning().sample_rows(design.n_columns))
-    packing = Packing(design.n_targets, sample.device)
+    n, free = design.n_targets, design.free_coefficients()
+    packing = Packing(n, sample.device, all_flip)
+    # Hessians that lead are those of single flips: with the other's, conjugate gradients take too long.
+    leading = Packing(n, sample.device, False)
     xp, mean = namespace(sample), placed(moments.mean, sample.device)
     sd = (mean * (1 - mean)) ** 0.5
-    scale = xp.concat([sd[:, None] * sd, sd[None]])
-    gradient_scale = packing.gather(scale)
-    start = packing.gather(xp.concat([0 * scale[:-1], xp.log(mean / (1 - mean))[None]]))
-
-    free = design.free_coefficients()
+    gradient_scale = packing.gather(xp.concat([sd[:, None] * sd, sd[None]]))
+    limits = flow_limits(moments, free)
+    start = packing.gather(limits.values)
+    start[:-n] /= 2
+    start[-n:] += xp.log(mean / (1 - mean))[:, None]
+    fitted = xp.ones_like(start) > 0
+    fitted[:-n] = packing.gather(limits.held * 1.0)[:-n] == 0
 
     # On a subsample first: it is cheap, starts the fit close to its end, and gives the Hessians. What it
     # hardly tells of, such as pairs that it scarcely sees together, rests at the start.
-    told = packing.gather(told_by(sample)) > 0
+    told = (packing.gather(told_by(sample)) > 0) & fitted
     uncoupled = xp.concat([mean[:, None] * sd, sd[None]]) / 2
-    solve = flow_solver(sample, packing, start, uncoupled, free)
-    single = tuning().worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
+    sampled = DenseRows(lambda: parts(sample, design.block_rows), *sample.shape)
+    single = tuning().worth_single_precision(design.n_rows, design.n_columns, n)
     rough = lbfgs(
-        Flow(lambda: parts(sample, design.block_rows), len(sample), packing, all_flip, told),
+        Flow(sampled.blocks, sampled, packing, told),
         start,
-        lambda gradient: solve(gradient) * told,
+        flow_solver(sampled, leading, start, uncoupled, told),
         gradient_scale,
         tuning().coarse_tolerance,
         tuning().rough_passes,
         begin_in_single=single,
     )
-    begin = rough.coefficients if rough.converged else start
     events = design.sparse(tuning().most_density, budget)
-    events = events.rows if events else None
-    objective = Flow(design.narrow_blocks, design.n_rows, packing, all_flip, events=events)
-    solve = flow_solver(sample, packing, begin, objective.curvature(begin), free)
-    solution = lbfgs(
-        objective,
-        begin,
-        solve,
-        gradient_scale,
-        tolerance,
-        max_passes - objective.passes,
-        Descent(tolerance),
-        begin_in_single=single,
-    )
+    rows = events.rows if events else DenseRows(design.narrow_blocks, design.n_rows, design.n_columns)
+    objective = Flow(design.narrow_blocks, rows, packing, fitted)
+    solution = Solution.at(rough.coefficients if rough.converged else start)
+    # Where rows are events, the Hessian is that of all rows at once; else that of the sample, and a fit that
+    # lags behind gets that of all rows where it is.
+    leads, allowed = (rows, tuning().passes_per_hessian) if events else (sampled, tuning().patience)
+    while not solution.converged and objective.passes < max_passes:
+        least = objective.curvature(solution.coefficients)[:, :n]
+        objective.passes += leads is rows
+        solution = lbfgs(
+            objective,
+            solution.coefficients,
+            flow_solver(leads, leading, solution.coefficients, least, fitted),
+            gradient_scale,
+            tolerance,
+            min(allowed, max_passes - objective.passes),
+            Descent(tolerance),
+            begin_in_single=single,
+        )
+        leads, allowed, single = rows, tuning().passes_per_hessian, False
     found, converged = solution.coefficients, bool(solution.converged)
-    coefficients = packing.spread(found)
+    coefficients = packing.spread(found)[:, :n]
     standard_errors = xp.full_like(coefficients[:-1], xp.nan)
-    infinite = placed((state_counts(moments) == 0).any(axis=0), sample.device)
+    infinite = xp.asarray(limits.held[:-1], copy=True)
     if converged:
         curvature = objective.curvature(found)
         # The states of more than two neurons may send a coupling to infinity, too.
-        told = packing.spread(packing.gather(curvature))[:-1]
+        told = packing.spread(packing.gather(curvature[:, :n]))[:-1, :n]
         infinite |= (abs(coefficients[:-1]) > tuning().steep) & (design.n_rows * told < tuning().identified)
         groups = Groups(errors, design.n_rows)
-        solve = flow_solver(sample, packing, found, curvature, free, all_flip)
+        solve = flow_solver(rows if events else sampled, packing, found, curvature, fitted)
         spread = groups.spread(solve(objective.scores(found, groups)) / design.n_rows)
-        standard_errors = packing.spread(spread[:, None])[:-1]
+        standard_errors = packing.spread(spread[:, None])[:-1, :n]
     infinite &= free[:-1]
     everyone = xp.ones_like(coefficients[0])
     return Fit(

@@ -10,7 +10,7 @@ from numba import njit
 from scipy.sparse import csr_array
 
 from circuitbias.device import Array, n_threads, namespace, quietly
-from circuitbias.fitting.families import Family
+from circuitbias.fitting.families import Family, signs
 from circuitbias.fitting.hessians import weighted_squares
 from circuitbias.fitting.tuning import tuning
 
@@ -66,7 +66,13 @@ class DenseRows:
         given = xp.asarray(coefficients.T, dtype=dtype)
         for rows in self.blocks():
             rows = xp.asarray(rows, dtype=dtype)
-            partition, mean = family.evaluate(given @ rows.T)
+            parameters = given @ rows.T
+            if family.turns:
+                turned = signs(rows, len(given)).T
+                parameters *= turned
+            partition, mean = family.evaluate(parameters)
+            if family.turns:
+                mean *= turned
             total += partition.sum(1)
             gradient += (mean @ rows).T
         return total, gradient
@@ -105,12 +111,14 @@ class SparseRows:
     def sums(self, coefficients, family, single=False):
         """See `Rows.sums`; always in double precision."""
 
-        def of_some(given):
+        def of_some(given, first):
             total, gradient = np.zeros(given.shape[1]), np.zeros(given.shape)
-            for entries, weights, parameters in self._parameters(given):
+            for entries, weights, parameters in self._parameters(given, family, first):
                 partition, mean = family.evaluate(parameters)
                 total += weights @ partition
                 mean *= weights[:, None]
+                if family.turns:
+                    _turn(mean, *entries[:2], first)
                 _add_products(gradient, *entries, mean)
             return total, gradient
 
@@ -120,9 +128,9 @@ class SparseRows:
     def hessians(self, coefficients, family):
         """See `Rows.hessians`; summed in single precision."""
 
-        def of_some(given):
+        def of_some(given, first):
             hessians = np.zeros((self.n_columns, self.n_columns, given.shape[1]), dtype=np.float32)
-            for entries, weights, parameters in self._parameters(given):
+            for entries, weights, parameters in self._parameters(given, family, first):
                 _, mean = family.evaluate(parameters)
                 curvatures = family.curvature(mean) * weights[:, None]
                 _add_squares(hessians, *entries, curvatures.astype(np.float32))
@@ -133,13 +141,18 @@ class SparseRows:
     def _chunks(self):
         return (slice(n, n + tuning().chunk_rows) for n in range(0, len(self.weights), tuning().chunk_rows))
 
-    def _parameters(self, given):
-        """Yield where entries of some rows begin, all their columns and values; weights; and ``X b_j``."""
+    def _parameters(self, given, family, first):
+        """Yield where entries of some rows begin, all their columns and values; weights; and ``X b_j``.
+
+        The first of these targets has this number.
+        """
         for some in self._chunks():
             starts, weights = self.entries.indptr[some.start : some.stop + 1], self.weights[some]
             entries = starts, self.entries.indices, self.entries.data
             parameters = np.zeros((len(weights), given.shape[1]))
             _multiply(parameters, *entries, given)
+            if family.turns:
+                _turn(parameters, *entries[:2], first)
             yield entries, weights, parameters
 
     def dense_blocks(self):
@@ -171,20 +184,31 @@ class SparseRows:
 
 
 def _by_targets(work, coefficients):
-    """Do some work for shares of the targets, each in a thread."""
+    """Do some work for shares of the targets, each in a thread; it is told the number of the first."""
     shares = np.array_split(coefficients, min(n_threads(), coefficients.shape[1]), 1)
+    first = np.cumsum([0] + [share.shape[1] for share in shares])
     work = quietly(work)
     shares = list(map(np.ascontiguousarray, shares))
     if len(shares) == 1:
-        return [work(shares[0])]
+        return [work(shares[0], 0)]
     with ThreadPoolExecutor(len(shares)) as threads:
-        return list(threads.map(work, shares))
+        return list(threads.map(work, shares, first))
 
 
 def _symmetric(upper):
     """Symmetric matrices, in double precision, from their upper triangles."""
     upper = np.triu(upper).astype(np.float64)
     return upper + np.triu(upper, 1).swapaxes(-1, -2)
+
+
+@njit(nogil=True, cache=True)
+def _turn(values, starts, columns, first):
+    """Change signs where a target's own column is not zero; the first target has this number."""
+    for row in range(values.shape[0]):
+        for entry in range(starts[row], starts[row + 1]):
+            target = columns[entry] - first
+            if 0 <= target < values.shape[1]:
+                values[row, target] *= -1
 
 
 @njit(nogil=True, cache=True)
