@@ -36,7 +36,7 @@ class GlmSpatiotemporal(Estimator):
     own past is a covariate too, unless ``own_past`` is false, but no coupling. This is the spatio-temporal
     variant in the code of Das & Fiete (2020); the functions phi are the log-spaced bumps of Pillow et al.
     (2008), made narrower: see `circuitbias.fitting.designs.raised_cosines.raised_cosines`. The likelihood may
-    have several maxima: the fit is that which is reached from a constant filter.
+    have several maxima: the fit is that which is reached from the filter of the cross-covariances.
 
     The penalty is ``ridge / 2 sum_ijq (W[i, j] h(q))^2``, which does not depend on how the size is shared
     between W and h. The ``tolerance`` of couplings is per standard deviation of the covariate and per mean

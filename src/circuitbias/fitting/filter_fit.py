@@ -34,8 +34,9 @@ def fit_shared_filter(
 ) -> tuple[Fit, SharedFilter]:
     """Fit couplings and filter together.
 
-    Order of calls: descend along both on a sample, from a constant filter; then on all rows; both times
-    preconditioned by their joint Hessian on the sample, which is made again every few passes.
+    Order of calls: descend along both on a sample, from the filter that cross-covariances suggest; then on
+    all rows; both times preconditioned by their joint Hessian on the sample, which is made again every few
+    passes.
 
     Parameters
     ----------
@@ -62,7 +63,7 @@ def fit_shared_filter(
     )
     problem = FilterProblem(survey.cross, basis, at_lowest, ~pairs | at_highest, ridge)
     sample = FilterSample(problem, survey.sample, design.block_rows)
-    *start, sampled = sample.start()
+    *start, sampled = sample.start(survey.means)
     on_sample = JointObjective(problem, sample.rows, sample.n_rows, sampled)
     rough, *_ = _descend(on_sample, sample, pack(*start), tuned.rough_tolerance, tuned.rough_passes)
     enough = rough.scaled_gradient <= tuned.rough_enough

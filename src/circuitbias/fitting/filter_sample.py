@@ -51,8 +51,18 @@ class FilterSample:
         present = histories[:, self._problem.present].sum(2) > 0.5
         return double(xp.concat([through, present, xp.ones_like(through[:, :1])], 1))
 
-    def start(self):
-        """Where a fit begins: rates as they are on average, and a constant filter.
+    def start(self, means):
+        """Where a fit begins: rates as they are on average, and the filter of the cross-covariances.
+
+        To first order in couplings, the most that the likelihood of target j gains by neuron i with a filter
+        w is ``(c_ij . w)^2 / (2 m_j w' V_i w)``, where c_ij are the covariances of responses with histories
+        through each function, of all rows, and V_i the covariances of these histories. With all V_i alike
+        but for their size, the sum over pairs is largest at an eigenvector.
+
+        Parameters
+        ----------
+        means : array, shape (n_kept, n_basis)
+            Of the histories.
 
         Returns
         -------
@@ -61,8 +71,17 @@ class FilterSample:
         sampled : array of bool, shape (n_columns, n_targets)
             Coefficients of which the sample tells.
         """
-        problem, xp = self._problem, namespace(self._problem.means)
-        weights = xp.ones_like(problem.gram[0]) / problem.gram.sum() ** 0.5
+        problem, xp, n = self._problem, namespace(means), len(means)
+        apart = problem.cross_by_function - means[:, :, None] * problem.means
+        covariances = xp.einsum("tik,til->ikl", self._histories, self._histories) / self.n_rows
+        covariances = double(covariances) - means[:, :, None] * means[:, None]
+        size = _positive(means.sum(1))  # as the variance of a count is about its mean
+        information = xp.where(problem.free[:n], 1 / (size[:, None] * _positive(problem.means)), 0.0)
+        gains = xp.einsum("ikj,ilj->kl", apart * information[:, None], apart)
+        values, vectors = xp.linalg.eigh((covariances / size[:, None, None]).sum(0))
+        white = vectors / _positive(values) ** 0.5
+        weights = white @ xp.linalg.eigh(white.T @ gains @ white)[1][:, -1]
+        weights = weights / problem.filter_square(weights) ** 0.5
         coefficients = xp.asarray(problem.held, copy=True)
         coefficients[-1] = xp.log(problem.means)
         return coefficients, weights, problem.free & (self._design(weights) != 0).any(0)[:, None]

@@ -102,6 +102,8 @@ class BasisSurvey(NamedTuple):
     ----------
     cross : array, shape (n_kept * n_basis + 1, n_kept)
         Mean products of histories and responses; those of the constant are last.
+    means : array, shape (n_kept, n_basis)
+        Of the histories.
     at_lowest, at_highest : array of bool, shape (n_kept + 1, n_kept)
         See `HistoryDesign.fires_at_bounds`; with the sum of all functions as filter.
     sample : array of float32, shape (n_sampled, n_kept, n_basis)
@@ -109,6 +111,7 @@ class BasisSurvey(NamedTuple):
     """
 
     cross: Array
+    means: Array
     at_lowest: Array
     at_highest: Array
     sample: Array
@@ -195,16 +198,17 @@ class BasisDesign(HistoryDesign):
         xp, low = namespace(second), second[0] + np.inf
         high = -low
         spaced = EvenlySpaced(max(1, self.n_rows // n_sample))
-        sampled = []
+        means, sampled = 0.0, []
         for histories, responses in self.histories():
             design = xp.concat([histories.sum(2), xp.ones_like(responses[:, :1])], 1)
             second += design.T @ design
             cross[:-1] += histories.reshape(len(histories), -1).T @ responses
             cross[-1] += responses.sum(0)
+            means = means + histories.sum(0) / self.n_rows
             low, high = xp.minimum(low, xp.amin(design, 0)), xp.maximum(high, xp.amax(design, 0))
             sampled.append(single(spaced.of(histories)))
         second, cross = second / self.n_rows, cross / self.n_rows
         self.require_independent(second, cross[-1])
         of_sum = xp.concat([cross[:-1].reshape(n_kept, n_basis, n_kept).sum(1), cross[-1:]])
         at_bounds = self.fires_at_bounds(of_sum, xp.stack([low, high]), cross[-1])
-        return BasisSurvey(cross, *at_bounds, xp.concat(sampled))
+        return BasisSurvey(cross, means, *at_bounds, xp.concat(sampled))
