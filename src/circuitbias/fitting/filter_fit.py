@@ -62,14 +62,16 @@ def fit_shared_filter(
         at & pairs & (ridge == 0) for at in (survey.at_lowest[:-1], survey.at_highest[:-1])
     )
     problem = FilterProblem(survey.cross, basis, at_lowest, ~pairs | at_highest, ridge)
-    sample = FilterSample(problem, survey.sample, design.block_rows)
-    *start, sampled = sample.start(survey.means)
+    sample = FilterSample(problem, survey.sample, survey.means, design.block_rows)
+    *start, sampled = sample.start()
     on_sample = JointObjective(problem, sample.rows, sample.n_rows, sampled)
     rough, *_ = _descend(on_sample, sample, pack(*start), tuned.rough_tolerance, tuned.rough_passes)
-    enough = rough.scaled_gradient <= tuned.rough_enough
+    enough = bool((rough.scaled_gradient <= tuned.rough_enough).all())
     rows_at = partial(design.rows, present=on_cpu(problem.present))
     objective = JointObjective(problem, rows_at, design.n_rows, problem.free)
-    begin = rough.coefficients if enough else pack(*start)
+    # Where couplings are within their noise on the sample, it tells less than nothing.
+    begins = [pack(*start), rough.coefficients][: 1 + enough]
+    begin = min(begins, key=lambda packed: objective.evaluate(packed)[0].item())
     solution, joint, scale = _descend(objective, sample, begin, tolerance, max_passes, Descent(tolerance))
     coefficients, weights = problem.unpack(problem.normalised(solution.coefficients))
     of_couplings, of_filter = problem.unpack(abs(objective.gradient_at(solution.coefficients)) / scale)
