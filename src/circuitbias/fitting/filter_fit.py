@@ -69,9 +69,10 @@ def fit_shared_filter(
     enough = bool((rough.scaled_gradient <= tuned.rough_enough).all())
     rows_at = partial(design.rows, present=on_cpu(problem.present))
     objective = JointObjective(problem, rows_at, design.n_rows, problem.free)
-    # Where couplings are within their noise on the sample, it tells less than nothing.
-    begins = [pack(*start), rough.coefficients][: 1 + enough]
-    begin = min(begins, key=lambda packed: objective.evaluate(packed)[0].item())
+    begin = rough.coefficients if enough else pack(*start)
+    if enough and max_passes > 2:
+        # Where couplings are within their noise on the sample, it tells less than nothing.
+        begin = min(begin, pack(*start), key=lambda packed: objective.evaluate(packed)[0].item())
     solution, joint, scale = _descend(objective, sample, begin, tolerance, max_passes, Descent(tolerance))
     coefficients, weights = problem.unpack(problem.normalised(solution.coefficients))
     of_couplings, of_filter = problem.unpack(abs(objective.gradient_at(solution.coefficients)) / scale)
