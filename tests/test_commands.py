@@ -15,18 +15,10 @@ from circuitbias.cli import main, module_of
 from circuitbias.steps import STEPS, steps_in_words
 
 BY_HAND = (
-    "network",
-    "threshold",
-    "simulate",
-    "activity",
-    "estimate",
-    "infer",
-    "pair",
-    "score",
-    "errors",
-    "correlograms",
+    *("network", "threshold", "simulate", "activity", "estimate", "infer", "pair", "score", "errors"),
+    *("correlograms", "matrix", "floor", "figure", "experiment", "summarise", "gather", "outcome", "explore"),
+    *("trust", "check", "doctor", "list", "schema"),
 )
-BY_HAND += ("matrix", "floor", "figure", "check", "doctor", "list", "schema")
 
 
 @pytest.fixture(scope="module")

@@ -115,7 +115,8 @@ class FilterSample:
             finished(squares, problem.free, least, ridge), problem.free
         )
         xp, slopes, n = namespace(weights), coefficients[: problem.n_kept], self.n_rows
-        hessian, mixed, total, square, varied = 0 * problem.gram, 0.0, 0.0, 0.0, 0.0
+        hessian, mixed, total, square = 0 * problem.gram, 0.0, 0.0, 0.0
+        varied, squares_varied = 0.0, 0.0
         at_a_time = max(1, self._block_rows // len(weights))
         for rows, histories in zip(parts(design, at_a_time), parts(self._histories, at_a_time), strict=True):
             # What each basis function adds to the logarithm of rates, before it is weighted.
@@ -124,6 +125,7 @@ class FilterSample:
             weighted = of_functions * rates[:, None]
             away = (double(histories) - self._means).reshape(len(rows), -1)
             varied = varied + away.T @ (rates - problem.means)
+            squares_varied = squares_varied + (away**2).T @ (rates - problem.means) ** 2
             hessian += (weighted @ of_functions.swapaxes(1, 2)).sum(0)
             mixed = mixed + rows.T @ weighted.swapaxes(0, 1)
             total, square = total + of_functions.sum(0), square + (of_functions**2).sum(0)
@@ -131,7 +133,9 @@ class FilterSample:
         filter_scale = xp.clip(square / n - (total / n) ** 2, 0, None) ** 0.5 @ problem.means
         mixed = mixed / n
         residual = (varied / n).reshape(self._apart.shape) - self._apart
-        mixed[:, : problem.n_kept] += residual.swapaxes(0, 1)
+        # Of which the sample tells less, the more rates vary: as much is taken as is more than its error.
+        known = 1 - (squares_varied / n**2).sum() / _positive((residual**2).sum())
+        mixed[:, : problem.n_kept] += max(known.item(), 0.0) * residual.swapaxes(0, 1)
         mixed[:, : problem.n_kept] += problem.ridge * (problem.gram @ weights)[:, None, None] * slopes
         mixed = mixed * problem.free
         solved = xp.stack([by_target(of_function) for of_function in mixed])

@@ -16,6 +16,12 @@ from circuitbias.progress import report_line
 from circuitbias.spikes.storage import SpikeFile
 from circuitbias.steps import add_keep_going, json_object
 
+EXAMPLES = """
+circuitbias experiment data_volume --network ring.npz --spikes spikes.h5 \\
+  --estimators '{"glm": {"method": "glm"}}' \\
+  --options '{"decades": 0.5, "n_windows": 2}' --output data_volume.csv
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""

@@ -9,6 +9,11 @@ from circuitbias.files import atomic_path
 from circuitbias.networks.network import Network
 from circuitbias.spikes.storage import SpikeFile
 
+EXAMPLES = """
+circuitbias explore --network ring.npz --couplings couplings.npz lagged.npz --spikes spikes.h5 \\
+  --output explore.html
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""

@@ -5,6 +5,10 @@ import pandas as pd
 from circuitbias.files import atomic_path
 from circuitbias.tables import read_table
 
+EXAMPLES = """
+circuitbias gather --tables errors.csv errors.csv --circuits one other --output both.csv
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""

@@ -7,6 +7,10 @@ from circuitbias.networks.network import Network
 from circuitbias.outcome import Recording, outcome
 from circuitbias.tables import read_table
 
+EXAMPLES = """
+circuitbias outcome --network ring.npz --errors errors.csv --activity activity.npz --output outcome.txt
+"""
+
 
 class UnusablePartsError(RuntimeError):
     """Some parts of a run have no result."""

@@ -9,6 +9,10 @@ from circuitbias.files import atomic_path
 from circuitbias.steps import json_object
 from circuitbias.tables import read_table, split_usable, without_result
 
+EXAMPLES = """
+circuitbias summarise data_volume --table data_volume.csv --output data_volume_summary.csv
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""

@@ -14,6 +14,10 @@ from circuitbias.trust.page import page, page_without, pair_table, summary
 from circuitbias.trust.report import SIMULATORS, trust
 from circuitbias.trust.words import sections
 
+EXAMPLES = """
+circuitbias trust spikes.csv --output trust
+"""
+
 
 def add_arguments(parser):
     """Declare the arguments of the step."""
