@@ -10,7 +10,8 @@ from circuitbias.steps import json_object
 from circuitbias.tables import read_table, split_usable, without_result
 
 EXAMPLES = """
-circuitbias summarise data_volume --table data_volume.csv --output data_volume_summary.csv
+circuitbias summarise data_volume --table data_volume.csv --options '{"error_level": 0.5}' \\
+  --output data_volume_summary.csv
 """
 
 
