@@ -65,6 +65,30 @@ class Floor:
     n_pairs: int
 
 
+def neurons_that_fire(network: Network, source: SpikeSource) -> tuple[np.ndarray, int]:
+    """Find the neurons that a floor is of: those that are driven and fire.
+
+    Returns
+    -------
+    kept : ndarray of int, shape (n_kept,)
+        Ascending.
+    n_spikes : int
+        Of all neurons.
+
+    Raises
+    ------
+    UnusableDataError
+        If they are fewer than two.
+    """
+    n_spikes = np.zeros(network.n_neurons, dtype=np.int64)
+    for segment in source.segments():
+        n_spikes += np.bincount(segment.neurons, minlength=network.n_neurons)
+    kept = np.flatnonzero(n_spikes * network.drive_scale)
+    if len(kept) < 2:
+        raise UnusableDataError(f"only {len(kept)} neurons fire: couplings are between at least 2")
+    return kept, int(n_spikes.sum())
+
+
 def floor(
     network: Network, parameters: ThresholdParameters, source: SpikeSource, *, memory_mb: float = DEFAULT_MB
 ) -> Floor:
@@ -85,12 +109,7 @@ def floor(
     UnusableDataError
         If fewer than two neurons fire, or no trial is longer than five time constants.
     """
-    n_spikes = np.zeros(network.n_neurons, dtype=np.int64)
-    for segment in source.segments():
-        n_spikes += np.bincount(segment.neurons, minlength=network.n_neurons)
-    kept = np.flatnonzero(n_spikes * network.drive_scale)
-    if len(kept) < 2:
-        raise UnusableDataError(f"only {len(kept)} neurons fire: couplings are between at least 2")
+    kept, n_spikes = neurons_that_fire(network, source)
     n = len(kept)
     budget = Budget(memory_mb)
     budget.require(24 * n**3 + 8 * _ROWS_A_COLUMN * n**2, f"the information on {n} neurons")
@@ -121,7 +140,7 @@ def floor(
         _, errors = symmetric_fit(weights, couplings)
         symmetric = np.square(errors[off_diagonal]).sum() / power
     return Floor(
-        int(n_spikes.sum()),
+        n_spikes,
         int(source.trial_steps.sum()),
         float(variance / power),
         float(symmetric),

@@ -16,7 +16,7 @@ from scipy.special import log_ndtr
 
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.schedule import Schedule
-from circuitbias.errors.floor import Floor, couplings_at
+from circuitbias.errors.floor import Floor, couplings_at, neurons_that_fire
 from circuitbias.estimators.matched_fit import information_of
 from circuitbias.estimators.matched_likelihood import WARM_UP
 from circuitbias.exceptions import UnusableDataError
@@ -65,12 +65,7 @@ def driven_floor(
         If fewer than two neurons fire, a target does not, or no step tells anything.
     MemoryLimitError
     """
-    n_spikes = np.zeros(network.n_neurons, dtype=np.int64)
-    for segment in source.segments():
-        n_spikes += np.bincount(segment.neurons, minlength=network.n_neurons)
-    kept = np.flatnonzero(n_spikes * network.drive_scale)
-    if len(kept) < 2:
-        raise UnusableDataError(f"only {len(kept)} neurons fire: couplings are between at least 2")
+    kept, n_spikes = neurons_that_fire(network, source)
     schedule = schedule or Schedule([max(int(source.trial_steps.max()), 1)])
     stride = max(int(source.trial_steps.sum()) // (_ROWS_A_COLUMN * (len(kept) + 1)), 1)
     sums, parts = _drawn_rows(source, kept, parameters.decay, schedule, stride, np.random.default_rng(seed))
@@ -107,7 +102,7 @@ def driven_floor(
         variance += inverse[others].sum() * (sd / parameters.r) ** 2
     noise = variance * len(kept) / len(chosen) / np.square(weights[off_diagonal]).sum()
     steps, pairs = int(source.trial_steps.sum()), len(kept) * (len(kept) - 1)
-    return Floor(int(n_spikes.sum()), steps, float(noise), np.nan, np.nan, np.nan, pairs)
+    return Floor(n_spikes, steps, float(noise), np.nan, np.nan, np.nan, pairs)
 
 
 class _Known:
