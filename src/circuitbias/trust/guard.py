@@ -8,15 +8,60 @@ explanation, or a crowd of couplings that are not zero but within two errors of 
 or not there, it changes next to nothing.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.stats import norm
 
+from circuitbias.estimators.couplings import Couplings
+from circuitbias.trust.calibration import Judge, lists
+from circuitbias.trust.evidence import evidence
+from circuitbias.trust.traits import Traits
 from circuitbias.trust.wiring import Mixture, mixture
 
 _MIDDLE = np.linspace(-2, 2, 81)  # z between which couplings may all be phantoms
 _CROWD, _MOST_FOR_CROWD = 1.25, 0.25  # more scatter for each share of couplings in the crowd, and at most
 _CHANCE = 3.0  # standard errors of the residual correlations that are put down to chance
 _MOST_FOR_EXCESS = 2.0  # scatter for residual correlations: a wrong link alone may leave many times chance
+_GUARDED = 1.25  # scatter of phantoms from which on the guard's probabilities count pair by pair
+
+
+def judged(
+    judge: Judge, estimates: Mapping[str, Couplings], first: str, traits: Traits, shift: float, excess: float
+) -> tuple[np.ndarray, dict[float, np.ndarray], str, float]:
+    """Judge the pairs of a recording: by what twins have taught, and by the guard.
+
+    Parameters
+    ----------
+    judge : Judge
+    estimates : mapping of str to Couplings
+    first : str
+        The estimator whose couplings are judged.
+    traits : Traits
+    shift : float
+        Mean estimate of unconnected pairs, in standard errors.
+    excess : float
+        Residual correlations over chance (`circuitbias.trust.checks.FitChecks.residual`).
+
+    Returns
+    -------
+    phantom : ndarray, shape (n_pairs,)
+        In the order of `circuitbias.trust.evidence.pairs`.
+    lists : dict of float to ndarray of bool, shape (n_pairs,)
+    worse : str
+        The simulator by whose calibration fewer can be believed.
+    spread : float
+        Scatter of phantoms in standard errors.
+    """
+    features, signs, _ = evidence(estimates, first, traits)
+    phantom, worse = judge.phantom(features, signs)
+    off = ~np.eye(len(traits.rates_hz), dtype=bool)
+    values, errors = (one[off] for one in (estimates[first].values, estimates[first].standard_errors))
+    least, spread = least_phantom(values - shift * errors, errors, excess)
+    chosen = lists(phantom, signs, least)
+    if spread > _GUARDED:
+        phantom = np.fmax(phantom, np.where(signs != 0, least, np.nan))
+    return phantom, chosen, worse, spread
 
 
 def least_phantom(values: np.ndarray, errors: np.ndarray, excess: float) -> tuple[np.ndarray, float]:

@@ -15,7 +15,7 @@ from circuitbias.trust.checks import FitChecks, check_fit, drifting
 from circuitbias.trust.evidence import evidence
 from circuitbias.trust.expected import ExpectedErrors, TwinError, expect, twin_error
 from circuitbias.trust.fits import all_estimates, best_history
-from circuitbias.trust.guard import least_phantom
+from circuitbias.trust.guard import judged
 from circuitbias.trust.traits import Traits, traits
 from circuitbias.trust.twins import Plan, Twin, make_twin
 from circuitbias.trust.wiring import Posterior, bias_of_none, posterior
@@ -26,7 +26,6 @@ PLAIN_PAIRS, MOST_PLAIN = 12_000, 8
 
 _FEWEST_SPIKES = 1000
 _BIASED = 0.1  # standard errors: mean estimate of unconnected pairs that twins are made anew for
-_GUARDED = 1.25  # scatter of phantoms from which on the guard's probabilities count pair by pair
 _FEWEST_EVENTS = 3.0  # spikes of the median unit for each coefficient of its fit
 
 
@@ -70,6 +69,10 @@ class TrustReport:
         Scatter of phantoms, in standard errors, that lists reckon with (`circuitbias.trust.guard`).
     bias : float
         Mean estimate of unconnected pairs on the first twins, in standard errors.
+    methods : dict of str to dict
+        The estimators with their options.
+    shift : float
+        Mean estimate of unconnected pairs that the guard reckons with: of the first estimator, on all twins.
     """
 
     units: list
@@ -91,6 +94,8 @@ class TrustReport:
     spread: float = 1.0
     bias: float = 0.0
     notes: list = field(default_factory=list)
+    methods: dict = field(default_factory=dict)
+    shift: float = 0.0
 
 
 def trust(
@@ -166,7 +171,7 @@ def trust(
     own_past = np.nan_to_num(np.diag(fitted.arrays["coefficients"])).copy()
     report = TrustReport(
         units, tau_ms, found, checks, estimates, "", [], {name: [] for name in methods}, {}, prior,
-        np.full((n, n), np.nan), {},
+        np.full((n, n), np.nan), {}, methods=methods,
     )  # fmt: skip
     events = np.median(found.rates_hz) * seconds / n
     if events < _FEWEST_EVENTS:
@@ -278,17 +283,16 @@ def _judge(report, found_on, seed):
             promise: float(1 - case.real[one].mean()) if one.any() else np.nan
             for promise, one in chosen.items()
         }
-    features, signs, _ = evidence(report.estimates, report.first, report.traits)
+    report.shift = _bias(found_on, report.first)
+    excess = float(np.nanmax(report.checks.residual))
+    phantom, chosen, report.worse, report.spread = judged(
+        judge, report.estimates, report.first, report.traits, report.shift, excess
+    )
     off = ~np.eye(n, dtype=bool)
-    phantom, report.worse = judge.phantom(features, signs)
-    judged, excess = report.estimates[report.first], float(np.nanmax(report.checks.residual))
-    shifted = judged.values - _bias(found_on, report.first) * judged.standard_errors
-    least, report.spread = least_phantom(shifted[off], judged.standard_errors[off], excess)
-    for promise, chosen in lists(phantom, signs, least).items():
+    report.phantom[off] = phantom
+    for promise, one in chosen.items():
         report.lists[promise] = np.zeros((n, n), dtype=bool)
-        report.lists[promise][off] = chosen
-    guarded = report.spread > _GUARDED
-    report.phantom[off] = np.fmax(phantom, np.where(signs != 0, least, np.nan)) if guarded else phantom
+        report.lists[promise][off] = one
 
 
 __all__ = ["PROMISES", "ExpectedErrors", "RefusedError", "TrustReport", "Twin", "TwinError", "trust"]
