@@ -10,12 +10,14 @@ from circuitbias.places import drawing_into_files
 from circuitbias.progress import report_line
 from circuitbias.steps import add_keep_going, json_object, whole_number
 from circuitbias.steps.infer import add_recording_arguments, check_folder, read_recording, without_places
+from circuitbias.trust.library import stress_test, table
 from circuitbias.trust.page import page, page_without, pair_table, summary
 from circuitbias.trust.report import SIMULATORS, trust
 from circuitbias.trust.words import sections
 
 EXAMPLES = """
 circuitbias trust spikes.csv --output trust
+circuitbias trust spikes.csv --library --output trust
 """
 
 
@@ -34,9 +36,15 @@ def add_arguments(parser):
         help=f"links of the twins: exponential, threshold, rectified; default: {' '.join(SIMULATORS)}",
     )
     parser.add_argument("--seed", type=whole_number, default=0, help="of the twins; default: 0")
+    parser.add_argument(
+        "--library",
+        action="store_true",
+        help="judge networks of other kinds, too (ring, small world, half of a network ...): what would a "
+        "promise deliver if the circuit were one of them? Takes about as long as eight twins",
+    )
     add_keep_going(parser)
     parser.add_argument(
-        "--output", required=True, help="folder for trust.html, trust.json, pairs.csv, figure"
+        "--output", required=True, help="folder for trust.html, trust.json, pairs.csv, library.csv, figure"
     )
 
 
@@ -70,6 +78,9 @@ def _trust(arguments):
             seed=arguments.seed,
             memory_mb=left,
         )
+        stress = None
+        if arguments.library:
+            stress = stress_test(report, spikes, seed=arguments.seed, memory_mb=left)
     source = without_places(read.origin)
     source["notes"] = [*source.get("notes", []), *conversion.sentences()]
     with drawing_into_files():
@@ -81,10 +92,15 @@ def _trust(arguments):
     style.save(*draw(report), folder / "trust", formats=("png", "pdf", "csv"))
     with atomic_path(folder / "pairs.csv") as aside:
         pair_table(report).to_csv(aside, index=False, float_format="%.6g")
+    (folder / "library.csv").unlink(missing_ok=True)
+    if stress is not None:
+        with atomic_path(folder / "library.csv") as aside:
+            table(stress).to_csv(aside, index=False, float_format="%.6g")
     with atomic_path(folder / "trust.json") as aside:
-        text = json.dumps(summary(report, source), indent=1, allow_nan=False)
+        text = json.dumps(summary(report, source, stress), indent=1, allow_nan=False)
         aside.write_text(text + "\n", encoding="utf-8")
     with atomic_path(folder / "trust.html") as aside:
-        aside.write_text(page(report, source, (folder / "trust.png").read_bytes()), encoding="utf-8")
-    for title, lines in sections(report).items():
+        figure = (folder / "trust.png").read_bytes()
+        aside.write_text(page(report, source, figure, stress), encoding="utf-8")
+    for title, lines in sections(report, stress).items():
         print("\n".join([title, *(f"- {line}" for line in lines), ""]))

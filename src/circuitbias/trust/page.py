@@ -8,8 +8,9 @@ import pandas as pd
 
 from circuitbias.trust.calibration import PROMISES
 from circuitbias.trust.evidence import pairs
+from circuitbias.trust.library import Stress, table
 from circuitbias.trust.report import TrustReport
-from circuitbias.trust.words import sections
+from circuitbias.trust.words import LIBRARY, sections
 
 _MOST_ROWS = 200  # of the page's table: all are in the CSV
 _STYLE = """
@@ -52,8 +53,9 @@ def pair_table(report: TrustReport) -> pd.DataFrame:
     return table.iloc[order].reset_index(drop=True)
 
 
-def summary(report: TrustReport, source: dict) -> dict:
+def summary(report: TrustReport, source: dict, stress: list[Stress] | None = None) -> dict:
     """Return the report without its pairs, as JSON can hold it."""
+    tested = {} if stress is None else {"library": _plain(table(stress).to_dict("records"))}
     signs = np.sign(np.nan_to_num(report.estimates[report.first].values))
     return {
         "recording": source,
@@ -87,11 +89,12 @@ def summary(report: TrustReport, source: dict) -> dict:
             }
             for twin in report.twins
         ],
-        "in_words": sections(report),
+        "in_words": sections(report, stress),
+        **tested,
     }
 
 
-def page(report: TrustReport, source: dict, figure_png: bytes) -> str:
+def page(report: TrustReport, source: dict, figure_png: bytes, stress: list[Stress] | None = None) -> str:
     """Return the page: all in one file, figure and styles included.
 
     Parameters
@@ -101,9 +104,11 @@ def page(report: TrustReport, source: dict, figure_png: bytes) -> str:
         What was read: ``name``, and ``notes`` in sentences.
     figure_png : bytes
         As `circuitbias.figures.trust.draw` draws it.
+    stress : list of Stress, optional
+        What a stress test found: a section and a table.
     """
     parts = [_head(source.get("name", "a recording"))]
-    for title, lines in sections(report).items():
+    for title, lines in sections(report, stress).items():
         boxed = title == "What to believe"
         kind = "refused" if report.refused else "kept"
         parts.append(f"<h2>{html.escape(title)}</h2>")
@@ -113,6 +118,8 @@ def page(report: TrustReport, source: dict, figure_png: bytes) -> str:
             image = base64.b64encode(figure_png).decode("ascii")
             parts.append(f"<img alt='figure of the report' src='data:image/png;base64,{image}'>")
             parts.append(f"<p>{html.escape(CAPTION)}</p>")
+        if title == LIBRARY and stress:
+            parts.append(_stress_table(stress))
     parts.append("<h2>Pairs</h2>" + _rows(report))
     notes = "".join(f"<li>{html.escape(str(note))}</li>" for note in source.get("notes", []))
     parts.append(f"<h2>What was read</h2><ul>{notes}</ul></body></html>\n")
@@ -163,7 +170,25 @@ def _rows(report):
     )
 
 
+def _stress_table(stress):
+    caption = (
+        "delivered: share of phantoms among the listed at a promise; found: share of the connections that "
+        "are listed; broken: more phantoms than promised, and than chance explains (p &lt; .01)"
+    )
+    shown = table(stress)
+    head = "".join(f"<th>{html.escape(str(name).replace('_', ' '))}</th>" for name in shown.columns[:-1])
+    rows = [
+        "<tr>" + "".join(f"<td>{html.escape(_text(value))}</td>" for value in row[:-1]) + "</tr>"
+        for row in shown[shown.left_out == ""].itertuples(index=False)
+    ]
+    return (
+        f"<div class='scroll'><table><caption>{caption}</caption><tr>{head}</tr>{''.join(rows)}</table></div>"
+    )
+
+
 def _text(value):
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return "" if np.isnan(value) else f"{value:.3g}"
     return str(value)

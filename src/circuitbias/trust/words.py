@@ -3,6 +3,7 @@
 import numpy as np
 
 from circuitbias.trust.calibration import PROMISES
+from circuitbias.trust.library import Stress
 from circuitbias.trust.report import TrustReport
 from circuitbias.trust.twins import TOLERANCE
 
@@ -15,25 +16,29 @@ _VARIANTS = {
     "common": "If part of the correlations comes from common drive, as in some twins",
     "hidden": "If as many units again were not recorded, as in some twins",
 }
+LIBRARY = "If the circuit were another one"
 _WIDE = 1.05  # scatter of phantoms, in standard errors, from which on the page speaks of it
 _NAMED, _MOST_NAMED = 0.1, 20  # the list whose couplings are named, and how many of them
 _LEAST_CYCLES = 100  # of the slowest mode: with fewer, correlations are those of the moment
 
 
-def sections(report: TrustReport) -> dict[str, list[str]]:
+def sections(report: TrustReport, stress: list[Stress] | None = None) -> dict[str, list[str]]:
     """Sentences by the title of their section.
 
     Parameters
     ----------
     report : TrustReport
+    stress : list of Stress, optional
+        What a stress test found (`circuitbias.trust.library`): a section of its own.
     """
-    return {
+    told = {
         "What to believe": believe(report),
         "Does the model fit?": fit(report),
         "The twins": twins(report),
         "How wrong the couplings are": errors(report),
         "What would help": helps(report),
     }
+    return told if stress is None else told | {LIBRARY: library(stress)}
 
 
 def believe(report: TrustReport) -> list[str]:
@@ -236,3 +241,45 @@ def _more_units(report):
                 f"without: {what}."
             )
     return lines
+
+
+def library(stress: list[Stress]) -> list[str]:
+    """What a promise delivers on networks of other kinds."""
+    if not stress:
+        return ["Not tested: there is no promise."]
+    tested = [one for one in stress if not one.refused]
+    lines = [
+        "Networks of other kinds, whose wiring owes nothing to this recording, with its units, rates and "
+        f"length and correlations as strong (within {TOLERANCE:.0%}, or their sampling error). Their "
+        "couplings are judged by what the twins have taught, as those of the recording are; one network of "
+        "each kind."
+    ]
+    broken = [one for one in tested if one.broken(_NAMED)]
+    if tested:
+        lines.append(
+            f"A promise of {_NAMED:.0%} is broken, by more than chance explains, on {len(broken)} of "
+            f"{len(tested)}"
+            + (f": {', '.join(one.architecture.words for one in broken)}." if broken else ".")
+        )
+    lines += [_stressed(one) for one in tested]
+    return lines + [
+        f"If it were {one.architecture.words}: left out. The network that was made is none of these: "
+        f"{one.refused}."
+        for one in stress
+        if one.refused
+    ]
+
+
+def _stressed(one):
+    """One network of the library."""
+    what = f"If it were {one.architecture.words} ({one.connected:.0%} of all pairs connected)"
+    if not any(one.listed.values()):
+        return f"{what}: no coupling is listed."
+    told = ", ".join(
+        f"{one.delivered(p):.0%} of {one.listed[p]}" if one.listed[p] else "none listed" for p in PROMISES
+    )
+    promised = ", ".join(f"{p:.0%}" for p in PROMISES)
+    return (
+        f"{what}: phantoms among the listed are {told}, for promises of {promised}; "
+        f"{one.found[_NAMED]:.0%} of its connections are listed at {_NAMED:.0%}."
+    )
