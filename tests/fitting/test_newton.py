@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 import statsmodels.api as sm
+from scipy.optimize import linprog, minimize
 from sklearn.linear_model import PoissonRegressor
 
 from circuitbias.estimators import estimate
+from circuitbias.estimators.couplings import NotConvergedWarning, SeparableCountsWarning
 from circuitbias.fitting.lbfgs import Solution
 from circuitbias.fitting.newton import newton
 from circuitbias.fitting.objective import Objective
@@ -86,3 +88,36 @@ def test_a_step_that_overshoots_is_shortened(array):
     few = Objective(rows, cross, objective.free)
     assert not newton(few, Solution.at(start), cross, scale, 1e-10, 12, 4).converged.any()
     assert few.passes <= 12
+
+
+def test_a_neuron_that_is_silent_in_fewer_bins_than_there_are_covariates(record_of):
+    """Some combination of covariates tells these bins for certain; other neurons are fitted as scipy has it."""
+    rng = np.random.default_rng(3)
+    counts = rng.poisson(rng.uniform(2, 60, 30) * rng.gamma(20, 0.05, (1500, 1)))
+    counts[:, 9:29] = 100 - rng.poisson(rng.gamma(1, 2, (1500, 1)) * rng.uniform(0.5, 1.5, 20))
+    x = counts - counts.mean(axis=0)
+    score = x[:, 1:29] @ rng.normal(size=28)
+    counts[:, 0] = score > np.sort(score)[5]
+    follows = 0.02 * x[:, 1:6].sum(axis=1) + 0.3 * (counts[:, 0] - 1)
+    counts[:, 29] = rng.random(1500) < 1 / (1 + np.exp(-follows))
+    signs = np.where(counts[:, 0] > 0, 1, -1)[:, None]
+    others = signs * np.column_stack([x[:, 1:29] / x[:, 1:29].std(axis=0), counts[:, 29], np.ones(1500)])
+    apart = linprog(-others.sum(axis=0), -others, np.zeros(1500), bounds=(-1, 1))
+    assert apart.status == 0
+    assert -apart.fun > 1  # there is a direction along which the likelihood never falls
+
+    with pytest.warns(SeparableCountsWarning) as warned:
+        found = estimate("logistic", record_of(counts, bin_steps=200), bin_steps=200)
+    assert not [one for one in warned if issubclass(one.category, NotConvergedWarning)]
+    assert found.diagnostics["largest_scaled_gradient"] <= 1e-8
+    assert np.isnan(found.values[:, 0]).sum() > 1
+    known = ~np.isnan(found.values[:, 29])
+    covariates = np.column_stack([counts[:, known] / 10 - 5, np.ones(1500)])
+
+    def loss(coefficients):
+        field = covariates @ coefficients
+        residuals = 1 / (1 + np.exp(-field)) - counts[:, 29]
+        return np.logaddexp(0, field).sum() - counts[:, 29] @ field, covariates.T @ residuals
+
+    fit = minimize(loss, np.zeros(known.sum() + 1), jac=True, method="BFGS", options={"gtol": 1e-6})
+    np.testing.assert_allclose(found.values[known, 29], fit.x[:-1] / 10, atol=1e-5)

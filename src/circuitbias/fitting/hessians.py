@@ -13,7 +13,9 @@ from circuitbias.fitting.tuning import tuning
 from circuitbias.spikes.moments import mean_and_covariance
 
 
-def weighted_squares(blocks: Iterable[Array], weights: Callable[[Array], Array], like: Array, move=None):
+def weighted_squares(
+    blocks: Iterable[Array], weights: Callable[[Array], Array], like: Array, move=None, precision=single
+):
     """Mean over rows of ``x x' w_j``, for all targets.
 
     Parameters
@@ -32,16 +34,16 @@ def weighted_squares(blocks: Iterable[Array], weights: Callable[[Array], Array],
     array of float64, shape (n_targets, n_columns, n_columns)
     """
     xp, (n_columns, n_targets) = namespace(like), like.shape
-    move = None if move is None else single(move)
+    move = None if move is None else precision(move)
     # Each target weights the same products of columns: of each pair once.
     sums = xp.zeros((n_columns * (n_columns + 1) // 2, n_targets), dtype=xp.float64, device=like.device)
     n_rows = 0
     for block in blocks:
         n_rows += len(block)
         for rows in parts(block, tuning().rows_of_pairs):
-            rows = single(rows)
+            rows = precision(rows)
             moved = rows if move is None else rows @ move
-            sums += _products_of_pairs(moved) @ single(weights(rows))
+            sums += _products_of_pairs(moved) @ precision(weights(rows))
     i, j = (placed(index, like.device) for index in np.triu_indices(n_columns))
     squares = xp.empty((n_targets, n_columns, n_columns), dtype=xp.float64, device=like.device)
     squares[:, i, j] = squares[:, j, i] = sums.T / n_rows

@@ -141,9 +141,12 @@ def lbfgs(
         decreases = new_value <= value + tuned.sufficient_decrease * length * slope + tuned.rounding * abs(
             value
         )
-        # Single precision tells slopes better than differences of values (Hager & Zhang 2005).
-        flattens = (new_gradient * direction).sum(0) <= tuned.least_flattening * abs(slope)
-        accepted = left & (again | xp.where(exact, decreases, flattens & xp.isfinite(new_value)))
+        # Rounding leaves more of slopes than of differences of values (Hager & Zhang 2005): an objective that
+        # is convex has come down if it still falls, and in single precision a flatter slope will do.
+        new_slope = (new_gradient * direction).sum(0)
+        falls = new_slope <= xp.where(exact, 0.0, tuned.least_flattening * abs(slope))
+        falls &= xp.isfinite(new_value)
+        accepted = left & (again | falls | exact & decreases)
         step = xp.where(accepted, trial - beta, 0.0)
         change = xp.where(accepted, new_gradient - gradient, 0.0)
         # Where precision changes, the change of a small gradient is mostly that.

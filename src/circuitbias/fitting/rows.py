@@ -9,7 +9,7 @@ import numpy as np
 from numba import njit
 from scipy.sparse import csr_array
 
-from circuitbias.device import Array, n_threads, namespace, quietly
+from circuitbias.device import Array, double, n_threads, namespace, quietly
 from circuitbias.fitting.families import Family, signs
 from circuitbias.fitting.hessians import weighted_squares
 from circuitbias.fitting.tuning import tuning
@@ -79,7 +79,9 @@ class DenseRows:
 
     def hessians(self, coefficients, family):
         """See `Rows.hessians`."""
-        return weighted_squares(self.blocks(), family.curvatures_at(coefficients), coefficients)
+        return weighted_squares(
+            self.blocks(), family.curvatures_at(coefficients), coefficients, precision=double
+        )
 
 
 @dataclass

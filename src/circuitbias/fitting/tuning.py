@@ -44,7 +44,7 @@ class Tuning:
     moment_descent: float = 100
     # Passes that a preconditioner gets that is not of all rows; the ring takes 5 to 9. Fits that have not
     # converged then get Hessians of all rows.
-    patience: int = 40
+    patience: int = 20
     # Passes for which a Hessian of all rows is used before it is made again (it costs ten passes over
     # events); and those in which a line search that has found no step yet may go on.
     passes_per_hessian: int = 8
