@@ -8,6 +8,7 @@ from circuitbias.estimators import estimate
 from circuitbias.estimators.couplings import (
     CollinearNeuronsWarning,
     ConstantNeuronWarning,
+    EstimationWarning,
     NotConvergedWarning,
     SeparableCountsWarning,
 )
@@ -267,3 +268,19 @@ def test_low_and_unequal_rates(record_of, states, all_flip):
     np.testing.assert_array_equal(np.isnan(fit.values[pairs]), np.isnan(couplings))
     np.testing.assert_allclose(fit.values[pairs], couplings, atol=2e-3)
     assert fit.diagnostics["passes"] < 40
+
+
+def test_neurons_whose_rarer_state_is_in_too_few_bins_are_named(record_of):
+    """Three bins cannot tell thirty couplings; without these two neurons the others are fitted."""
+    rng = np.random.default_rng(0)
+    states = (rng.random((4000, 30)) < 0.9 * rng.random((4000, 1))).astype(int)
+    for neuron in (3, 17):
+        states[:, neuron] = 1
+        states[rng.choice(4000, 3, replace=False), neuron] = 0
+    with pytest.warns(EstimationWarning) as warned:
+        found = estimate("mpf", record_of(states), bin_steps=10, max_passes=20)
+    named = "neurons [3, 17] are in one of their two states in fewer bins than"
+    assert [one for one in warned if named in str(one.message)]
+    assert np.isnan(found.values).all()
+    others = np.delete(states, [3, 17], axis=1)
+    assert np.isfinite(estimate("mpf", record_of(others), bin_steps=10, max_passes=20).values).any()

@@ -91,7 +91,7 @@ def test_a_step_that_overshoots_is_shortened(array):
 
 
 def test_a_neuron_that_is_silent_in_fewer_bins_than_there_are_covariates(record_of):
-    """Some combination of covariates tells these bins for certain; other neurons are fitted as scipy has it."""
+    """Some combination of covariates tells these bins for certain; others are fitted as by scipy."""
     rng = np.random.default_rng(3)
     counts = rng.poisson(rng.uniform(2, 60, 30) * rng.gamma(20, 0.05, (1500, 1)))
     counts[:, 9:29] = 100 - rng.poisson(rng.gamma(1, 2, (1500, 1)) * rng.uniform(0.5, 1.5, 20))

@@ -68,7 +68,8 @@ class Mpf(Estimator):
             Neurons whose couplings are not defined are NaN.
         SeparableCountsWarning
             A pair that is never seen in one of its four states has an infinite coupling: NaN, and so are the
-            biases of both. All others are those in this limit.
+            biases of both. All others are those in this limit. Where a fit does not converge, so are neurons
+            named whose rarer state is in fewer bins than there are couplings to them.
         NotConvergedWarning
             A fit that did not reach the tolerance is NaN altogether.
         """
@@ -80,6 +81,14 @@ class Mpf(Estimator):
         fit = fit_flow(design, given.budget, given.moments, self.all_flip, *limits, self.errors)
         pairs = on_cpu(fit.infinite[:-1])
         warn_not_converged(given.kept, fit, *limits)
+        seldom = np.minimum(given.moments.mean, 1 - given.moments.mean) * given.n_bins < len(given.kept)
+        if seldom.any() and not on_cpu(fit.converged).all():
+            says = (
+                f"neurons {given.kept[seldom].tolist()} are in one of their two states in fewer bins than "
+                "there are couplings to each: these bins do not tell them apart, so that the flow may have no "
+                "minimum, and all couplings are NaN. Leave these neurons out, or record for longer"
+            )
+            warn(SeparableCountsWarning(says))
         if pairs.any():
             named = named_pairs(np.triu(pairs), given.kept)
             says = (
