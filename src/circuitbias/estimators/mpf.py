@@ -85,8 +85,8 @@ class Mpf(Estimator):
         if seldom.any() and not on_cpu(fit.converged).all():
             says = (
                 f"neurons {given.kept[seldom].tolist()} are in one of their two states in fewer bins than "
-                "there are couplings to each: these bins do not tell them apart, so that the flow may have no "
-                "minimum, and all couplings are NaN. Leave these neurons out, or record for longer"
+                "there are couplings to each: these bins do not tell them apart, so that the flow may "
+                "have no minimum, and all couplings are NaN. Leave these neurons out, or record for longer"
             )
             warn(SeparableCountsWarning(says))
         if pairs.any():
