@@ -139,3 +139,23 @@ def test_files_of_the_step(recorded, tmp_path):
         (out / "trust.json").read_text()
     )
     assert LIBRARY not in (out / "trust.html").read_text()
+
+
+def test_a_halved_network_is_judged_by_the_units_that_are_seen(recorded, report):
+    """Unseen units drive the others: they are in no row of the table."""
+    seen = []
+
+    def build(n, _):
+        seen.append(n)
+        rng = np.random.default_rng(2)
+        weights = -1.0 * (rng.random((n, n)) < 0.2)
+        np.fill_diagonal(weights, 0)
+        return weights
+
+    (found,) = stress_test(
+        report, recorded, architectures=(Architecture("half", "half", build, halved=True),)
+    )
+    assert seen == [2 * N] and found.refused == ""
+    # Whatever half is seen, its connections are a fifth of its pairs or so: 240 of them.
+    assert found.connected == pytest.approx(0.2, abs=4 * np.sqrt(0.2 * 0.8 / (N * (N - 1))))
+    assert found.listed[0.2] > 5 and found.found[0.2] > 0.1

@@ -8,7 +8,7 @@ promise would have delivered.
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,14 @@ from circuitbias.networks import build_network
 from circuitbias.options import STRONGEST
 from circuitbias.progress import report_line
 from circuitbias.spikes.segments import SpikeSource
+from circuitbias.spikes.views import ObservedNeurons
 from circuitbias.trust.calibration import PROMISES, calibration_error, real_pairs
 from circuitbias.trust.checks import check_fit
 from circuitbias.trust.fits import all_estimates
 from circuitbias.trust.guard import judged
 from circuitbias.trust.report import TrustReport
-from circuitbias.trust.twins import Plan, make_twin
+from circuitbias.trust.traits import traits
+from circuitbias.trust.twins import Plan, Twin, make_twin
 
 _CONNECTED = 0.1  # share of pairs, where an architecture leaves it open
 _NEAR_INSTABILITY = 0.95  # largest eigenvalue of the linear response up to which weights are scaled
@@ -46,6 +48,8 @@ class Architecture:
     variant, link : str
         Of the plan (`circuitbias.trust.twins.Plan`); an empty link: that of the simulator whose promise the
         report makes.
+    halved : bool
+        Whether there are twice as many units, matched together, of which half are not recorded.
     """
 
     name: str
@@ -53,6 +57,7 @@ class Architecture:
     build: Callable
     variant: str = "plain"
     link: str = ""
+    halved: bool = False
 
 
 def _family(family, **options):
@@ -90,7 +95,7 @@ ARCHITECTURES = (
     Architecture("sheet", "a sheet with local inhibition", _sheet),
     Architecture("rectified", "sparse and random, of rectified units", _sparse, link="rectified"),
     Architecture("common_drive", "sparse and random, with common drive", _sparse, "common"),
-    Architecture("half_hidden", "half of a network of excitation and inhibition", _dale, "hidden"),
+    Architecture("half_hidden", "half of a network of excitation and inhibition", _dale, halved=True),
 )
 
 
@@ -175,24 +180,16 @@ def stress_test(
 
 
 def _stress(one, report, source, seed, memory_mb):
-    n, simulator = len(report.units), one.link or report.worse
-    own_past = np.nan_to_num(np.diag(report.estimates["glm_history"].arrays["coefficients"]))
-    weights = np.array(one.build(n, seed), dtype=float)
-    np.fill_diagonal(weights, 0.0)
-    if not weights.any():
-        return Stress(one, f"with {n} units it has no connection")
-    weights *= _scale(weights, report, own_past)
-    plan = Plan(simulator, one.variant, seed + 900_000)
-    made = make_twin(plan, weights, own_past, source, report.traits, report.tau_ms, memory_mb)
+    made = _made(one, report, source, seed, memory_mb)
     correlation = made.traits.correlation if made.traits else np.nan
     if made.refused:
         return Stress(one, made.refused, correlation)
-    estimates = all_estimates(made.spikes, report.methods, memory_mb)
+    weights, estimates = made.weights, all_estimates(made.spikes, report.methods, memory_mb)
     residual = check_fit(made.spikes, estimates["glm_history"], seed=seed).residual
     phantom, lists, _, _ = judged(
         report.judge, estimates, report.first, made.traits, report.shift, float(np.nanmax(residual))
     )
-    off = ~np.eye(n, dtype=bool)
+    off = ~np.eye(len(weights), dtype=bool)
     real = real_pairs(weights, np.sign(np.nan_to_num(estimates[report.first].values))[off])
     connected = real_pairs(weights, np.sign(weights[off]))
     return Stress(
@@ -208,11 +205,34 @@ def _stress(one, report, source, seed, memory_mb):
     )
 
 
-def _scale(weights, report, own_past):
+def _made(one, report, source, seed, memory_mb) -> Twin:
+    """Simulate the network, like the recording; or say why it cannot be."""
+    n, wanted = source.n_neurons, report.traits
+    own_past = np.nan_to_num(np.diag(report.estimates["glm_history"].arrays["coefficients"]))
+    plan = Plan(one.link or report.worse, one.variant, seed + 900_000)
+    n_all = 2 * n if one.halved else n
+    # Which units are seen, and who has which rate, has nothing to do with the wiring.
+    order = np.random.default_rng([seed, 3]).permutation(n_all)
+    weights = np.array(one.build(n_all, seed), dtype=float)[np.ix_(order, order)]
+    np.fill_diagonal(weights, 0.0)
+    if not weights[:n, :n].any():
+        return Twin(plan, weights, refused=f"with {n} units it has no connection")
+    own_past, rates_hz = np.resize(own_past, n_all), np.resize(wanted.rates_hz, n_all)
+    weights *= _scale(weights, report, own_past, rates_hz)
+    like = replace(wanted, rates_hz=rates_hz)
+    made = make_twin(plan, weights, own_past, source, like, report.tau_ms, memory_mb)
+    if one.halved and not made.refused:
+        made.spikes = ObservedNeurons(made.spikes, np.arange(n))
+        made.traits, made.weights = traits(made.spikes, memory_mb=memory_mb), weights[:n, :n]
+    return made
+
+
+def _scale(weights, report, own_past, rates_hz):
     """Factor by which weights make, in linear response, as much correlation as those of the twins do."""
-    rates_hz, tau_s = report.traits.rates_hz, report.tau_ms / 1000
+    tau_s, n = report.tau_ms / 1000, len(report.units)
+    seen = own_past[:n], rates_hz[:n], tau_s
     twins = [twin for twin in report.twins if twin.plan.variant == "plain" and not twin.refused]
-    wanted = np.mean([linear_correlation(t.strength * t.weights, own_past, rates_hz, tau_s) for t in twins])
+    wanted = np.mean([linear_correlation(twin.strength * twin.weights, *seen) for twin in twins])
     low, high = 0.0, 1.0
     while linear_correlation(high * weights, own_past, rates_hz, tau_s) < wanted:
         low, high = high, 2 * high
