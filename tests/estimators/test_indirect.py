@@ -10,7 +10,7 @@ import circuitbias as cb
 from circuitbias.estimators import estimate
 from circuitbias.estimators import indirect as module
 from circuitbias.estimators.indirect import Indirect
-from circuitbias.estimators.indirect_bins import DrawnBins, draw_bins, hazards, sums_at_spikes
+from circuitbias.estimators.indirect_bins import DrawnBins, draw_bins, hazards, sums_at_spikes, synapses
 from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeRecord
@@ -40,7 +40,8 @@ def test_bins_have_the_probabilities_of_the_model(name):
     steps, neurons = np.empty(6 * n_bins, np.int64), np.empty(6 * n_bins, np.int32)
     inputs, state = np.tile(h, (n_bins, 1)), np.array([5], dtype=np.uint64)
     scales = np.full(2, scale)
-    n = draw_bins(inputs, constants, weights, scales, decay, hazards(link), 3, state, steps, neurons)
+    known = constants, *synapses(weights), scales, decay, hazards(link), 3
+    n = draw_bins(inputs, *known, state, steps, neurons)
     grid = np.zeros((n_bins, 6), dtype=int)
     grid[steps[:n] // 3, 2 * (steps[:n] % 3) + neurons[:n]] = 1
     found = np.bincount(grid @ 2 ** np.arange(5, -1, -1), minlength=64)

@@ -6,6 +6,7 @@ import pytest
 import circuitbias as cb
 from circuitbias.trust.links import LINKS, link
 from circuitbias.trust.simulator import Simulator, record
+from circuitbias.trust.twins import _ceiling, _most_own
 
 RATES = np.array([2e-4, 2e-3, 8e-3])
 
@@ -96,3 +97,16 @@ def test_trials_are_cut_where_they_end():
 def test_unknown_link_is_refused():
     with pytest.raises(ValueError, match="link = 'sigmoid': must be one of exponential, threshold"):
         link("sigmoid")
+
+
+def test_units_whose_own_past_would_explode_end_their_bursts():
+    """Twenty spikes a second, each of which raises the rate twelve times: capped, and bounded."""
+    rates_hz, steps = 20.0, 2_000_000
+    shape, chance = link("exponential"), np.full(4, rates_hz * 1e-4)
+    eta, _ = shape.operating_point(chance)
+    own = np.minimum(2.5, _most_own(np.full(4, rates_hz * 0.01)))
+    assert (own < 1).all() and own == pytest.approx(_most_own(np.full(4, 0.2)))
+    simulator = Simulator(shape, np.diag(own), eta, np.exp(-0.01), 1, _ceiling(chance))
+    assert simulator.run(steps, int(4 * 4 * rates_hz * 1e-4 * steps)) is not None
+    free = Simulator(shape, np.diag(np.full(4, 2.5)), eta, np.exp(-0.01), 1)
+    assert free.run(steps, int(4 * 4 * rates_hz * 1e-4 * steps)) is None

@@ -82,3 +82,20 @@ def test_a_wiring_without_zeros_has_few_in_its_draws():
 def test_no_estimate_at_all_is_refused():
     with pytest.raises(ValueError, match="no pair has a coupling"):
         posterior(np.full((3, 3), np.nan), np.ones((3, 3)))
+
+
+def test_a_connection_one_way_leaves_no_weak_one_the_other_way():
+    """As in small worlds: some pairs are connected both ways, others one way, all equally strongly."""
+    rng = np.random.default_rng(5)
+    upper = np.triu(rng.random((N, N)), 1)
+    mutual = (upper > 0) & (upper < 0.08)
+    single = (upper > 0.9) & (rng.random((N, N)) < 0.5)
+    other = (upper > 0.9) & ~single
+    weights = -1.0 * (mutual | mutual.T | single | other.T)
+    errors = np.full((N, N), 0.1)
+    made = posterior(weights + 0.1 * rng.normal(size=(N, N)), errors)
+    drawn = made.draw(rng)
+    assert made.reciprocal
+    weak = (drawn != 0) & (np.abs(drawn) < 0.4)
+    assert weak.sum() < 0.05 * (weights != 0).sum()  # drawn as sums and differences, it is a fifth
+    assert ((drawn != 0) == (weights != 0)).mean() > 0.995

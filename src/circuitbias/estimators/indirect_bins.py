@@ -12,24 +12,25 @@ such bins are distributed as the observed ones.
 """
 
 import numpy as np
-from numba import njit, uint64
+from numba import njit
+from scipy.sparse import csr_array
 from scipy.special import ndtr
 
+from circuitbias.dynamics.thinning import CEILING, CELLS_PER_UNIT, seeded, thin_window
 from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
 from circuitbias.fitting.designs.histories import ExponentialDesign
 from circuitbias.spikes.events import Events
 from circuitbias.spikes.segments import Segment, SpikeSource, cut
 
 BLOCK_BINS = 2048  # with random numbers of their own, whatever memory there is
-_CELLS, _LOW, _HIGH = 256, -12.0, 12.0  # of the table of f: cells a unit, and its bounds
+_LOW, _HIGH = -12.0, 12.0  # bounds of the table of f
 _WINDOW = 25  # steps for which a bound of the hazards holds: inputs of 100 steps lose a fifth
-_CEILING = 2.0  # hazard of a step: a spike in seven steps of eight
 _WARM_UP = 5.0  # time constants at the start of a trial of which no bins are drawn: the past is not known
 
 
 def hazards(link) -> np.ndarray:
     """Table of f of a link: the hazard of a step, in units of ``scale``."""
-    eta = np.arange(_LOW, _HIGH, 1 / _CELLS)
+    eta = np.arange(_LOW, _HIGH, 1 / CELLS_PER_UNIT)
     if isinstance(link, ThresholdLink):
         return -np.log1p(-link.rho * ndtr(eta))
     return {ExponentialLink: np.exp(eta), RectifiedLink: np.maximum(eta, 0.0)}[type(link)]
@@ -37,35 +38,19 @@ def hazards(link) -> np.ndarray:
 
 def hazard_at(link, eta) -> np.ndarray:
     """Hazard of a step at some inputs, in units of ``scale``."""
-    return np.interp(eta, np.arange(_LOW, _HIGH, 1 / _CELLS), hazards(link))
+    return np.interp(eta, np.arange(_LOW, _HIGH, 1 / CELLS_PER_UNIT), hazards(link))
 
 
-@njit(inline="always")
-def _uniform(state):
-    """Next number in (0, 1): SplitMix64, whose state is a counter."""
-    state[0] += uint64(0x9E3779B97F4A7C15)
-    z = state[0]
-    z = (z ^ (z >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
-    z = (z ^ (z >> uint64(27))) * uint64(0x94D049BB133111EB)
-    z = z ^ (z >> uint64(31))
-    return (float(z >> uint64(11)) + 0.5) / 9007199254740992.0
-
-
-@njit(inline="always")
-def _hazard(eta, scale, table):
-    place = (eta - _LOW) * _CELLS
-    if place <= 0.0:
-        found = table[0]
-    elif place >= table.shape[0] - 1:
-        found = table[table.shape[0] - 1]
-    else:
-        cell = int(place)
-        found = table[cell] + (place - cell) * (table[cell + 1] - table[cell])
-    return min(scale * found, _CEILING)
+def synapses(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Starts, targets and weights of g, (n, n) [pre, post], as `draw_bins` takes them."""
+    rows = csr_array(np.asarray(weights, dtype=np.float64))
+    return rows.indptr.astype(np.int64), rows.indices.astype(np.int64), rows.data
 
 
 @njit(nogil=True, cache=True)
-def draw_bins(inputs, constants, weights, scale, decay, table, bin_steps, state, steps, neurons):
+def draw_bins(
+    inputs, constants, starts, targets, weights, scale, decay, table, bin_steps, state, steps, neurons
+):  # fmt: skip
     """Draw the spikes of bins, one after the other; return how many there are, -1 if too many.
 
     Parameters
@@ -73,8 +58,8 @@ def draw_bins(inputs, constants, weights, scale, decay, table, bin_steps, state,
     inputs : ndarray of float64, shape (n_bins, n)
         h at the first step of each bin; overwritten.
     constants, scale : ndarray, shape (n,)
-    weights : ndarray, shape (n, n)
-        g, [pre, post].
+    starts, targets, weights : ndarray
+        See `synapses`.
     decay : float
     table : ndarray
         Of `hazards`.
@@ -86,54 +71,17 @@ def draw_bins(inputs, constants, weights, scale, decay, table, bin_steps, state,
     """
     n_bins, n = inputs.shape
     powers = decay ** np.arange(_WINDOW + 1)
-    bounds, fired = np.zeros(n), np.zeros(n, dtype=np.bool_)
+    bounds, fired, ceiling = np.zeros(n), np.zeros(n, dtype=np.bool_), np.full(n, CEILING)
     n_events = 0
     for row in range(n_bins):
-        h = inputs[row]
         for now in range(0, bin_steps, _WINDOW):
-            length = min(_WINDOW, bin_steps - now)
-            last, origin = powers[length], row * bin_steps + now
-            total = 0.0
-            for j in range(n):
-                bounds[j] = _hazard(constants[j] + max(h[j], h[j] * last), scale[j], table)
-                total += bounds[j]
-            t, limit, n_felt = 0.0, length, n_events
-            while True:
-                t = t - np.log(_uniform(state)) / total if total > 1e-300 else float(length)
-                if t >= limit:
-                    if n_felt == n_events:
-                        break
-                    # The step of the last spikes is over: they are felt from here on.
-                    here = powers[limit]
-                    for k in range(n_felt, n_events):
-                        fired[neurons[k]] = False
-                        for j in range(n):
-                            h[j] += weights[neurons[k], j] / here
-                    total = 0.0
-                    for j in range(n):
-                        highest = max(h[j] * here, h[j] * last)
-                        bounds[j] = _hazard(constants[j] + highest, scale[j], table)
-                        total += bounds[j]
-                    neurons[n_felt:n_events].sort()
-                    t, limit, n_felt = float(limit), length, n_events  # memoryless: the rest is drawn anew
-                    continue
-                place, j = _uniform(state) * total, 0
-                while j < n - 1 and place >= bounds[j]:
-                    place -= bounds[j]
-                    j += 1
-                step = int(t)
-                hazard = _hazard(constants[j] + powers[step] * h[j], scale[j], table)
-                if not fired[j] and _uniform(state) * bounds[j] < hazard:
-                    if n_events == steps.shape[0]:
-                        return -1
-                    fired[j] = True
-                    steps[n_events], neurons[n_events] = origin + step, j
-                    n_events += 1
-                    limit = step + 1  # what others of this step do is not changed by it
-            for j in range(n):
-                h[j] *= last
-                if abs(h[j]) < 1e-30:
-                    h[j] = 0.0
+            n_events = thin_window(
+                inputs[row], constants, scale, ceiling, starts, targets, weights, _LOW, table,
+                powers[: min(_WINDOW, bin_steps - now) + 1], state, bounds, fired, steps, neurons, n_events,
+                row * bin_steps + now, True,
+            )  # fmt: skip
+            if n_events < 0:
+                return -1
     return n_events
 
 
@@ -181,7 +129,8 @@ class DrawnBins:
     def __init__(self, source: SpikeSource, bin_steps, decay, link, scale, weights, constants, seed, every=1):
         self.n_neurons, self.dt_ms, self.bin_steps = source.n_neurons, source.dt_ms, bin_steps
         self._source, self._decay, self._table, self._scale = source, decay, hazards(link), scale
-        self._weights, self._constants = np.ascontiguousarray(weights, np.float64), constants
+        self._weights, self._constants = np.asarray(weights, np.float64), constants
+        self._synapses = synapses(weights)
         self._seed, self._every = seed, every
         self.counts = self.observed = np.zeros(self.n_neurons)
         trial_bins = source.trial_steps // bin_steps
@@ -214,7 +163,7 @@ class DrawnBins:
                 continue
             inputs = rows[drawn, :n] @ (self._weights / self._decay)  # a spike counts from its next step on
             n_steps = len(inputs) * self.bin_steps
-            state = np.array([self._seed * 1_000_003 + number], np.uint64) * np.uint64(0xD1B54A32D192ED03)
+            state = seeded(self._seed * 1_000_003 + number)
             steps, neurons = self._draw(inputs, state, n_steps)
             counts += np.bincount(neurons, minlength=n)
             observed += there[drawn].sum(0)
@@ -226,7 +175,9 @@ class DrawnBins:
         room = 4 * n_steps
         while True:
             steps, neurons = np.empty(room, np.int64), np.empty(room, np.int32)
-            known = self._constants, self._weights, self._scale, self._decay, self._table, self.bin_steps
+            known = (
+                self._constants, *self._synapses, self._scale, self._decay, self._table, self.bin_steps,
+            )  # fmt: skip
             n_events = draw_bins(inputs.copy(), *known, state.copy(), steps, neurons)
             if n_events >= 0:
                 return steps[:n_events].copy(), neurons[:n_events].copy()

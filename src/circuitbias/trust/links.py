@@ -12,9 +12,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from circuitbias.dynamics.parameters import RHO_PAPER
-
-CELLS_PER_UNIT = 256
-_CEILING = 2.0  # hazard of a step: a spike in seven steps of eight
+from circuitbias.dynamics.thinning import CEILING, CELLS_PER_UNIT
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +79,7 @@ def link(name: str) -> Link:
     else:
         # In units of the input at which there is a spike in one of a thousand steps.
         hazards = 1e-3 * np.maximum(eta, 0.0)
-    return Link(name, low, np.minimum(hazards, _CEILING))
+    return Link(name, low, np.minimum(hazards, CEILING))
 
 
 LINKS = ("exponential", "threshold", "rectified")

@@ -14,7 +14,7 @@ from circuitbias.trust.calibration import PROMISES, Case, Judge, learn, lists, r
 from circuitbias.trust.checks import FitChecks, check_fit, drifting
 from circuitbias.trust.evidence import evidence
 from circuitbias.trust.expected import ExpectedErrors, TwinError, expect, twin_error
-from circuitbias.trust.fits import all_estimates, best_history
+from circuitbias.trust.fits import all_estimates, best_history, on_twins
 from circuitbias.trust.guard import judged
 from circuitbias.trust.traits import Traits, traits
 from circuitbias.trust.twins import Plan, Twin, make_twin
@@ -190,7 +190,7 @@ def trust(
         for k, variant in enumerate(variants)
         for simulator in simulators
     ]
-    series = partial(_series, report, source, own_past, methods, memory_mb)
+    series = partial(_series, report, source, own_past, on_twins(methods), memory_mb)
     pilots, rest = plans[: len(simulators)], plans[len(simulators) :]
     found_on = series(pilots, len(plans))
     report.bias = _bias(found_on, "glm_history")
@@ -235,10 +235,10 @@ def _series(report, source, own_past, methods, memory_mb, plans, n_plans):
         report.twins.append(twin)
         if not twin.refused:
             strengths[plan.simulator] = twin.strength
-            on_twin = all_estimates(twin.spikes, methods, memory_mb)
-            for name, couplings in on_twin.items():
+            estimates = all_estimates(twin.spikes, methods, memory_mb)
+            for name, couplings in estimates.items():
                 report.twin_errors[name].append(twin_error(weights, couplings))
-            found_on.append((twin, on_twin))
+            found_on.append((twin, estimates))
         twin.spikes = None
     return found_on
 

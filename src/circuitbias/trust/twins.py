@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+from scipy.special import expi
 
+from circuitbias.dynamics.thinning import CEILING
 from circuitbias.progress import report_line
 from circuitbias.spikes.segments import SpikeRecord, SpikeSource
 from circuitbias.trust.links import Link, link
@@ -20,6 +22,8 @@ _MATCHING_ROUNDS = 7
 _SLOW_OFF = 0.5  # share of the recording's slow correlations that a twin may lack
 _CLOSE = 0.07  # relative difference of the correlation at which matching ends
 _RATES_OFF = 0.25  # relative difference of rates, mean over spikes, of a frozen network
+_AT_ONCE, _FOLLOWING = 3.0, 0.5  # own spikes at once, and those that follow them at most
+_MOST = 20.0  # mean hazards that a unit has at most: without a bound, one that bursts stays there
 _DRIVERS, _DRIVER_HZ = 5, 100.0
 
 
@@ -112,7 +116,7 @@ def make_twin(
     nearest = np.inf
     dt_s = source.dt_ms / 1000
     rates = np.maximum(wanted.rates_hz, 1e-3)
-    full = log_weights + np.diag(own_past)
+    full = log_weights + np.diag(np.minimum(own_past, _most_own(rates * tau_ms / 1000)))
     full, rates = _with_unseen(plan.variant, full, rates, tau_ms, rng)
     chances = np.minimum(rates * dt_s, 0.5)
     eta, gain = shape.operating_point(chances)
@@ -128,7 +132,7 @@ def make_twin(
         weights, seed = strength * inputs, plan.seed + 1000 * k
         tuned = _tuned(shape, weights, constants, chances, eta, gain, decay, short, seed)
         spikes = tuned is not None and _simulated(
-            shape, weights, tuned, decay, source.trial_steps, n, per_step, source.dt_ms, seed + 1
+            shape, weights, tuned, chances, decay, source.trial_steps, n, source.dt_ms, seed + 1
         )
         found = traits(spikes, memory_mb=memory_mb) if spikes else None
         frozen = found is None or _rates_off(found, wanted) > _RATES_OFF
@@ -143,6 +147,20 @@ def make_twin(
     twin.refused = _refusal(twin, wanted)
     report_line(f"twin {plan.words}: {twin.refused or 'matched'}")
     return twin
+
+
+def _most_own(spikes):
+    """Own past with which bursts end, for units that fire so many spikes in a time constant.
+
+    ``spikes`` (expi(x) - log(x) - gamma) follow a jump of the log rate by x. In an exponential unit as bursty
+    as many a neuron is, a few spikes close together would bring ever more.
+    """
+    low, high = np.full(len(spikes), 1e-6), np.full(len(spikes), 20.0)
+    for _ in range(40):
+        middle = (low + high) / 2
+        ends = spikes * (expi(middle) - np.log(middle) - np.euler_gamma) < _FOLLOWING
+        low, high = np.where(ends, middle, low), np.where(ends, high, middle)
+    return low / _AT_ONCE
 
 
 def _with_unseen(variant, weights, rates, tau_ms, rng):
@@ -180,7 +198,8 @@ def _tuned(shape: Link, weights, constants, chances, eta, gain, decay, n_steps, 
     """
     piece = max(n_steps // _TUNING_ROUNDS, 1)
     most = int(4 * chances.sum() * piece) + 1000
-    simulator = Simulator(shape, weights, constants.copy(), decay, seed)
+    ceiling = _ceiling(chances)
+    simulator = Simulator(shape, weights, constants.copy(), decay, seed, ceiling)
     expected = chances * piece
     kept, gone = [], 0
     for k in range(_TUNING_ROUNDS):
@@ -189,7 +208,7 @@ def _tuned(shape: Link, weights, constants, chances, eta, gain, decay, n_steps, 
             gone += 1
             if gone > 3:
                 return None
-            simulator = Simulator(shape, weights, simulator.constants - 0.5 / gain, decay, seed + k)
+            simulator = Simulator(shape, weights, simulator.constants - 0.5 / gain, decay, seed + k, ceiling)
             continue
         counts = np.bincount(events[1], minlength=len(chances))
         # The log of the ratio, drawn to 0 where few spikes are expected.
@@ -201,10 +220,15 @@ def _tuned(shape: Link, weights, constants, chances, eta, gain, decay, n_steps, 
     return np.mean(kept, axis=0) if kept else None
 
 
-def _simulated(shape, weights, constants, decay, lengths, n, per_step, dt_ms, seed):
+def _ceiling(chances):
+    """Hazards of a step at most."""
+    return np.minimum(-np.log1p(-chances) * _MOST, CEILING)
+
+
+def _simulated(shape, weights, constants, chances, decay, lengths, n, dt_ms, seed):
     """A recording of the first n units; None if it runs away."""
-    total = int(np.sum(lengths))
-    simulator = Simulator(shape, weights, constants, decay, seed)
+    total, per_step = int(np.sum(lengths)), chances.sum()
+    simulator = Simulator(shape, weights, constants, decay, seed, _ceiling(chances))
     warm = int(10 / (1 - decay))
     most = int(3 * per_step * max(total, warm)) + 10_000
     if simulator.run(warm, most) is None:

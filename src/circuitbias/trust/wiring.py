@@ -12,7 +12,8 @@ the one with most pairs unconnected is taken, which is the safe side; where a wi
 as well, halfway to that one. And if couplings of both directions go
 together, sums and differences of the two are drawn, so that a symmetric wiring has symmetric draws; the
 likelihood decides. Pairs with a sum of 0 have a distribution of differences of their own: where there is no
-connection, it is missing both ways.
+connection, it is missing both ways. Not all pairs need be such: a share of them has directions that are
+independent, as a connection one way has, whose sum and difference would leave a weak one the other way.
 
 Estimates of pairs without a connection need not have the mean 0: a wrong link leaves a part of a standard
 error, which would look like weak wiring everywhere. Twins show how much (`bias_of_none`).
@@ -26,6 +27,9 @@ _FINEST = 0.5  # distance of the values of the grid next to 0, in median standar
 _MOST_VALUES = 30  # of the grid on either side
 _ROUNDS, _ROUNDS_OF_SEARCH = 200, 60
 _ABOUT_AS_WELL = 2.0  # difference of the log-likelihood, as an interval of two standard errors has
+_NO_SHARE = 1e-9  # of pairs whose directions are independent, where all go together
+_BOTH_KINDS = 10.0  # log-likelihood by which pairs of both kinds have to fit better than those of one kind
+_ROUNDS_OF_PAIRS, _SETTLED = 6, 0.01  # of the share of pairs whose directions are independent
 _FEWEST_UNCONNECTED = 50
 _MOST_SPREAD = 1e3  # standard errors beyond this many times the median say nothing
 
@@ -83,38 +87,46 @@ class Posterior:
     estimates, errors : ndarray, shape (n, n)
         Where there is no estimate, an error is infinite, and the prior is drawn from.
     parts : tuple of Mixture
-        One, of all couplings; or three: of the half sums of both directions, and of the half differences
-        where the sum is 0, and where it is not.
+        The first is that of couplings whose directions are independent; with three more: of the half sums of
+        both directions, and of the half differences where the sum is 0, and where it is not.
+    independent : float
+        Share of pairs whose directions are independent.
     """
 
     estimates: np.ndarray
     errors: np.ndarray
     parts: tuple
+    independent: float = 1.0
 
     @property
     def none(self) -> float:
-        """Share of pairs without a coupling."""
-        return float(np.prod([part.none for part in self.parts[:2]]))
+        """Share of directed pairs without a coupling."""
+        alone, *both = self.parts
+        together = np.prod([part.none for part in both[:2]])
+        return float(self.independent * alone.none + (1 - self.independent) * together)
 
     @property
     def reciprocal(self) -> bool:
-        """Whether couplings of both directions go together."""
-        return len(self.parts) == 3
+        """Whether couplings of both directions go together, in some pairs at least."""
+        return len(self.parts) > 1
 
     def draw(self, rng: np.random.Generator) -> np.ndarray:
         """Draw a wiring, shape (n, n), zero on the diagonal."""
         weights = np.zeros(self.estimates.shape)
+        off = ~np.eye(len(weights), dtype=bool)
+        weights[off] = self.parts[0].draw(self.estimates[off], self.errors[off], rng)
         if self.reciprocal:
             upper = np.triu_indices(len(weights), 1)
             sums, differences = _both_ways(self.estimates, self.errors)
-            half_sum = self.parts[0].draw(*sums, rng)
-            none, some = (part.draw(*differences, rng) for part in self.parts[1:])
+            half_sum = self.parts[1].draw(*sums, rng)
+            none, some = (part.draw(*differences, rng) for part in self.parts[2:])
             half_difference = np.where(half_sum == 0, none, some)
-            weights[upper] = half_sum + half_difference
-            weights.T[upper] = half_sum - half_difference
-            return weights
-        off = ~np.eye(len(weights), dtype=bool)
-        weights[off] = self.parts[0].draw(self.estimates[off], self.errors[off], rng)
+            apart, together = _of_pairs(self.parts, self.estimates, self.errors)
+            odds = np.log(self.independent) + apart - np.log(1 - self.independent) - together
+            drawn = rng.random(len(odds)) < 1 / (1 + np.exp(odds.clip(-700, 700)))
+            there, back = weights[upper], weights.T[upper]
+            weights[upper] = np.where(drawn, half_sum + half_difference, there)
+            weights.T[upper] = np.where(drawn, half_sum - half_difference, back)
         return weights
 
 
@@ -145,21 +157,28 @@ def posterior(estimates: np.ndarray, errors: np.ndarray, bias: float = 0.0) -> P
     errors = np.where(known, errors, np.inf)
     estimates = np.where(known, estimates - bias * np.where(known, errors, 0.0), estimates)
     alone = Posterior(estimates, errors, (mixture(estimates[known], errors[known]),))
-    sums, differences = ((j[np.isfinite(se)], se[np.isfinite(se)]) for j, se in _both_ways(estimates, errors))
-    if not len(sums[0]):
+    both = (known & known.T)[np.triu_indices(len(errors), 1)]
+    if not both.any():
         return alone
-    half_sum = mixture(*sums)
-    of_sum, none = half_sum.densities(*sums)
-    with_none, with_some = mixture(*differences, none), mixture(*differences, 1 - none)
-    # Of the pairs with both directions: the densities of sum and difference are half of those of the two.
-    both = known & known.T
-    one = alone.parts[0].densities(estimates[both], errors[both])[0].sum()
-    of_difference = np.logaddexp(
-        np.log(np.maximum(none, 1e-300)) + with_none.densities(*differences)[0],
-        np.log(np.maximum(1 - none, 1e-300)) + with_some.densities(*differences)[0],
-    )
-    two = (of_sum + of_difference - np.log(2.0)).sum()
-    return Posterior(estimates, errors, (half_sum, with_none, with_some)) if two > one else alone
+    sums, differences = ((j[both], se[both]) for j, se in _both_ways(estimates, errors))
+    directions = [np.concatenate(one) for one in zip(*_each_way(estimates, errors, both), strict=True)]
+    single, share, apart = alone.parts[0], 0.5, np.zeros(both.sum())
+    found = [(alone, _of_pairs(alone.parts, estimates, errors, both)[0].sum())]
+    for number in range(_ROUNDS_OF_PAIRS):
+        half_sum = mixture(*sums, 1 - apart)
+        none = half_sum.densities(*sums)[1]
+        parts = (single, half_sum, *(mixture(*differences, (1 - apart) * q) for q in (none, 1 - none)))
+        one, two = _of_pairs(parts, estimates, errors, both)
+        if not number:
+            found.append((Posterior(estimates, errors, parts, _NO_SHARE), two.sum()))
+        either = np.logaddexp(one + np.log(share), two + np.log(1 - share))
+        apart = np.exp(one + np.log(share) - either)
+        before, share = share, float(np.clip(apart.mean(), _NO_SHARE, 1 - _NO_SHARE))
+        if number and abs(before - share) < _SETTLED:
+            break
+        single = mixture(*directions, np.tile(apart, 2))
+    found.append((Posterior(estimates, errors, parts, before), either.sum() - _BOTH_KINDS))
+    return max(found, key=lambda one: one[1])[0]
 
 
 def bias_of_none(weights: np.ndarray, estimates: np.ndarray, errors: np.ndarray) -> float:
@@ -177,6 +196,31 @@ def bias_of_none(weights: np.ndarray, estimates: np.ndarray, errors: np.ndarray)
         return 0.0
     # Neither explosions of a fit nor the sign of one large estimate are to decide.
     return float(np.clip(estimates[none] / errors[none], -3, 3).mean())
+
+
+def _of_pairs(parts, estimates, errors, both=None):
+    """Log density of both directions of each pair: as independent, and as a sum and a difference."""
+    single, *together = parts
+    both = slice(None) if both is None else both
+    one = sum(single.densities(j, se)[0] for j, se in _each_way(estimates, errors, both))
+    if not together:
+        return one, None
+    half_sum, with_none, with_some = together
+    sums, differences = ((j[both], se[both]) for j, se in _both_ways(estimates, errors))
+    of_sum, none = half_sum.densities(*sums)
+    of_difference = np.logaddexp(
+        np.log(np.maximum(none, 1e-300)) + with_none.densities(*differences)[0],
+        np.log(np.maximum(1 - none, 1e-300)) + with_some.densities(*differences)[0],
+    )
+    # The densities of half sum and half difference are twice that of the two directions.
+    known = np.isfinite(sums[1])
+    return np.where(known, one, 0.0), np.where(known, of_sum + of_difference - np.log(2.0), 0.0)
+
+
+def _each_way(estimates, errors, both):
+    """The two directions of some pairs, with their errors."""
+    upper = np.triu_indices(len(estimates), 1)
+    return [(j[upper][both], se[upper][both]) for j, se in ((estimates, errors), (estimates.T, errors.T))]
 
 
 def _both_ways(estimates, errors):
