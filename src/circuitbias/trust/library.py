@@ -23,7 +23,7 @@ from circuitbias.spikes.segments import SpikeSource
 from circuitbias.spikes.views import ObservedNeurons
 from circuitbias.trust.calibration import PROMISES, calibration_error, real_pairs
 from circuitbias.trust.checks import check_fit
-from circuitbias.trust.fits import all_estimates
+from circuitbias.trust.fits import all_estimates, on_twins
 from circuitbias.trust.guard import judged
 from circuitbias.trust.report import TrustReport
 from circuitbias.trust.traits import traits
@@ -184,7 +184,7 @@ def _stress(one, report, source, seed, memory_mb):
     correlation = made.traits.correlation if made.traits else np.nan
     if made.refused:
         return Stress(one, made.refused, correlation)
-    weights, estimates = made.weights, all_estimates(made.spikes, report.methods, memory_mb)
+    weights, estimates = made.weights, all_estimates(made.spikes, on_twins(report.methods), memory_mb)
     residual = check_fit(made.spikes, estimates["glm_history"], seed=seed).residual
     phantom, lists, _, _ = judged(
         report.judge, estimates, report.first, made.traits, report.shift, float(np.nanmax(residual))
