@@ -17,7 +17,7 @@ export UV_COMPILE_BYTECODE := 1
 # What a recipe calls by its bare name is the environment's own. (Snakemake's rules see to that themselves.)
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: run everything methods paper pinned matched-mismatched random-sparse remedies reproduction test test-slow test-versions test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu explore report docs tutorial clean
+.PHONY: run everything methods paper paper-networks pinned matched-mismatched random-sparse remedies reproduction test test-slow test-versions test-gpu test-slurm fuzz mutate lint format peers bench bench-scaling bench-tables performance bench-gpu explore report docs tutorial clean
 
 run: $(VENV)/.ok         ## the main job: the paper's central figure at its full scale, from the network to the picture
 	$(BIN)/snakemake --cores $(CORES)
@@ -27,6 +27,9 @@ methods: $(VENV)/.ok     ## all methods and all experiments but `mismatch`, 1e7 
 
 paper: $(VENV)/.ok       ## the same and `mismatch` at the paper's full scale, 1e8 spikes
 	$(BIN)/snakemake --cores $(CORES) --configfile config/paper.yaml
+
+paper-networks: $(VENV)/.ok  ## the ring with sidebands and the random symmetric network at the paper's full scale
+	$(BIN)/snakemake --cores $(CORES) --configfile config/paper_networks.yaml
 
 pinned: $(VENV)/.ok      ## the ring with one neuron silenced
 	$(BIN)/snakemake --cores $(CORES) --configfile config/pinned.yaml

@@ -9,12 +9,13 @@ import pytest
 import yaml
 from checkout import CONFIG, ROOT, Checkout
 
+from circuitbias import job_sizes
 from circuitbias.catalogue import EXPERIMENTS, NETWORKS
 from circuitbias.config import circuits, load_config
 from circuitbias.yaml_files import read_config
 
 
-@pytest.mark.parametrize("name", ["config.yaml", "methods.yaml", "paper.yaml", "pinned.yaml", "test.yaml"])
+@pytest.mark.parametrize("name", ["config.yaml", "methods.yaml", "test.yaml"])
 def test_the_configs_that_come_with_it_can_be_planned(tmp_path, name):
     checkout = Checkout(tmp_path)
     shutil.copy(ROOT / "config" / name, checkout.folder / "config.yaml")
@@ -24,20 +25,49 @@ def test_the_configs_that_come_with_it_can_be_planned(tmp_path, name):
     assert sum(planned.values()) < 400
 
 
-def test_the_paper_at_full_scale_is_few_jobs_of_a_cluster(tmp_path):
-    """Grouped as docs/clusters.md says: all that is made of a recording is one job."""
+def test_the_whole_paper_at_full_scale_is_few_long_jobs_of_a_cluster(tmp_path, monkeypatch):
+    """Grouped as docs/clusters.md says: recordings and jobs of each config are those of its table."""
     said = (ROOT / "docs" / "clusters.md").read_text()
-    words = re.search(r"--groups ([a-z_= \\\n]+?) --resources", said).group(1).replace("\\", " ").split()
+    words = re.search(r"--groups ([a-z_= \\\n]+?) --group-components", said).group(1)
+    words = words.replace("\\", " ").split()
+    rows = re.findall(r"^\| `(\w+)\.yaml` \| (\d+) \| (\d+) \| (\d+) \|$", said, re.MULTILINE)
+    ring, others = ("paper", "pinned"), ("paper_networks", "random_sparse", "matched_mismatched", "remedies")
+    assert [row[0] for row in rows] == [*ring, *others]
+    submitted = submitted_rules()
+    assert {"simulate", "threshold", "synchrony_experiment"} < submitted
+    checkout, total = Checkout(tmp_path), 0
+    for name, n_recordings, together, n_jobs in rows:
+        shutil.copy(ROOT / "config" / f"{name}.yaml", checkout.folder / "config.yaml")
+        components = f"recording={together}"
+        output = checkout.snakemake("--dry-run", "--groups", *words, "--group-components", components)
+        alone = re.findall(r"^(?:local)?rule (\w+):", output, re.MULTILINE)  # members of groups are indented
+        assert "all" in alone and not submitted & {*alone}
+        assert re.search(r"^simulate +(\d+)$", output, re.MULTILINE)[1] == n_recordings
+        assert output.count("Group job recording") == int(n_jobs)
+        assert int(n_jobs) == 1 or seconds(name, monkeypatch) / int(n_jobs) > 600
+        total += int(n_jobs)
+    assert f"The full-scale paper is {total} jobs" in said
+    assert total <= 50
+
+
+def submitted_rules() -> set[str]:
+    """Rules whose jobs a cluster gets, as their text says."""
+    text = "\n".join(path.read_text() for path in (ROOT / "workflow" / "rules").glob("*.smk"))
+    rules = r"^(?:use rule \w+ as|rule) (\w+)(?: with)?:\n((?:    .*\n|\n)+)"
+    return {name for name, body in re.findall(rules, text, re.MULTILINE) if "localrule: True" not in body}
+
+
+def seconds(name, monkeypatch) -> int:
+    """Seconds of one core of a config's recordings and estimates, without the margin of what is asked for."""
+    monkeypatch.setattr(job_sizes, "MARGIN", 60)  # minutes of that are seconds
+    monkeypatch.setattr(job_sizes, "LEAST_MINUTES", 0)
     total = 0
-    for name in ("paper.yaml", "pinned.yaml"):
-        (tmp_path / name).mkdir()
-        checkout = Checkout(tmp_path / name)
-        shutil.copy(ROOT / "config" / name, checkout.folder / "config.yaml")
-        output = checkout.snakemake("--dry-run", "--groups", *words)
-        alone = re.findall(r"^rule (simulate|activity|floor|estimate|experiment):", output, re.MULTILINE)
-        assert not alone  # members of groups are indented
-        total += output.count("Group job recording")
-    assert total == 22  # at most 50
+    for circuit in circuits(load_config(read_config(ROOT / "config" / f"{name}.yaml"))).values():
+        steps = [(step, None) for step in ("simulate", "activity", "floor")]
+        steps += [("estimate", name) for name in circuit["estimators"]]
+        once = sum(job_sizes.job_minutes(circuit, *step) for step in steps)
+        total += once * len(circuit["strengths"]) * len(circuit["seeds"])
+    return total
 
 
 def test_everything_runs_every_network_and_experiment_of_its_own(tmp_path):
