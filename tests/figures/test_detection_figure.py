@@ -60,7 +60,9 @@ def test_where_all_connections_inhibit_a_method_without_signs_is_drawn_too():
     np.testing.assert_allclose(roc.y, [0, 0.2, 0.6, 1.0])
     assert [line.get_linestyle() for line in figure.axes[0].lines[1:]] == ["-", "-", "--"]
     table = pd.concat([curves(("excitatory", "inhibitory")), curves(("either",), estimators=("graph",))])
-    assert "graph" not in set(detection.draw(table)[1].series)
+    figure, numbers = detection.draw(table)
+    assert "graph" not in set(numbers.series)
+    assert [text.get_text() for text in figure.legends[0].texts] == ["GLM", "TAP", "(graph tells no signs)"]
 
 
 def test_methods_without_signs_leave_a_reason():

@@ -84,6 +84,25 @@ def test_a_failed_run_leaves_a_gap_and_a_strange_method_a_column(errors):
     assert panel(figure, "d").get_title(loc="left").endswith("others")
 
 
+def test_a_family_without_bias_and_variance_says_so_in_its_panels(errors):
+    untold = errors.estimator == "cross_correlation"
+    errors.loc[untold, ["bias", "variance"]] = np.nan
+    figure, _ = methods.draw(errors)
+    said = {letter: [text.get_text() for text in panel(figure, letter).texts] for letter in "abcdefghi"}
+    assert {letter for letter, texts in said.items() if texts} == {"f", "i"}
+    assert "not told apart" in said["f"][0]
+    errors.loc[untold, "total"] = np.nan
+    assert [text.get_text() for text in panel(methods.draw(errors)[0], "c").texts] == ["no result"]
+
+
+def test_the_figure_is_as_high_as_its_legend(errors):
+    few = methods.draw(errors)[0].get_figheight()
+    names = [f"glm_{k}" for k in range(6)]
+    many = pd.concat([errors.assign(estimator=name, method="glm") for name in names])
+    lines = (methods.draw(many)[0].get_figheight() - few) * 25.4 / 4.5  # mm to the line
+    assert lines == pytest.approx(len(names) - 2)
+
+
 def test_no_error_at_all_is_said(errors):
     figure, numbers = methods.draw(errors.assign(total=np.nan, bias=np.nan, variance=np.nan))
     assert numbers.empty and "No estimate has an error." in words(figure)

@@ -22,7 +22,7 @@ class Detection(Picture):
     the connections that are found against share of the other pairs that are taken for one; second: share
     of the list that are connections, against the share that is found. Grey: a list by chance. Where a
     graph's list ends, a straight line leads on by chance. Of the first seed. Methods that tell no signs
-    are dashed where all connections are of one sign, and not shown elsewhere; ``detection.csv`` has their
+    are dashed where all connections are of one sign, and only named elsewhere; ``detection.csv`` has their
     curves, as ``either``. **What to conclude**: a curve on the grey line is no better than guessing. As
     long as precision stays near 1, the head of a method's list can be believed; where it falls, phantoms
     follow. If excitation does well and inhibition badly, believe the one list and not the other.
@@ -75,6 +75,10 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     handles = [
         Line2D([], [], label=style.pretty(name), **_line(look, name in unsigned))
         for name, look in looks.items()
+    ]
+    handles += [
+        Line2D([], [], linestyle="", label=f"({style.pretty(name)} tells no signs)")
+        for name in sorted(unsigned - set(looks))
     ]
     figure.legend(handles=handles, loc="outside upper center", ncols=5)
     return figure, numbers.table()

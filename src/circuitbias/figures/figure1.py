@@ -13,6 +13,8 @@ from circuitbias.figures import style
 
 _PATTERN_COLORS = ("#9A6FB0", "#3B2E7E")
 _RATE_COLOR = "#8a8a8a"
+_MOST_ALIKE = 10
+"""Largest rates at the example strengths, relative to each other, up to which they share an axis."""
 
 
 class Activity(NamedTuple):
@@ -35,10 +37,10 @@ class Figure1(Picture):
     to 1, against weight strength; mean and range over windows with the number of spikes given; open
     circles are the published values. Networks without a ring show the mean rate and the range over
     neurons instead. **d**: half a second of spikes at the example strengths, with the rate of each neuron
-    in that time beside it: even at weak strengths, gathered in bumps once the pattern has formed. **What
-    to conclude**: from the strength on at which the curve of c rises, neurons fire together that are not
-    connected. There correlation stops being connection, and inference gets hard: compare the errors of
-    Figure 2 at that strength.
+    in that time beside it (each on an axis of its own if some are ten times as fast): even at weak
+    strengths, gathered in bumps once the pattern has formed. **What to conclude**: from the strength on
+    at which the curve of c rises, neurons fire together that are not connected. There correlation stops
+    being connection, and inference gets hard: compare the errors of Figure 2 at that strength.
     """
 
     title = "1  Structure and dynamics"
@@ -172,9 +174,11 @@ def _spikes(figure, numbers, shown):
     duration_ms = 10 * np.ceil(max(run.raster_ms.max(initial=1.0) for run in shown) / 10)
     n = len(shown[0].rates_hz)
     rates = [np.bincount(run.raster_neurons, minlength=n) / (duration_ms / 1000) for run in shown]
-    fastest = max(1.0, *(rate.max() for rate in rates))
+    fastest = [max(1.0, rate.max()) for rate in rates]
+    if max(fastest) <= _MOST_ALIKE * min(fastest):  # a frozen network would hide the rates of all others
+        fastest = [max(fastest)] * len(shown)
     axes = figure.subplots(1, 2 * len(shown), width_ratios=(4, 1) * len(shown), sharey=True)
-    for run, rate, raster, beside in zip(shown, rates, axes[::2], axes[1::2], strict=True):
+    for run, rate, most, raster, beside in zip(shown, rates, fastest, axes[::2], axes[1::2], strict=True):
         series = f"r = {run.r:g}"
         raster.set(title=style.lettered("d", series) if raster is axes[0] else series)
         # Some thousands of dots are not for vector graphics.
@@ -193,7 +197,7 @@ def _spikes(figure, numbers, shown):
             raster.text(0.5, 0.5, "no spikes", transform=raster.transAxes, ha="center", color=style.TRUTH)
         edges = np.arange(n + 1) - 0.5
         beside.stairs(rate, edges, orientation="horizontal", fill=True, color=_RATE_COLOR)
-        beside.set(xlim=(0, 1.05 * fastest), xlabel="Hz")
+        beside.set(xlim=(0, 1.05 * most), xlabel="Hz")
         beside.tick_params(left=False)
         beside.xaxis.set_major_locator(MaxNLocator(1, prune="lower"))
         numbers.add("d", f"spikes, {series}", run.raster_ms, run.raster_neurons)

@@ -2,6 +2,7 @@
 
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from circuitbias.component import Picture
 from circuitbias.figures import shared, style
@@ -75,6 +76,21 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     numbers.add("d", "freezes after", once.r, once.frozen_from_s)
     for axes in panels[1:]:
         shared.strength_axis(axes)
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=max(len(labels), 1))
+    handles, _ = panels[0].get_legend_handles_labels()
+    handles += _marks(table.frozen_share > 0, froze)
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4))
     return figure, numbers.table()
+
+
+def _marks(frozen, froze) -> list[Line2D]:
+    """What the marks mean that are drawn."""
+    marks = {
+        "partly frozen data": ("o", {"markersize": 3.4}, frozen.any()),
+        "after freezing": ("x", {"markersize": 4}, froze.any()),
+        "end of a recording that did not freeze": ("^", style.OPEN, not froze.all()),
+    }
+    return [
+        Line2D([], [], marker=marker, color="#3B2E7E", label=label, **{"linestyle": ""} | look)
+        for label, (marker, look, shown) in marks.items()
+        if shown
+    ]

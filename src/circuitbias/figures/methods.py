@@ -14,7 +14,9 @@ from circuitbias.figures import fewer_pairs, notes, shared, style
 
 _ROWS = {"total": "total error", "bias": "bias error", "variance": "variance error"}
 _OLDER = "total_l1"
-_PANEL_MM, _LEGEND_MM = 43, 50
+_UNTOLD = {"total": "no result"}
+_PANEL_MM, _OLDER_MM = 43, 50
+_LINE_MM, _REST_MM = 4.5, 16  # of a legend; of what stands below it
 
 
 class Methods(Picture):
@@ -78,8 +80,11 @@ def draw(
     paper = shared.under_condition(comparison, [*_ROWS, _OLDER], "")
     paper = paper[paper.estimator.isin(table.estimator)]
     styles = style.estimator_styles(table.estimator.unique())
-    figure = style.new_figure(_PANEL_MM * len(quantities) + _LEGEND_MM)
-    top, bottom = figure.subfigures(2, 1, height_ratios=(_PANEL_MM * len(quantities), _LEGEND_MM))
+    older = [name for name in styles if name in set(paper.estimator[paper.quantity == _OLDER])]
+    legend_mm = _LINE_MM * (1 + max(map(len, families.values()))) + _REST_MM
+    heights = _PANEL_MM * len(quantities), max(legend_mm, _OLDER_MM if older else 0)
+    figure = style.new_figure(sum(heights))
+    top, bottom = figure.subfigures(2, 1, height_ratios=heights)
     grid = top.subplots(len(quantities), len(families), sharex=True, sharey="row", squeeze=False)
     letters = iter(ascii_lowercase)
     for row, quantity in zip(grid, quantities, strict=True):
@@ -92,7 +97,6 @@ def draw(
         row[0].set_ylabel(_ROWS[quantity])
     for axes in grid[-1]:
         shared.strength_axis(axes)
-    older = [name for name in styles if name in set(paper.estimator[paper.quantity == _OLDER])]
     if older:
         axes, legend = bottom.subplots(1, 2, width_ratios=(1, max(2, len(families) - 1)))
         letter = next(letters)
@@ -137,8 +141,11 @@ def _errors(panels, numbers, table, paper, quantity, styles):
             rows = paper[(paper.estimator == name) & (paper.quantity == quantity)].sort_values("r")
             if len(rows):
                 shared.draw_published(axes, numbers, letter, name, rows.r, rows, styles[name])
-    for axes, _ in panels.values():
+    for axes, names in panels.values():
         shared.log_errors(axes)
+        if not table[table.estimator.isin(names)][quantity].notna().any():
+            why = _UNTOLD.get(quantity, "bias and variance\nare not told apart")
+            axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=style.TRUTH)
 
 
 def _legend(axes, families, styles, table, paper):
