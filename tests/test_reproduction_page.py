@@ -9,6 +9,7 @@ import yaml
 from circuitbias.comparison import with_verdicts
 from circuitbias.comparison.measured import with_measured_errors
 from circuitbias.comparison.page import UNEXPLAINED, reproduction_page
+from circuitbias.comparison.verdicts import AS_PUBLISHED
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -74,6 +75,13 @@ def page_of(*rows, explanations=()):
     table = with_verdicts(rows)
     table.insert(0, "network", [row["network"] for row in rows])
     return reproduction_page(table, "# Title", explanations).splitlines()
+
+
+def test_rows_of_a_method_with_its_slips_are_marked():
+    page = page_of({"note": AS_PUBLISHED}, {"r": 0.0025})
+    assert [row[0] for row in table_after(page, "### glm")] == ["0.0025", "0.005 †"]
+    assert page.count(f"† {AS_PUBLISHED}: option `as_published`") == 1
+    assert "†" not in "".join(page_of({"note": "over 9 pairs"}))
 
 
 def table_after(page, start):

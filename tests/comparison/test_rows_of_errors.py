@@ -9,6 +9,7 @@ import pytest
 
 from circuitbias import published
 from circuitbias.comparison.errors import compare_errors, published_method
+from circuitbias.comparison.verdicts import AS_PUBLISHED
 from circuitbias.errors import predict_errors
 from circuitbias.estimators.registry import complete_options
 
@@ -86,6 +87,13 @@ def test_errors_over_fewer_pairs_say_so():
     assert compared([pinned | {"n_pairs": 9506}], "ring_pinned").note.tolist() == ["over 9506 of 9702 pairs"]
 
 
+def test_a_method_that_repeats_a_slip_says_so():
+    options = json.dumps(complete_options("glm", {"as_published": True}))
+    assert compared([errors(options=options)]).note.eq(AS_PUBLISHED).all()
+    fewer = compared([errors(options=options, n_pairs=9702)])
+    assert fewer.note.eq(f"{AS_PUBLISHED}; over 9702 of 9900 pairs").all()
+
+
 def test_with_the_older_scale_where_the_files_have_it():
     options = json.dumps(complete_options("mean_field", {}))
     table = compared([errors(method="mean_field", options=options)])
@@ -109,7 +117,7 @@ def test_each_estimator_strength_and_volume_is_a_row_of_its_own():
     ("method", "options", "network"),
     [
         ("logistic", {"l1": "oracle", "l1_grid": [0.0, 60.0]}, "ring"),
-        ("logistic", {"binarise": True, "l1": 0.0}, "ring_pinned"),
+        ("logistic", {"binarise": True, "l1": 0.0, "as_published": True}, "ring_pinned"),
     ],
 )
 def test_a_penalty_is_compared_within_a_factor_of_two_of_the_volume(method, options, network):
@@ -134,17 +142,18 @@ NEEDED = [
     ("mpf", "mpf", {"bin_steps": 100, "all_flip": True}),
     ("tap", "tap", {"bin_steps": 100, "as_published": True}),
     ("sessak_monasson", "sessak_monasson", {"bin_steps": 100, "as_published": True}),
-    ("logistic", "logistic", {"bin_steps": 100, "binarise": False, "l1": "oracle"}),
-    ("logistic_binarised", "logistic", {"bin_steps": 100, "binarise": True, "l1": 0.0}),
+    ("logistic", "logistic", {"bin_steps": 100, "binarise": False, "l1": "oracle", "as_published": False}),
+    ("logistic_binarised", "logistic", {"bin_steps": 100, "binarise": True, "l1": 0.0, "as_published": True}),
 ]
-OTHER = {"bin_steps": 50, "lags": [0, 1], "ridge": 0.5, "all_flip": False, "as_published": False, "l1": 3.0}
+OTHER = {"bin_steps": 50, "lags": [0, 1], "ridge": 0.5, "all_flip": False, "l1": 3.0}
 
 
 @pytest.mark.parametrize(("name", "method", "options"), NEEDED)
 def test_a_published_method_is_one_with_all_of_its_options(name, method, options):
     assert published_method(method, options | {"tolerance": 1e-3}) == name
     for key in options.keys() - {"binarise"}:
-        assert published_method(method, options | {key: OTHER[key]}) != name, key
+        other = not options[key] if key == "as_published" else OTHER[key]
+        assert published_method(method, options | {key: other}) != name, key
         assert published_method(method, {k: v for k, v in options.items() if k != key}) != name
     if "binarise" in options:
         assert published_method(method, options | {"binarise": not options["binarise"]}) != name

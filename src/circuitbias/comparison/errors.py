@@ -17,7 +17,7 @@ from circuitbias.comparison.expectation import (
     of_split,
     of_total,
 )
-from circuitbias.comparison.verdicts import pairs_note, with_verdicts
+from circuitbias.comparison.verdicts import AS_PUBLISHED, pairs_note, with_verdicts
 from circuitbias.errors.sampling import PredictedErrors, noise_and_bias_power
 from circuitbias.networks import Network
 from circuitbias.networks.ring import ring_weights
@@ -31,8 +31,8 @@ _COUNTERPARTS = (
     ("mpf", "mpf", {"bin_steps": 100, "all_flip": True}),
     ("tap", "tap", {"bin_steps": 100, "as_published": True}),
     ("sessak_monasson", "sessak_monasson", {"bin_steps": 100, "as_published": True}),
-    ("logistic", "logistic", {"bin_steps": 100, "binarise": False, "l1": "oracle"}),
-    ("logistic_binarised", "logistic", {"bin_steps": 100, "binarise": True, "l1": 0.0}),
+    ("logistic", "logistic", {"bin_steps": 100, "binarise": False, "l1": "oracle", "as_published": False}),
+    ("logistic_binarised", "logistic", {"bin_steps": 100, "binarise": True, "l1": 0.0, "as_published": True}),
 )
 _OF_SWEEPS = (("mpf", "mpf", {"bin_steps": 1}),)  # of the Ising generator, a sample a sweep
 _SAME_VOLUME = {"logistic": 2.0, "logistic_binarised": 2.0}
@@ -97,7 +97,9 @@ def compare_errors(errors: pd.DataFrame, network: str) -> pd.DataFrame:
     for (estimator, method, options, r, n_spikes), runs in errors.groupby(
         ["estimator", "method", "options", "r", "n_spikes"], sort=False
     ):
-        name = published_method(method, json.loads(options), network)
+        options = json.loads(options)
+        name = published_method(method, options, network)
+        slips = AS_PUBLISHED if options.get("as_published") else ""
         n_counts, factor = runs.n_counts.mean(), _SAME_VOLUME.get(name, math.inf)
         for paper in table[(table.method == name) & np.isclose(table.r, r)].itertuples():
             if paper.n_spikes / factor <= n_counts <= paper.n_spikes * factor:
@@ -113,7 +115,7 @@ def compare_errors(errors: pd.DataFrame, network: str) -> pd.DataFrame:
                         **measured_error(runs, quantity, expectation, paper.n_spikes),
                         "ours": runs[quantity].mean(),
                         "expected_from": origin,
-                        "note": pairs_note(runs, NEURONS[network]),
+                        "note": "; ".join(filter(None, (slips, pairs_note(runs, NEURONS[network])))),
                     }
                     for quantity, as_published, origin, expectation in _expectations(
                         paper, network, n_counts, len(runs)

@@ -45,7 +45,10 @@ def with_measured_errors(comparison: pd.DataFrame, errors: pd.DataFrame) -> pd.D
         model = str(row["error_from"]).startswith("model") and row["r"] >= strength_of_bumps() - 1e-9
         if model and row["quantity"] in _ERRORS and not row["condition"] and len(known):
             row |= _measured(row, known.iloc[0])
-        row["note"] = "" if INDEPENDENT in str(row["note"]) else row["note"]  # said anew where it still holds
+        said = str(row["note"]).split("; ")
+        row["note"] = "; ".join(
+            part for part in said if part != INDEPENDENT
+        )  # said anew where it still holds
         rows.append(row)
     judged = with_verdicts(rows)
     judged.insert(0, "network", [row["network"] for row in rows])

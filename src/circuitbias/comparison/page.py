@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from circuitbias.comparison.checks import ERRORS, independent_checks
-from circuitbias.comparison.verdicts import INDEPENDENT, strength_of_bumps
+from circuitbias.comparison.verdicts import AS_PUBLISHED, INDEPENDENT, strength_of_bumps
 
 _NETWORKS = {
     "ring": "The ring",
@@ -84,6 +84,7 @@ def reproduction_page(comparison: pd.DataFrame, introduction: str, explanations:
 
 
 _KINDS = {"bins": ": error against bin width", "10": ": error against volume", "synchrony": ": synchrony"}
+_SLIPS = " †"
 UNEXPLAINED = "not explained"
 _WORDS = ("text", "shown_by")  # of an explanation; all else says of which rows it is
 
@@ -200,7 +201,8 @@ def _error_table(rows) -> list[str]:
     lines = ["| " + " | ".join(head) + " |", "|---" * len(head) + "|"]
     in_order = rows.sort_values("r", kind="stable")
     for (r, condition), line in in_order.groupby(["r", "condition"], sort=False):
-        cells = [f"{r:g}", *([condition] if conditioned else [])]
+        mark = _SLIPS if line.note.str.contains(AS_PUBLISHED, regex=False).any() else ""
+        cells = [f"{r:g}{mark}", *([condition] if conditioned else [])]
         by_quantity = line.set_index("quantity")
         for quantity in quantities:
             if quantity not in by_quantity.index:
@@ -212,6 +214,8 @@ def _error_table(rows) -> list[str]:
             cells += [f"{row.published:.4g}", f"{row.expected:.4g}{error}"]
             cells += [f"{row.ours:.4g}{row.mark}{unjudged}", f"{row.ratio:.3f}"]
         lines.append("| " + " | ".join(cells) + " |")
+    if any(_SLIPS in line for line in lines):
+        lines += ["", f"{_SLIPS.strip()} {AS_PUBLISHED}: option `as_published`"]
     return lines
 
 

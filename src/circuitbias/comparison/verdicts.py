@@ -34,6 +34,9 @@ MOST_EXTRAPOLATION = 100
 INDEPENDENT = "the error assumes independent noise"
 """Said where bumps of activity have formed: as they drift, the noise of different pairs is correlated."""
 
+AS_PUBLISHED = "the method as published, slips included"
+"""Said where an option of the method repeats what made the published numbers (``as_published``)."""
+
 
 @cache
 def strength_of_bumps() -> float:

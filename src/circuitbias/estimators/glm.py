@@ -3,6 +3,7 @@
 from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.estimators.prepare import prepare
 from circuitbias.fitting.designs.counts import Design
+from circuitbias.fitting.iteration_limit import where_iterations_end
 from circuitbias.fitting.poisson import fit, require_fit_memory
 from circuitbias.options import (
     ErrorKind,
@@ -28,6 +29,10 @@ class Glm(Estimator):
     unpinned ring at r = 0.0125, lag 1 bin of 10 ms, 5e6 spikes: a bias of .542 with it, .523 without). The
     ``tolerance`` is of the gradient of the mean log-likelihood, per standard deviation of the covariate and
     per mean count of the response.
+
+    ``as_published`` gives coefficients that fall without end the value at which the published fits, of
+    Matlab's ``fitglm``, broke off (`circuitbias.fitting.iteration_limit`): numbers from -30 to -45, which say
+    only that a pair never coincides, and which spoil the error of all couplings.
     """
 
     bin_steps: int = bin_width()
@@ -41,6 +46,9 @@ class Glm(Estimator):
         different=True,
     )
     own_past: bool = with_own_past()
+    as_published: bool = option(
+        False, "Give coefficients that fall without end the value at which the paper's fits broke off."
+    )
     tolerance: float = convergence()
     max_passes: int = most_passes()
     errors: ErrorKind = kind_of_errors()
@@ -48,7 +56,11 @@ class Glm(Estimator):
     cost = Cost(seconds=7)
     look = Look("regressions", {"glm": ("#0072B2", "o"), "glm_lagged": ("#56B4E9", "v")}, ("GLM",))
     examples = Examples(
-        {}, {"binarise": True}, {"lags": [1], "ridge": 1e-3}, {"lags": [0, 1], "bin_steps": 50}
+        {},
+        {"binarise": True},
+        {"lags": [1], "ridge": 1e-3},
+        {"lags": [0, 1], "bin_steps": 50},
+        {"as_published": True},
     )
 
     @property
@@ -89,7 +101,8 @@ class Glm(Estimator):
         SeparableCountsWarning
             The coefficient to a neuron that never fires together with another one (at a lag), or only where
             that has its largest count, has no finite value: it is NaN, and all others are those in this limit
-            (see `circuitbias.fitting.limits`). With a ridge all are finite.
+            (see `circuitbias.fitting.limits`). With a ridge all are finite, ``as_published`` those that
+            fall.
         NotConvergedWarning
             Fits that did not reach the tolerance are NaN.
 
@@ -104,8 +117,11 @@ class Glm(Estimator):
         require_fit_memory(given.budget, n, len(lags) * n + 1, given.n_bins, what)
         design = Design(given.counts, given.kept, lags, given.device, given.all_moments, self.own_past)
         limits = self.tolerance, self.max_passes
+        found = fit(design, given.budget, self.ridge, *limits, self.errors)
+        if self.as_published:
+            found = where_iterations_end(design, found, given.budget)
         return given.result_of(
-            fit(design, given.budget, self.ridge, *limits, self.errors),
+            found,
             limits,
             f"never fire in the bins (at lags {lags}) of some other neuron, or only in those where it fires "
             "most",

@@ -16,6 +16,7 @@ from circuitbias.estimators.cross_validation import (
 from circuitbias.estimators.prepare import prepare
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.logistic_path import LogisticPath
+from circuitbias.fitting.standardised_logistic import StandardisedPath
 from circuitbias.memory import regression_bytes
 from circuitbias.options import ErrorKind, bin_width, convergence, kind_of_errors, most_passes
 
@@ -43,6 +44,11 @@ class Logistic(Estimator):
     of the recording in turn, on the mean over neurons; as fewer bins are fitted then, the penalty is scaled
     by their share. One penalty is chosen for all neurons.
 
+    ``as_published`` repeats how they fitted the pinned ring: every count is standardised, that of the
+    response too, and there is no intercept (`circuitbias.fitting.standardised_logistic`). Couplings are then
+    the weights of standardised counts. It is no regression of whether a neuron fires, unless all fire in half
+    of the bins.
+
     The ``tolerance`` is of the gradient of the mean log-likelihood, per standard deviations of covariate and
     response; with ``l1``, of the subgradient of least size.
     """
@@ -59,6 +65,9 @@ class Logistic(Estimator):
         (0, 10, 30, 100, 300, 1000), "Penalties to choose from.", least=0, fewest=1, different=True
     )
     folds: int = option(5, "Blocks of bins that cross-validation leaves out in turn.", least=2, most=100)
+    as_published: bool = option(
+        False, "Standardise covariates and response, and leave the intercept out: the paper's pinned ring."
+    )
     tolerance: float = convergence()
     max_passes: int = most_passes()
     errors: ErrorKind = kind_of_errors()
@@ -71,6 +80,7 @@ class Logistic(Estimator):
         {"binarise": True, "bin_steps": 80},
         {"l1": 5.0},
         {"l1": "cross_validation", "l1_grid": [0, 3, 10], "folds": 3},
+        {"as_published": True, "binarise": True},
     )
 
     @property
@@ -98,8 +108,8 @@ class Logistic(Estimator):
             With its `Certificate`. Where the penalty was chosen, diagnostics are ``l1``, the choice, and
             ``l1_path``, for every penalty its ``error`` or its ``held_out_log_likelihood`` (nats per bin and
             neuron); that is None where some neuron has no fit. Arrays, of the chosen fit: ``coefficients``
-            (n, n), ``intercepts`` (n,), ``scaled_gradient`` (n,) and, without a penalty, ``standard_errors``
-            (n, n).
+            (n, n), ``intercepts`` (n,), ``scaled_gradient`` (n,) and, without a penalty or ``as_published``,
+            ``standard_errors`` (n, n).
 
         Warns
         -----
@@ -116,20 +126,25 @@ class Logistic(Estimator):
         Raises
         ------
         ValueError
-            If the oracle is not shown the weights.
+            If the oracle is not shown the weights, or a standardised response is to be cross-validated.
         UnusableDataError
             If there are not more bins than neurons.
         """
         l1, n = self.l1, source.n_neurons
         if l1 == "oracle":
             check_oracle(weights, n)
+        if self.as_published and l1 == "cross_validation":
+            raise ValueError("as_published: l1='cross_validation' is not allowed; a number or 'oracle' is")
         given = prepare(source, self.bin_steps, self.binarise, memory_mb=memory_mb, device=device)
         needed = regression_bytes(n, n + 1, given.n_bins)
         # A penalty keeps the Hessians of the fit before.
         given.budget.require(needed * (1 if l1 == 0 else 2), f"logistic regressions of {n} neurons")
         design = Design(given.counts, given.kept, [0], given.device, given.all_moments)
         limits = self.tolerance, self.max_passes
-        path = LogisticPath(design, *limits, given.budget)
+        if self.as_published:
+            path = StandardisedPath(design, given.moments, *limits)
+        else:
+            path = LogisticPath(design, *limits, given.budget)
 
         penalties = [l1] if l1 not in CHOICES else sorted(map(float, self.l1_grid), reverse=True)
         validation = CrossValidation(design, path, self.folds) if l1 == "cross_validation" else None
@@ -151,7 +166,7 @@ class Logistic(Estimator):
             neurons = given.kept[on_cpu(fit.undefined)].tolist()
             says = f"neurons {neurons} fire always, in every bin: their likelihood has no maximum and their "
             warn(SeparableCountsWarning(says + "couplings are NaN"))
-        if chosen == 0:  # a penalty makes errors of another kind
+        if chosen == 0 and not self.as_published:  # a penalty makes errors of another kind
             fit = replace(fit, standard_errors=path.standard_errors(fit, self.errors)[:-1])
         return given.result_of(
             replace(fit, passes=path.passes + (validation.passes if validation else 0)),

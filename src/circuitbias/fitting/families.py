@@ -16,13 +16,14 @@ class Family(NamedTuple):
         responses; may overwrite what it is given.
     curvature : callable
         From means to the second derivative of A, the variance of the responses.
-    turns : bool, optional
-        Whether a target's parameter changes sign where its own column, that of the same number, is 1.
+    turns : callable, optional
+        From rows and the number of targets to what each target's parameter is multiplied by: `signs`, or, of
+        dense rows, whatever numbers.
     """
 
     evaluate: Callable
     curvature: Callable
-    turns: bool = False
+    turns: Callable | None = None
 
     def means_at(self, coefficients):
         """From rows of a design to the means there, (rows, n_targets), in the precision of the rows."""
@@ -31,7 +32,7 @@ class Family(NamedTuple):
         def means(rows):
             parameters = rows @ xp.asarray(coefficients, dtype=rows.dtype)
             if self.turns:
-                parameters *= signs(rows, parameters.shape[1])
+                parameters *= self.turns(rows, parameters.shape[1])
             return self.evaluate(parameters)[1]
 
         return means
@@ -66,4 +67,4 @@ def _flow(parameters):
 
 POISSON = Family(_poisson, lambda mean: mean)
 LOGISTIC = Family(_logistic, lambda mean: mean * (1 - mean))
-FLOW = Family(_flow, lambda mean: mean / 2, turns=True)
+FLOW = Family(_flow, lambda mean: mean / 2, turns=signs)

@@ -10,7 +10,7 @@ from numba import njit
 from scipy.sparse import csr_array
 
 from circuitbias.device import Array, double, n_threads, namespace, quietly
-from circuitbias.fitting.families import Family, signs
+from circuitbias.fitting.families import Family
 from circuitbias.fitting.hessians import weighted_squares
 from circuitbias.fitting.tuning import tuning
 
@@ -68,7 +68,7 @@ class DenseRows:
             rows = xp.asarray(rows, dtype=dtype)
             parameters = given @ rows.T
             if family.turns:
-                turned = signs(rows, len(given)).T
+                turned = family.turns(rows, len(given)).T
                 parameters *= turned
             partition, mean = family.evaluate(parameters)
             if family.turns:
