@@ -106,7 +106,8 @@ def test_of_the_pinned_ring_the_total_is_compared_whatever_its_split(method, r):
 
     Our own split is not looked at: rows of this ring are no repetitions of each other.
     """
-    options = OPTIONS["mpf"] if method == "mpf" else {"bin_steps": 100, "binarise": True, "l1": 0.0}
+    logistic = {"bin_steps": 100, "binarise": True, "l1": 0.0, "as_published": True}
+    options = OPTIONS["mpf"] if method == "mpf" else logistic
     paper = published.errors("ring_pinned").query("method == @method and r == @r").iloc[0]
     row = errors_as_published().query("method == 'mpf' and r == @r")
     row = row.assign(method=method.removesuffix("_binarised"), options=json.dumps(options), n_counts=5e7)
@@ -130,7 +131,7 @@ def test_of_the_pinned_ring_the_total_is_compared_whatever_its_split(method, r):
 
 
 def test_a_penalty_chosen_against_the_truth_is_compared_at_its_own_volume_only():
-    options = {"bin_steps": 100, "binarise": False, "l1": "oracle", "l1_grid": [0.0, 60.0]}
+    options = {"bin_steps": 100, "binarise": False, "l1": "oracle", "as_published": False}
     row = errors_as_published().head(1).assign(method="logistic", options=json.dumps(options))
     assert len(compare_errors(row, "ring")) == 3
     assert compare_errors(row.assign(n_counts=10_000_000), "ring").empty
