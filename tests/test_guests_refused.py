@@ -1,5 +1,6 @@
 """What the contract of a component refuses, the workflow and Python refuse, too, in the same words."""
 
+import re
 import sys
 
 import pytest
@@ -73,3 +74,45 @@ def test_networks_of_another_size(guests, tmp_path, capsys, family, has, tells):
     assert not (tmp_path / "w.npz").exists()
     assert main(["check-component", f"{guests}:{family}"]) == 1
     assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (
+            ["    lags: list[int] = option([1, 2], 'Lags (bins).')"],
+            "importing slip failed: TypeError: option: default = [1, 2] could be changed; must be a "
+            "number, a text, True, False, None or a tuple of these, as tuple[int, ...] has",
+        ),
+        (
+            ["    def __init__(self, **options):", "        super().__init__(**options)"],
+            "importing slip failed: TypeError: Mine has an __init__: a component is its options alone",
+        ),
+        (
+            ["    def __post_init__(self):", "        self.seen = 0"],
+            "importing slip failed: TypeError: Mine has an __post_init__: a component is its options alone",
+        ),
+        (
+            ["    def estimate(self, source, **_)", "        return 1"],
+            "importing slip failed: SyntaxError: expected ':'",
+        ),
+    ],
+)
+def test_a_slip_in_a_class_is_named_with_its_line(tmp_path, monkeypatch, capsys, lines, says):
+    """By all that import it, and without advice on paths, as the path is right."""
+    head = [
+        "from circuitbias import Estimator, option",
+        "",
+        "",
+        "class Mine(Estimator):",
+        '    """Has a slip."""',
+    ]
+    (tmp_path / "slip.py").write_text("\n".join([*head, *lines]) + "\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "slip", raising=False)
+    for words in (["check-component", "slip:Mine"], ["list", "slip:Mine"]):
+        assert main(words) == 1
+        said = capsys.readouterr().err
+        assert says in said
+        assert re.search("slip.py, line [46]", said)
+        assert "must be the path" not in said

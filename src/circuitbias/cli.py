@@ -12,7 +12,7 @@ from pathlib import Path
 
 from circuitbias import __version__
 from circuitbias.catalogue import line_in_guests
-from circuitbias.exceptions import MissingExtraError, UnusableDataError, naming_extra
+from circuitbias.exceptions import MissingExtraError, MissingInputError, UnusableDataError, naming_extra
 from circuitbias.made_from import recorded
 from circuitbias.places import NO_PLACE_FOR_KERNELS
 from circuitbias.progress import finish_line, set_label
@@ -97,7 +97,8 @@ def main(argv: list[str] | None = None) -> int:
             raise
         finish_line()
         print(f"circuitbias {chosen}: error: {_words(error)}{line}", file=sys.stderr)
-        return UNUSABLE if isinstance(error, UnusableDataError) else FAILED
+        codes = ((UnusableDataError, UNUSABLE), (MissingInputError, MISUSED))
+        return next((code for kind, code in codes if isinstance(error, kind)), FAILED)
     except KeyboardInterrupt:
         finish_line()
         print(f"circuitbias {chosen}: interrupted; nothing half-written is left", file=sys.stderr)

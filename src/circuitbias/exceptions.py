@@ -37,6 +37,10 @@ def naming_extra(what: str) -> Iterator[None]:
         ) from error
 
 
+class MissingInputError(ValueError):
+    """A step was not given what its experiment or figure needs: the message names the argument."""
+
+
 class UnusableDataError(ValueError):
     """The data do not allow what was asked for; the message says why, and what would help.
 

@@ -51,7 +51,7 @@ def imported(path: str, base: type) -> type:
         raise GuestError(f"{error}{here}; {wanted}") from error
     except Exception as error:  # whatever a stranger's code does
         what = f"{type(error).__name__}: {error}{line_of_guest(error, [module])}"
-        raise GuestError(f"importing {module} failed: {what}; {wanted}") from error
+        raise GuestError(f"importing {module} failed: {what}") from error
     if not (isinstance(found, type) and issubclass(found, base)):
         raise GuestError(f"it is no class of circuitbias.{base.__name__}; {wanted}")
     return found

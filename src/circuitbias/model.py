@@ -34,6 +34,9 @@ def option(default=dataclasses.MISSING, says: str = "", **limits):
     """
     if unknown := set(limits) - {*_RANGES, *_LENGTHS, "pattern"}:
         raise ValueError(f"option: unknown limits {sorted(unknown)}")
+    if isinstance(default, list | dict | set):
+        rule = "must be a number, a text, True, False, None or a tuple of these, as tuple[int, ...] has"
+        raise TypeError(f"option: default = {default!r} could be changed; {rule}")
     return dataclasses.field(default=default, metadata={"says": says, "limits": limits})
 
 
@@ -59,6 +62,11 @@ class Component:
 
     def __init_subclass__(cls, **arguments):
         super().__init_subclass__(**arguments)
+        if own := [name for name in ("__init__", "__post_init__") if name in vars(cls)]:
+            raise TypeError(
+                f"{cls.__name__} has an {own[0]}: a component is its options alone, as fields; what changes "
+                "while it works is kept in local variables of its method"
+            )
         dataclasses.dataclass(frozen=True, init=False)(cls)
         if says := _parameters(cls):
             cls.__doc__ = f"{inspect.cleandoc(cls.__doc__ or '')}\n\nParameters\n----------\n{says}"

@@ -29,6 +29,41 @@ def read_table(path: str | os.PathLike) -> pd.DataFrame:
         raise damaged(path, "table", error) from error
 
 
+KNOWN_BY = {
+    "errors": ("roc_auc", "recorded_s"),
+    "profiles": ("offset", "coupling"),
+    "detection": ("sign", "recall", "precision"),
+    "floor": ("noise", "score_chi2"),
+    "comparison": ("quantity", "verdict"),
+}
+"""Columns by which tables are known; those of experiments: `circuitbias.experiments.COLUMNS`."""
+
+
+def check_kind(table: pd.DataFrame, what: str, kind: str, columns: tuple[str, ...]) -> None:
+    """Check that a table is of the kind that is asked for, and not of another one.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One without any result may have little more than a ``note`` that says why: it is of every kind.
+    what : str
+        The argument and the file: the first words of the message.
+    kind : str
+        Its name.
+    columns : tuple of str
+        By which tables of the kind are known.
+
+    Raises
+    ------
+    ValueError
+        If a column is missing.
+    """
+    missing = [name for name in columns if name not in table]
+    if missing and ("note" not in table or len(split_usable(table)[0])):
+        there = ", ".join(map(str, table.columns[:8])) + (", ..." if len(table.columns) > 8 else "")
+        raise ValueError(f"{what}: is no table of {kind}: it has no column {missing[0]}, but {there}")
+
+
 def split_usable(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows that have a result, and those that have a reason in its place.
 

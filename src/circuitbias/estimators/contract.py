@@ -109,7 +109,8 @@ def form(component):
     """It returns a square matrix of floats, with NaN on the diagonal alone, and says JSON of itself."""
     found = estimate(component, sparse_record(), device="cpu", weights=sparse_weights())
     missing = np.argwhere(np.isnan(found.values) & ~np.eye(N, dtype=bool)).tolist()
-    require(not missing, f"pairs {missing} have no coupling though all is known of them")
+    shown = ", ".join(map(str, missing[:3])) + (", ..." if len(missing) > 3 else "")
+    require(not missing, f"{len(missing)} pairs have no coupling though all is known of them: {shown}")
     try:
         json.dumps(found.diagnostics)
     except (TypeError, ValueError) as error:

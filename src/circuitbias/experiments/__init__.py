@@ -14,5 +14,15 @@ _TOLD = {name: catalogue.told(path) for name, path in catalogue.EXPERIMENTS.item
 SUMMARISED = tuple(name for name, experiment in _TOLD.items() if experiment.summarised)
 """Those that have a function ``summarise``."""
 
+WITH_ESTIMATORS = tuple(
+    name for name, experiment in _TOLD.items() if "estimators" in experiment.schema()["properties"]
+)
+"""Those that try methods of one's choice; others have their own."""
+
 WITH_ARRAYS = tuple(name for name, experiment in _TOLD.items() if experiment.with_arrays)
 """Those that give arrays beside the table."""
+
+COLUMNS = {name: experiment.columns for name, experiment in _TOLD.items()} | {
+    f"{name}_summary": _TOLD[name].summary_columns for name in SUMMARISED
+}
+"""Columns by which the table of each is known, and the summary of those that are summed up."""

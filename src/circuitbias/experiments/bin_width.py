@@ -27,6 +27,7 @@ class BinWidth(Experiment):
     n_spikes: int | None = beginning()
 
     sweeps_over = "bin_steps"
+    columns = ("bin_steps", "bin_ms")
 
     def work(self, entries, seconds):
         """Of an estimate with every width."""

@@ -61,6 +61,8 @@ class DataVolume(Experiment):
     )
 
     summarised = True
+    columns = ("fraction", "window")
+    summary_columns = ("slope", "log10_demand")
 
     @property
     def n_recordings(self):

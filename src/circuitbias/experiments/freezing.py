@@ -25,6 +25,7 @@ class Freezing(Experiment):
     bin_steps: int = option(100, "Width of the bins of the estimates (steps).", least=1, most=100_000)
 
     cost = Cost(seconds=15)
+    columns = ("frozen_share",)
 
 
 def run(

@@ -27,6 +27,7 @@ class Mismatch(Experiment):
     n_spikes: int | None = beginning()
 
     cost = Cost(seconds=400)
+    columns = ("parent", "change")
 
 
 class Step(NamedTuple):

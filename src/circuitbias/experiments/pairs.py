@@ -42,6 +42,8 @@ class Pairs(Experiment):
     )
     n_spikes: int | None = beginning()
 
+    columns = ("against", "rank_correlation")
+
 
 def run(
     network: Network,

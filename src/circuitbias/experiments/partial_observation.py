@@ -89,6 +89,8 @@ class PartialObservation(Experiment):
     n_spikes: int | None = beginning()
 
     summarised = True
+    columns = ("n_observed", "subset")
+    summary_columns = ("n_subsets", "merged_total")
     n_recordings = 100  # hundreds of subsets, most of them small
 
 

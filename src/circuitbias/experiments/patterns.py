@@ -30,6 +30,7 @@ class Patterns(Experiment):
     n_spikes: int | None = beginning()
 
     cost = Cost(seconds=7)
+    columns = ("pattern_strength", "diffusivity")
 
 
 def run(

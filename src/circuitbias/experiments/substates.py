@@ -36,6 +36,7 @@ class Substates(Experiment):
     n_spikes: int | None = beginning()
 
     cost = Cost(seconds=30)
+    columns = ("divergence", "log_likelihood")
 
 
 def run(

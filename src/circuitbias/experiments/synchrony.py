@@ -38,6 +38,7 @@ class Synchrony(Experiment):
 
     cost = Cost(seconds=17)
     with_arrays = True
+    columns = ("n_connected",)
 
 
 def run(

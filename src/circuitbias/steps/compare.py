@@ -18,9 +18,10 @@ from circuitbias.comparison.experiments import (
     compare_volume_curves,
     compare_volume_laws,
 )
+from circuitbias.experiments import COLUMNS
 from circuitbias.files import atomic_path, read_arrays
 from circuitbias.networks.network import Network
-from circuitbias.tables import read_table, split_usable
+from circuitbias.tables import KNOWN_BY, check_kind, read_table, split_usable
 
 # What the paper has of an experiment depends on the network.
 _VOLUMES = {"ring": compare_volume_laws, "ring_pinned": compare_data_demand}
@@ -49,6 +50,7 @@ def run(arguments):
             "the ring of 100 neurons with equal drive, or with one neuron silenced, or that with sidebands"
         )
     errors = read_table(arguments.errors)
+    check_kind(errors, f"--errors {arguments.errors}", "errors", KNOWN_BY["errors"])
     which = _with_generator(which, errors, arguments.errors)
     parts = [compare_errors(errors, which), *_experiments(arguments, which)]
     if which == "ring" and arguments.activity:
@@ -82,7 +84,11 @@ def _with_generator(which, errors, path) -> str:
 def _experiments(arguments, which):
     """Comparisons of the experiments that have results, and that the paper did on this network."""
     given = {name: path for name in _TABLES if (path := getattr(arguments, name))}
-    usable = {name: split_usable(read_table(path))[0] for name, path in given.items()}
+    tables = {name: read_table(path) for name, path in given.items()}
+    for name, table in tables.items():
+        argument = f"--{name.replace('_', '-')} {given[name]}"
+        check_kind(table, argument, name, COLUMNS[name])
+    usable = {name: split_usable(table)[0] for name, table in tables.items()}
     tables = {name: table for name, table in usable.items() if len(table)}
     if "data_volume_summary" in tables and which in _VOLUMES:
         yield _VOLUMES[which](tables["data_volume_summary"])

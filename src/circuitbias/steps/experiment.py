@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from circuitbias.config_schema import checked_section
-from circuitbias.exceptions import UnusableDataError
-from circuitbias.experiments import EXPERIMENTS, WITH_ARRAYS
+from circuitbias.exceptions import MissingInputError, UnusableDataError
+from circuitbias.experiments import EXPERIMENTS, WITH_ARRAYS, WITH_ESTIMATORS
 from circuitbias.experiments.sweep import refused_rows
 from circuitbias.files import atomic_path
 from circuitbias.memory import DEFAULT_MB
@@ -28,12 +28,29 @@ def add_arguments(parser):
     parser.add_argument("experiment", choices=EXPERIMENTS, metavar="NAME", help=", ".join(EXPERIMENTS))
     parser.add_argument("--network", required=True, help="network file")
     parser.add_argument("--spikes", required=True, help="spike file")
-    parser.add_argument("--estimators", default="{}", help='JSON, e.g. {"glm": {"method": "glm"}}')
+    parser.add_argument(
+        "--estimators",
+        default="{}",
+        help='JSON, e.g. {"glm": {"method": "glm"}}; needed by ' + ", ".join(WITH_ESTIMATORS),
+    )
     parser.add_argument("--options", default="{}", help="JSON: the section of the config")
     parser.add_argument("--memory-mb", type=float, default=DEFAULT_MB)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     add_keep_going(parser)
     parser.add_argument("--output", required=True, help="table (.csv); arrays, if any, go beside it (.npz)")
+
+
+def _check_need(experiment, entries):
+    """Check that there are estimators where the experiment tries any, and none where it has its own."""
+    if experiment in WITH_ESTIMATORS and not entries:
+        example = '{"glm": {"method": "glm"}}'
+        raise MissingInputError(
+            f"{experiment} needs --estimators: a name for each, its method and options, such as "
+            f"'{example}'; `circuitbias list` has all methods"
+        )
+    if experiment not in WITH_ESTIMATORS and entries:
+        others = ", ".join(WITH_ESTIMATORS)
+        raise ValueError(f"--estimators: {experiment} has its own; those of one's choice are for {others}")
 
 
 def run(arguments):
@@ -44,6 +61,7 @@ def run(arguments):
     section = f"experiments.{arguments.experiment}"
     options = checked_section(section, json_object("--options", arguments.options), "--options")
     entries = json_object("--estimators", arguments.estimators)
+    _check_need(arguments.experiment, entries)
     entries = {
         name: checked_section("estimators", entry, f"--estimators {name}") for name, entry in entries.items()
     }

@@ -10,12 +10,13 @@ from circuitbias.catalogue import meet, pictures
 from circuitbias.comparison import published_network
 from circuitbias.errors.of_estimate import run_of
 from circuitbias.estimators.couplings import Couplings
+from circuitbias.experiments import COLUMNS
 from circuitbias.figures import FIGURES, notes
 from circuitbias.files import read_arrays
 from circuitbias.networks.network import Network
 from circuitbias.outcome import trait_notes
 from circuitbias.places import drawing_into_files
-from circuitbias.tables import read_table, split_usable
+from circuitbias.tables import KNOWN_BY, check_kind, read_table, split_usable
 
 EXAMPLES = """
 circuitbias figure methods --network ring.npz --table errors.csv --output methods
@@ -106,7 +107,10 @@ def _read_figure1(module, arguments) -> tuple[dict, list[str]]:
 
 
 def _read_figure2(module, arguments) -> tuple[dict, list[str]]:
-    errors = read_table(arguments.errors)
+    names = ("errors", "profiles", "comparison", "floor")
+    given = {name: path for name in names if (path := getattr(arguments, name))}
+    tables = dict.fromkeys(names) | {name: _table(arguments, name, path) for name, path in given.items()}
+    errors = tables["errors"]
     meet(errors.method.unique())
     _check_examples(arguments.examples, set(errors.r))
     couplings: dict[float, dict] = {r: {} for r in arguments.examples}
@@ -121,15 +125,17 @@ def _read_figure2(module, arguments) -> tuple[dict, list[str]]:
         if missing := set(errors.estimator) - set(estimates):
             raise ValueError(f"--couplings: no file of {', '.join(sorted(missing))} at r = {r:g}")
     network = Network.load(arguments.network)
-    inputs = {
-        "weights": network.dense_weights(),
-        "errors": errors,
-        "profiles": read_table(arguments.profiles),
-        "couplings": couplings,
-        "comparison": read_table(arguments.comparison) if arguments.comparison else None,
-        "floor": read_table(arguments.floor) if arguments.floor else None,
-    }
+    inputs = {"weights": network.dense_weights(), "couplings": couplings, **tables}
     return inputs, _error_footnotes(network, errors)
+
+
+def _table(arguments, argument, path) -> pd.DataFrame:
+    """Read a table, and check that it is the one that this argument of this figure takes."""
+    table = read_table(path)
+    of_picture = pictures()[arguments.figure].table.rpartition("/")[2]
+    kind = {"table": of_picture, "summary": f"{of_picture}_summary"}.get(argument, argument)
+    check_kind(table, f"--{argument} {path}", kind, (KNOWN_BY | COLUMNS)[kind])
+    return table
 
 
 def _error_footnotes(network, errors) -> list[str]:
@@ -139,7 +145,9 @@ def _error_footnotes(network, errors) -> list[str]:
 
 def _read_tables(module, arguments) -> tuple[dict, list[str]]:
     names = ("table", "summary", "comparison", "floor")
-    inputs = {name: read_table(path) for name in names if (path := getattr(arguments, name, None))}
+    inputs = {
+        name: _table(arguments, name, path) for name in names if (path := getattr(arguments, name, None))
+    }
     table, network = inputs["table"], Network.load(arguments.network)
     meet(table.method.unique() if "method" in table else ())
     footnotes = _error_footnotes(network, table) if "directed" in table else notes.not_drawn(table)
@@ -163,7 +171,7 @@ def _read_tables(module, arguments) -> tuple[dict, list[str]]:
 
 
 def _read_circuits(module, arguments) -> tuple[dict, list[str]]:
-    table = read_table(arguments.table)
+    table = _table(arguments, "table", arguments.table)
     if len(table) and "circuit" not in table:
         raise ValueError(f"--table {arguments.table}: no column circuit; `gather --circuits` makes it")
     usable = split_usable(table)[0]
