@@ -36,8 +36,9 @@ class Wordless(Honest):
 class Lax(Honest):
     """Takes any option."""
 
-    def __init__(self, **options):
-        super().__init__(**{name: value for name, value in options.items() if name == "bin_steps"})
+    @classmethod
+    def schema(cls):
+        return super().schema() | {"additionalProperties": True}
 
 
 class Gap(Honest):

@@ -13,6 +13,7 @@ from circuitbias.estimators.logistic import Logistic
 from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
 from circuitbias.estimators.mean_field import MeanField
 from circuitbias.estimators.prepare import prepare
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.options import bin_width
 from circuitbias.spikes.views import ObservedNeurons
 
@@ -77,10 +78,15 @@ class Indirect(Estimator):
         Raises
         ------
         UnusableDataError
-            As that method does.
+            As that method does, or if the counts of all neurons are those of one.
         """
         given = prepare(source, self.bin_steps, memory_mb=memory_mb, device=device)
         kept = given.kept
+        if len(kept) < 2:
+            raise UnusableDataError(
+                f"only {len(kept)} of {source.n_neurons} neurons is left: counts of the others are linearly "
+                "dependent on its counts; at least 2 are needed"
+            )
         order = kept[_label_free(source, kept)]
         work = _Correction(self, ObservedNeurons(source, order), memory_mb, device, source)
         values, uncorrected, misfits, rejected, residual = work.run()
