@@ -69,14 +69,14 @@ CASES = {name: STRANGERS[name] for name in ("izhikevich_100_of_1000", "many_unit
 CASES |= {"low_rates_hour": low_rates_hour, "nest_300": nest_300}
 
 
-def of_file(path, seed):
+def of_file(path, seed, variants):
     """The report of a recording whose truth nobody knows."""
     started = time.process_time()
     spikes = cb.recording(path).to_spikes(DT_MS)[0]
     n_spikes = sum(len(one.neurons) for one in spikes.segments())
     found = {"case": path.name, "seed": seed, "units": spikes.n_neurons, "spikes": n_spikes}
     try:
-        report = trust(spikes, seed=seed)
+        report = trust(spikes, seed=seed, variants=variants)
         found |= {"refused": report.refused, "estimator": report.first, "worse": report.worse}
         found |= {f"listed_{promise:g}": int(one.sum()) for promise, one in report.lists.items()}
     except UnusableDataError as refusal:
@@ -92,9 +92,11 @@ def main():
     parser.add_argument("output")
     parser.add_argument("--seed", type=int, default=302)
     parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
+    parser.add_argument("--variants", nargs="+", help="of twins; default: as many as the command makes")
     parser.add_argument("--files", type=Path, nargs="*", default=[], help="recordings without a truth")
     arguments = parser.parse_args()
     path = Path(arguments.output)
+    variants = tuple(arguments.variants) if arguments.variants else None
     rows = rows_of_this_code(path)
     done = {(one["case"], one["seed"]) for one in rows}
     wanted = [(name, CASES[name]) for name in ([] if arguments.files else arguments.cases)]
@@ -103,9 +105,9 @@ def main():
         if (name, arguments.seed) in done:
             continue
         made = (
-            of_file(one, arguments.seed)
+            of_file(one, arguments.seed, variants)
             if isinstance(one, Path)
-            else row(name, arguments.seed, None, *one(arguments.seed))
+            else row(name, arguments.seed, variants, *one(arguments.seed))
         )
         rows.append(made | {"load": os.getloadavg()[1]})
         pd.DataFrame(rows).assign(code=code_hash()).to_csv(path, index=False, float_format="%.5g")
