@@ -7,7 +7,10 @@ plus the penalty itself, so that coefficients become exactly zero.
 import math
 from collections.abc import Callable
 
-from circuitbias.device import Array, namespace, quietly
+import numpy as np
+from numba import njit
+
+from circuitbias.device import Array, namespace, on_cpu, placed, quietly
 from circuitbias.fitting.lbfgs import Solution, no_report
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.tuning import tuning
@@ -88,56 +91,28 @@ def minimise_with_penalty(
 
 def _model_step(hessians, gradient, beta, penalties, free):
     """Minimise ``g.d + d'Hd/2 + penalty |beta + d|`` over d, for all targets at once."""
-    xp = namespace(beta)
-    unit = xp.eye(len(beta), dtype=beta.dtype, device=beta.device)
-
-    def product(step):
-        return (hessians @ step.T[:, :, None])[:, :, 0].T
-
-    def model(step, image):
-        return ((gradient + image / 2) * step + penalties * abs(beta + step)).sum(0)
-
-    diagonals = hessians.diagonal(0, 1, 2).T
-    step = _descend(hessians, gradient, beta, penalties, free)
-    image = product(step)
-    best, lowest = step, model(step, image)
-    before = None
-    for _ in range(tuning().proximal_guesses):
-        aim = beta + step - (gradient + image) / diagonals
-        active = free & ((abs(aim) > penalties / diagonals) | (penalties == 0))
-        signs = xp.where(active, xp.sign(aim), 0.0)
-        if before is not None and (signs == before).all():
-            break
-        before = signs
-        # Which coefficients are zero, and the signs of the others, are guessed: what is left is linear.
-        zeroed = xp.where(active, 0.0, -beta) * free
-        right = xp.where(active, -gradient - penalties * signs - product(zeroed), 0.0)
-        both = active.T[:, :, None] & active.T[:, None, :]
-        step = zeroed + xp.linalg.solve(xp.where(both, hessians, unit), right.T[:, :, None])[:, :, 0].T
-        image = product(step)
-        value = model(step, image)
-        best = xp.where(value < lowest, step, best)
-        lowest = xp.minimum(lowest, value)
-    return best
+    given = (np.ascontiguousarray(on_cpu(each.T)) for each in (gradient, beta, penalties, free))
+    steps = _descend(on_cpu(hessians), *given, tuning().proximal_sweeps, tuning().proximal_descent)
+    return placed(np.ascontiguousarray(steps.T), beta.device)
 
 
-def _descend(hessians, gradient, beta, penalties, free):
-    """A few sweeps of coordinate descent on the same model, which never raise it.
-
-    Guesses of the active set alone do not end where counts are strongly correlated: on 1e5 spikes of the ring
-    at r = .025 with a penalty of 3, they take 200 passes and leave 44 of 100 fits, with sweeps 8 and none.
-    """
-    xp, step = namespace(beta), 0 * beta
-    slopes = xp.asarray(gradient, copy=True)
-    columns = xp.empty((*beta.shape[:1] * 2, beta.shape[1]), dtype=beta.dtype, device=beta.device)
-    columns[:] = xp.moveaxis(hessians, 0, 2)
-    diagonals = hessians.diagonal(0, 1, 2).T
-    for _ in range(tuning().proximal_sweeps):
-        for k, column in enumerate(columns):
-            now = beta[k] + step[k]
-            aim = now - slopes[k] / diagonals[k]
-            aim = xp.sign(aim) * xp.clip(abs(aim) - penalties[k] / diagonals[k], 0, None)
-            change = xp.where(free[k], aim - now, 0.0)
-            slopes += column * change
-            step[k] += change
-    return step
+@njit(nogil=True, cache=True)
+def _descend(hessians, gradient, beta, penalties, free, most_sweeps, descent):
+    """Coordinate descent, target by target, until a sweep moves less than this share of the first."""
+    steps, slopes = np.zeros_like(beta), gradient.copy()
+    for target in range(len(beta)):
+        hessian, slope, step, first = hessians[target], slopes[target], steps[target], 0.0
+        for _ in range(most_sweeps):
+            moved = 0.0
+            for k in np.flatnonzero(free[target]):
+                now = beta[target, k] + step[k]
+                aim = now - slope[k] / hessian[k, k]
+                aim = np.sign(aim) * max(abs(aim) - penalties[target, k] / hessian[k, k], 0.0)
+                if aim != now:
+                    slope += hessian[k] * (aim - now)
+                    step[k] += aim - now
+                    moved = max(moved, hessian[k, k] * (aim - now) ** 2)
+            first = max(first, moved)
+            if moved <= descent**2 * first:
+                break
+    return steps

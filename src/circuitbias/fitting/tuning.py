@@ -76,10 +76,13 @@ class Tuning:
     backtrack: float = 0.3
     proximal_backtrack: float = 0.5
     shortest_step: float = 1e-8
-    # Sweeps of coordinate descent and guesses of the active set for a step; passes that a Hessian is kept.
-    proximal_sweeps: int = 3
-    proximal_guesses: int = 20
+    # Most sweeps of coordinate descent for a step, and how much less the last moves than the first; passes
+    # that a Hessian is kept.
+    proximal_sweeps: int = 1000
+    proximal_descent: float = 1e-2
     proximal_refresh: int = 3
+    # Of a column's variance: added before the moments of a sample are made those of all rows.
+    moments_known: float = 1e-10
     # Columns held at zero that are taken out of an inverse exactly.
     exactly_held: int = 8
     # Of the standard deviation over spikes to that over all rows: what hardly varies over the spikes in a
