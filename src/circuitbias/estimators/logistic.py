@@ -16,6 +16,7 @@ from circuitbias.estimators.cross_validation import (
 from circuitbias.estimators.prepare import prepare
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.logistic_path import LogisticPath
+from circuitbias.fitting.poisson import fit
 from circuitbias.fitting.standardised_logistic import StandardisedPath
 from circuitbias.memory import regression_bytes
 from circuitbias.options import ErrorKind, bin_width, convergence, kind_of_errors, most_passes
@@ -139,12 +140,14 @@ class Logistic(Estimator):
         needed = regression_bytes(n, n + 1, given.n_bins)
         # A penalty keeps the Hessians of the fit before.
         given.budget.require(needed * (1 if l1 == 0 else 2), f"logistic regressions of {n} neurons")
-        design = Design(given.counts, given.kept, [0], given.device, given.all_moments)
+        design = Design(given.counts, given.kept, [0], given.device, given.all_moments, fires=True)
         limits = self.tolerance, self.max_passes
         if self.as_published:
             path = StandardisedPath(design, given.moments, *limits)
+        elif l1 == 0:
+            return self._result(given, fit(design, given.budget, 0.0, *limits, self.errors), {})
         else:
-            path = LogisticPath(design, *limits, given.budget)
+            path = LogisticPath(design, *limits, given.budget, self.errors)
 
         penalties = [l1] if l1 not in CHOICES else sorted(map(float, self.l1_grid), reverse=True)
         validation = CrossValidation(design, path, self.folds) if l1 == "cross_validation" else None
@@ -157,21 +160,18 @@ class Logistic(Estimator):
         if validation:
             chosen, choice = choose(penalties, "held_out_log_likelihood", validation.log_likelihoods())
         elif l1 == "oracle":
-            found = [given.usable.pairs(fit.of_fitted(fit.coefficients[:-1])) for fit in fits.values()]
+            found = [given.usable.pairs(one.of_fitted(one.coefficients[:-1])) for one in fits.values()]
             misfits = [relative_misfit(weights, values) for values in found]
             chosen, choice = choose(penalties, "error", misfits)
 
-        fit = fits[chosen]
+        passes = path.passes + (validation.passes if validation else 0)
+        return self._result(given, replace(fits[chosen], passes=passes), choice)
+
+    def _result(self, given, fit, choice):
+        """Warn of what has no fit; the couplings."""
         if fit.undefined.any():
             neurons = given.kept[on_cpu(fit.undefined)].tolist()
             says = f"neurons {neurons} fire always, in every bin: their likelihood has no maximum and their "
             warn(SeparableCountsWarning(says + "couplings are NaN"))
-        if chosen == 0 and not self.as_published:  # a penalty makes errors of another kind
-            fit = replace(fit, standard_errors=path.standard_errors(fit, self.errors)[:-1])
-        return given.result_of(
-            replace(fit, passes=path.passes + (validation.passes if validation else 0)),
-            limits,
-            _WHY_INFINITE,
-            choice,
-            remedy=_REMEDY,
-        )
+        limits = self.tolerance, self.max_passes
+        return given.result_of(fit, limits, _WHY_INFINITE, choice, remedy=_REMEDY)

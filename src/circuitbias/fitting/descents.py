@@ -1,4 +1,4 @@
-"""Ways to go on with the Poisson regressions of some targets, from where they are."""
+"""Ways to go on with the regressions of some targets, from where they are."""
 
 from circuitbias.device import namespace, parts, single
 from circuitbias.fitting.families import POISSON
@@ -120,7 +120,12 @@ def lead_by_sample(design, problem, fits):
     begin = xp.where(rough.scaled_gradient <= tuned.rough_enough, rough.coefficients, problem.start)
     move = match_moments(sample.T @ sample / len(sample), problem.second_moment)
     fits.coefficients = begin
-    if ridge == 0 and len(sample) < design.n_rows and not problem.infinite.any():
+    if (
+        problem.family is POISSON
+        and ridge == 0
+        and len(sample) < design.n_rows
+        and not problem.infinite.any()
+    ):
         # With the moments of all rows the sample has its optimum nearer to theirs, as long as it is none that
         # rare pairs decide: then there may be no optimum. (Hessians of a sample of all rows are exact.)
         moved = sample @ move
@@ -132,12 +137,12 @@ def lead_by_sample(design, problem, fits):
             fits.coefficients = led.coefficients
             fits.descend(everyone, moments.solve, fits.tolerance, tuned.patience, moments.inverse_diagonal())
             return
-    hessians = finished(
-        weighted_squares([sample], POISSON.curvatures_at(begin), free, move),
-        free,
-        problem.least_curvatures,
-        ridge,
-    )
+    least = problem.least_curvatures
+    if problem.family is not POISSON:
+        fits.passes += 1
+        least = tuned.least_share * problem.rows.diagonals(begin, problem.family)
+    squares = weighted_squares([sample], problem.family.curvatures_at(begin), free, move)
+    hessians = finished(squares, free, least, ridge)
     precondition, inverse_diagonal = own_inverses(hessians, free)
     fits.descend(everyone, precondition, fits.tolerance, tuned.patience, inverse_diagonal)
 
@@ -189,7 +194,7 @@ def find_errors(design, fits, targets, kind):
         fits.inverse_diagonal[:, targets] = own_inverses(hessians, free)[1][:-1]
         return
     blocks = design.blocks_and_responses(targets)
-    errors = grouped_errors(kind, blocks, design.n_rows, POISSON.means_at(found), hessians, free)
+    errors = grouped_errors(kind, blocks, design.n_rows, fits.problem.family.means_at(found), hessians, free)
     fits.inverse_diagonal[:, targets] = errors[:-1] ** 2 * design.n_rows
     fits.passes += 1
 
@@ -207,5 +212,5 @@ def own_hessians(design, fits, targets):
         n_sampled += len(rows)
     sample = (rows for rows, _ in _sampled_blocks(design, part))
     move = match_moments(own / n_sampled, part.second_moment)
-    hessians = weighted_squares(sample, POISSON.curvatures_at(found), part.free, move)
+    hessians = weighted_squares(sample, part.family.curvatures_at(found), part.free, move)
     return finished(hessians, part.free, part.least_curvatures, part.ridge)

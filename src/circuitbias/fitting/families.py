@@ -16,6 +16,8 @@ class Family(NamedTuple):
         responses; may overwrite what it is given.
     curvature : callable
         From means to the second derivative of A, the variance of the responses.
+    link : callable, optional
+        From means to canonical parameters.
     turns : callable, optional
         From rows and the number of targets to what each target's parameter is multiplied by: `signs`, or, of
         dense rows, whatever numbers.
@@ -23,6 +25,7 @@ class Family(NamedTuple):
 
     evaluate: Callable
     curvature: Callable
+    link: Callable | None = None
     turns: Callable | None = None
 
     def means_at(self, coefficients):
@@ -65,6 +68,8 @@ def _flow(parameters):
     return 2 * flows, flows
 
 
-POISSON = Family(_poisson, lambda mean: mean)
-LOGISTIC = Family(_logistic, lambda mean: mean * (1 - mean))
+POISSON = Family(_poisson, lambda mean: mean, lambda mean: namespace(mean).log(mean))
+LOGISTIC = Family(
+    _logistic, lambda mean: mean * (1 - mean), lambda mean: namespace(mean).log(mean / (1 - mean))
+)
 FLOW = Family(_flow, lambda mean: mean / 2, turns=signs)

@@ -1,4 +1,4 @@
-"""Poisson regressions of all targets on one shared design: the plan of a fit."""
+"""Regressions of all targets on one shared design: the plan of a fit."""
 
 import math
 from dataclasses import dataclass
@@ -84,7 +84,7 @@ def require_fit_memory(budget: Budget, n_targets: int, n_columns: int, n_rows: f
 def fit(
     design: Design, budget: Budget, ridge: float, tolerance: float, max_passes: int, errors: str = "model"
 ) -> Fit:
-    """Fit the Poisson regressions of all targets on one design.
+    """Fit the regressions of all targets on one design, without an absolute-value penalty.
 
     Order of calls: `summarise` the data, in one pass; make batches of targets, one if memory allows; start
     each on a sample of the rows; descend with the preconditioner that the sample shows to be good enough;
@@ -136,4 +136,5 @@ def fit(
         fits.converged,
         fits.passes + objective.passes,
         namespace(standard_errors).where(problem.free[:-1], standard_errors, math.nan),
+        problem.undefined,
     )

@@ -1,8 +1,9 @@
-"""What one pass over the data says of Poisson regressions."""
+"""What one pass over the data says of regressions."""
 
 from dataclasses import dataclass
 
 from circuitbias.device import Array, namespace
+from circuitbias.fitting.families import POISSON, Family
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import SpikeTriggeredMoments
 from circuitbias.fitting.rows import DenseRows, Rows
@@ -20,10 +21,12 @@ class Problem:
     cross_moment: Array
     free: Array
     infinite: Array
+    undefined: Array
     start: Array
     least_curvatures: Array
     gradient_scale: Array
     ridge: float
+    family: Family
 
     @property
     def response_means(self) -> Array:
@@ -37,17 +40,20 @@ class Problem:
 
     def constant_rates(self) -> SpikeTriggeredMoments:
         """What preconditions where nothing is known of how rates change."""
+        curvatures = self.family.curvature(self.response_means)
+        curvatures = namespace(curvatures).where(self.undefined, 1.0, curvatures)
         return SpikeTriggeredMoments.with_constant_means(
-            self.second_moment, self.response_means, self.free, self.ridge
+            self.second_moment, curvatures, self.free, self.ridge
         )
 
     def objective(self, rows=None, free=None) -> Objective:
         """The objective on these rows, by default all of them."""
         free = self.free if free is None else free
-        return Objective(self.rows if rows is None else rows, self.cross_moment, free, self.ridge)
+        rows = self.rows if rows is None else rows
+        return Objective(rows, self.cross_moment, free, self.ridge, self.family)
 
 
-_OF_TARGETS = ("cross_moment", "free", "infinite", "start", "least_curvatures", "gradient_scale")
+_OF_TARGETS = ("cross_moment", "free", "infinite", "undefined", "start", "least_curvatures", "gradient_scale")
 
 
 def summarise(design, ridge: float, with_sample: bool, budget: Budget) -> Problem:
@@ -80,14 +86,19 @@ def summarise(design, ridge: float, with_sample: bool, budget: Budget) -> Proble
     response_means = cross_moment[-1]
     design.require_independent(second_moment, response_means)
     free = design.free_coefficients()
-    infinite, start = design.limits(cross_moment, bounds, response_means, free & (ridge == 0))
+    family, xp = design.family, namespace(means)
+    undefined = family.curvature(response_means) == 0  # what responds for certain
+    free &= ~undefined
+    infinite, start = design.limits(cross_moment, means, bounds, free & (ridge == 0))
 
-    # The gradient's natural size: one standard deviation of the covariate times the mean response.
-    xp = namespace(means)
+    # The gradient's natural size: one standard deviation of the covariate times the mean response; of binary
+    # ones, times their standard deviation.
     spread = xp.concat([variances[:-1] ** 0.5, means[-1:]])
-    start[-1] += xp.log(response_means)
+    size = response_means if family is POISSON else family.curvature(response_means) ** 0.5
+    size = xp.where(undefined, 1.0, size)
+    start[-1] += xp.where(undefined, 0.0, family.link(response_means))
     fitted = free & ~infinite
-    fitted[-1] = True
+    fitted[-1] = ~undefined
     return Problem(
         rows,
         second_moment,
@@ -95,8 +106,10 @@ def summarise(design, ridge: float, with_sample: bool, budget: Budget) -> Proble
         cross_moment,
         fitted,
         infinite,
+        undefined,
         start,
         design.least_curvatures(cross_moment, response_means),
-        spread[:, None] * response_means,
+        spread[:, None] * size,
         ridge,
+        family,
     )

@@ -83,6 +83,11 @@ class DenseRows:
             self.blocks(), family.curvatures_at(coefficients), coefficients, precision=double
         )
 
+    def diagonals(self, coefficients, family):
+        """Diagonals of these Hessians, (n_columns, n_targets)."""
+        weights = family.curvatures_at(coefficients)
+        return sum((rows**2).T @ weights(rows) for rows in map(double, self.blocks())) / self.n_rows
+
 
 @dataclass
 class SparseRows:

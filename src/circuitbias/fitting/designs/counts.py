@@ -5,6 +5,7 @@ import numpy as np
 from circuitbias.device import Array, double, namespace, on_cpu, placed
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.designs.sparse_counts import SparseCounts, sparse_counts
+from circuitbias.fitting.families import LOGISTIC, POISSON
 from circuitbias.fitting.limits import Limits, limits_at
 from circuitbias.memory import Budget
 from circuitbias.spikes.binning import BinnedCounts
@@ -41,7 +42,11 @@ class Design:
         Of the counts of all neurons.
     own_past : bool, optional
         Whether a target's own counts at lags above 0 are covariates.
+    fires : bool, optional
+        Whether the response is that a target fires, not its count.
     """
+
+    family = POISSON
 
     def __init__(
         self,
@@ -51,7 +56,9 @@ class Design:
         device,
         moments: Moments,
         own_past: bool = True,
+        fires: bool = False,
     ):
+        self.family = LOGISTIC if fires else POISSON
         self._own_past, self._covariates = own_past, f"counts of neurons {{}} at lags={lags}"
         self._counts, self.kept, self._lags, self._device = counts, kept, lags, device
         self._known = _second_moment(moments.of(kept)) if lags == [0] else None
@@ -81,22 +88,30 @@ class Design:
 
     def least_curvatures(self, cross_moment: Array, response_means: Array) -> Array:
         """Bound from below of ``mean(mu x^2)`` where all gradients are zero, ``mean(mu x) = mean(y x)``."""
-        return cross_moment  # as x are whole numbers
+        return cross_moment if self.family is POISSON else 0 * cross_moment  # as x are whole numbers
 
-    def limits(self, cross_moment, bounds, response_means, free) -> Limits:
+    def limits(self, cross_moment, means, bounds, free) -> Limits:
         """Coefficients without a finite value: of targets that respond only where a covariate is at a bound.
+
+        Of binary responses also those of targets that fail to respond only there: off the bound the response
+        is certain, and what is left to fit are rows at the bound.
 
         Parameters
         ----------
         cross_moment, bounds : array
             From `survey`.
-        response_means : array, shape (n_targets,)
+        means : array, shape (n_columns,)
+            Of the columns.
         free : array of bool, shape (n_columns, n_targets)
             Coefficients in question.
         """
-        at_lowest, at_highest = self.fires_at_bounds(cross_moment, bounds, response_means)
-        steepness = self._steepness(bounds)
-        return limits_at([at_lowest & free, False], [False, at_highest & free], bounds, steepness)
+        share = cross_moment[-1]
+        low, high = (at & free for at in self.fires_at_bounds(cross_moment, bounds, share))
+        falling, rising = [low, False], [False, high]
+        if self.family is LOGISTIC:
+            silent = self.fires_at_bounds(means[:, None] - cross_moment, bounds, 1 - share)
+            rising[0], falling[1] = (at & free for at in silent)
+        return limits_at(falling, rising, bounds, self._steepness(bounds))
 
     def fires_at_bounds(self, cross_moment, bounds, response_means):
         """Whether a target fires only where a covariate is lowest, and where it is highest."""
@@ -144,7 +159,7 @@ class Design:
         return (rows for rows, _ in self.blocks_and_counts())
 
     def blocks_and_counts(self):
-        """Yield the same, and the counts of the targets there: an array, (n_rows, n_targets)."""
+        """Yield the same, and the responses of the targets there: an array, (n_rows, n_targets)."""
         longest = self._lags[-1]
         trial, past = None, None
         for block in self._counts.blocks():
@@ -161,7 +176,8 @@ class Design:
             for index, lag in enumerate(self._lags):
                 columns = slice(index * self.n_targets, (index + 1) * self.n_targets)
                 design[:, columns] = counts[longest - lag : longest - lag + n_rows]
-            yield placed(design, self._device), counts[longest:]
+            responses = counts[longest:]
+            yield placed(design, self._device), responses if self.family is POISSON else responses > 0
 
     def blocks_and_responses(self, targets: Array):
         """Yield the rows of the design matrix and the counts of some targets there, in double precision."""
@@ -183,16 +199,16 @@ class Design:
         bounds = placed(
             np.stack([np.full(self.n_columns, limit) for limit in (np.inf, -np.inf)]), self._device
         )
-        sampled = []
+        sampled, responds_in_rows = [], self._same_bin and self.family is POISSON
         for design, counts in self.blocks_and_counts():
             if self._known is None:
                 second += self._products(design)
-            if not self._same_bin:
+            if not responds_in_rows:
                 cross += double(design).T @ placed(counts.astype(np.float64), self._device)
             bounds[0] = xp.minimum(bounds[0], xp.amin(design, 0))
             bounds[1] = xp.maximum(bounds[1], xp.amax(design, 0))
             # A copy: a view would keep the whole block in memory.
             sampled.append(xp.asarray(spaced.of(design), copy=True))
         second = second / self.n_rows if self._known is None else placed(self._known, self._device)
-        cross = second[:, : self.n_targets] if self._same_bin else cross / self.n_rows
+        cross = second[:, : self.n_targets] if responds_in_rows else cross / self.n_rows
         return second, cross, bounds, double(xp.concat(sampled))
