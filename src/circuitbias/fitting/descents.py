@@ -139,7 +139,6 @@ def lead_by_sample(design, problem, fits):
             return
     least = problem.least_curvatures
     if problem.family is not POISSON:
-        fits.passes += 1
         least = tuned.least_share * problem.rows.diagonals(begin, problem.family)
     squares = weighted_squares([sample], problem.family.curvatures_at(begin), free, move)
     hessians = finished(squares, free, least, ridge)
