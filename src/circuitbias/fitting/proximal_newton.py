@@ -108,10 +108,12 @@ def _descend(hessians, gradient, beta, penalties, free, most_sweeps, descent):
                 now = beta[target, k] + step[k]
                 aim = now - slope[k] / hessian[k, k]
                 aim = np.sign(aim) * max(abs(aim) - penalties[target, k] / hessian[k, k], 0.0)
-                if aim != now:
-                    slope += hessian[k] * (aim - now)
-                    step[k] += aim - now
-                    moved = max(moved, hessian[k, k] * (aim - now) ** 2)
+                change, row = aim - now, hessian[k]
+                if change != 0:
+                    for other in range(len(row)):
+                        slope[other] += row[other] * change
+                    step[k] += change
+                    moved = max(moved, row[k] * change**2)
             first = max(first, moved)
             if moved <= descent**2 * first:
                 break
