@@ -193,19 +193,11 @@ class CrossValidation:
         fits = []
         for training in self._training:
             separable = training.separable(l1)
-            objective = training.objective(separable)
-            begin = (
-                self._xp.where(whole.fitted, whole.coefficients, training.start(separable)) * objective.free
-            )
-            solution = training.minimise(
-                objective,
-                separable,
-                l1 / self._n_rows,
-                begin,
-                self._hessians(training, objective.free),
-                *limits,
-            )
-            self.passes += objective.passes
+            free = training.free & ~separable
+            begin = self._xp.where(whole.fitted, whole.coefficients, training.start(separable)) * free
+            hessians_at = self._hessians(training, free)
+            solution, passes = training.minimise(l1 / self._n_rows, separable, begin, hessians_at, *limits)
+            self.passes += passes
             fitted = solution.converged & ~separable
             fits.append(self._xp.where(fitted, solution.coefficients, np.nan))
         self._fits.append(fits)
@@ -217,7 +209,7 @@ class CrossValidation:
         def hessians_at(coefficients):
             if next(uses) < tuning().shared_hessians:
                 return self._path.last_hessians()
-            return self._path.hessians_at(coefficients, free, training.floor(coefficients))
+            return self._path.hessians_at(coefficients, free, self._path.floor(training.rows, coefficients))
 
         return hessians_at
 

@@ -45,19 +45,6 @@ def add_by_lag(by_lag, values, steps, columns, bin_steps):
             lag += bin_steps
 
 
-@njit(nogil=True, cache=True)
-def _mark(design, marks, steps, columns, longest, bin_steps):
-    """Write 1 where a neuron has a spike in its history, into the column that it has in ``marks``, if any."""
-    for event in range(steps.shape[0]):
-        column = marks[columns[event]]
-        if column < 0:
-            continue
-        row = max(steps[event] // bin_steps + 1, 0)
-        while row * bin_steps - steps[event] <= longest and row < design.shape[0]:
-            design[row, column] = 1
-            row += 1
-
-
 def raised_cosines(n_steps: int, n_basis: int) -> np.ndarray:
     """Smooth bumps over the past, narrow where it is recent and wider further back.
 
@@ -150,14 +137,14 @@ class BasisDesign(HistoryDesign):
         these of the value times the history through each basis function: (n_basis,).
         """
         filters = self._basis @ on_cpu(weights)
-        column = np.full(self.n_targets, -1)
-        column[present] = self.n_targets + np.arange(len(present))
         for block in self.events.blocks():
             design = np.zeros((block.n_bins, self.n_columns + len(present)))
             design[:, -1] = 1
             self._filter(design[:, : self.n_targets, None], block, filters[:, None])
             if len(present):
-                _mark(design, column, block.steps, block.columns, len(self._basis), self.events.bin_steps)
+                spikes = np.zeros((block.n_bins, self.n_targets, 1))
+                self._filter(spikes, block, 0 * filters[:, None] + 1)
+                design[:, self.n_targets : -1] = spikes[:, present, 0] > 0
             yield placed(design, self._device), partial(self._by_function, block)
 
     def histories(self):
