@@ -4,7 +4,7 @@ from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.estimators.prepare import prepare
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.iteration_limit import where_iterations_end
-from circuitbias.fitting.poisson import fit, require_fit_memory
+from circuitbias.fitting.regressions import fit, require_fit_memory
 from circuitbias.options import (
     ErrorKind,
     bin_width,

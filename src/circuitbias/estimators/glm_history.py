@@ -5,7 +5,7 @@ from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.estimators.prepare import prepare
 from circuitbias.estimators.result import AT_BOUND_OF_A_HISTORY
 from circuitbias.fitting.designs.histories import ExponentialDesign
-from circuitbias.fitting.poisson import fit, require_fit_memory
+from circuitbias.fitting.regressions import fit, require_fit_memory
 from circuitbias.options import (
     ErrorKind,
     convergence,

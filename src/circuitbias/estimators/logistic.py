@@ -16,7 +16,7 @@ from circuitbias.estimators.cross_validation import (
 from circuitbias.estimators.prepare import prepare
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.logistic_path import LogisticPath
-from circuitbias.fitting.poisson import fit
+from circuitbias.fitting.regressions import fit
 from circuitbias.fitting.standardised_logistic import StandardisedPath
 from circuitbias.memory import regression_bytes
 from circuitbias.options import ErrorKind, bin_width, convergence, kind_of_errors, most_passes

@@ -9,9 +9,9 @@ from circuitbias.fitting.fit import Fit
 from circuitbias.fitting.hessians import finished, weighted_squares
 from circuitbias.fitting.lbfgs import no_report
 from circuitbias.fitting.objective import Objective
-from circuitbias.fitting.poisson import fit
 from circuitbias.fitting.problem import summarise
 from circuitbias.fitting.proximal_newton import minimise_with_penalty
+from circuitbias.fitting.regressions import fit
 from circuitbias.fitting.rows import DenseRows, Rows, SparseRows
 from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import Budget
@@ -73,7 +73,7 @@ class LogisticPath:
     design : Design
         Whose response is whether neurons fire.
     tolerance, max_passes, budget, errors
-        See `circuitbias.fitting.poisson.fit`.
+        See `circuitbias.fitting.regressions.fit`.
     """
 
     def __init__(self, design, tolerance: float, max_passes: int, budget: Budget, errors: str):

@@ -5,7 +5,7 @@ import pytest
 
 from circuitbias.estimators import estimate
 from circuitbias.estimators.couplings import NotConvergedWarning, SeparableCountsWarning
-from circuitbias.fitting import poisson
+from circuitbias.fitting import regressions
 
 pytestmark = [
     pytest.mark.filterwarnings("error::RuntimeWarning"),
@@ -16,7 +16,7 @@ pytestmark = [
 @pytest.fixture
 def without_own_hessians(monkeypatch, tune):
     """All fits as if memory did not allow a Hessian for every target; seven targets at a time."""
-    monkeypatch.setattr(poisson, "hessians_fit", lambda *size: False)
+    monkeypatch.setattr(regressions, "hessians_fit", lambda *size: False)
     tune(least_targets=30)
     return {"memory_mb": 5}
 
