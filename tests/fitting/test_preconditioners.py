@@ -9,8 +9,13 @@ from circuitbias.estimators import estimate
 from circuitbias.fitting import descents
 from circuitbias.fitting.hessians import match_moments
 from circuitbias.fitting.preconditioners import SpikeTriggeredMoments, own_inverses
+from circuitbias.fitting.rows import DenseRows
 
 pytestmark = pytest.mark.filterwarnings("error::circuitbias.estimators.couplings.EstimationWarning")
+
+
+def dense(rows):
+    return DenseRows(lambda: [rows], *rows.shape)
 
 
 @pytest.fixture
@@ -28,7 +33,7 @@ def test_independent_covariates(independent_covariates, array):
     free = array([[False, True], [True, False], [True, True], [True, True]])
     rates = array(np.exp(rows @ coefficients))
     second_moment, cross_moment = rows.T @ rows / len(rows), rows.T @ rates / len(rows)
-    tilted = SpikeTriggeredMoments.at([(rows, 1.0)], coefficients, second_moment, cross_moment, free)
+    tilted = SpikeTriggeredMoments.at(dense(rows), coefficients, second_moment, cross_moment, free)
 
     hessians = np.einsum("tk,tj,tl->jkl", rows, rates, rows) / len(rows)
     both_free = free.T[:, :, None] & free.T[:, None, :]
@@ -96,7 +101,7 @@ def test_what_does_not_vary_over_the_spikes_of_a_sample_may_vary_elsewhere(array
     coefficients = array([[-80.0], [0.0], [0.0]])  # no spikes where the first one is 1
     second_moment = rows.T @ rows / 4
     cross_moment, free = array([[1e-3], [0.5], [1.0]]), array(np.ones((3, 1), dtype=bool))
-    moments = SpikeTriggeredMoments.at([(rows, 1.0)], coefficients, second_moment, cross_moment, free)
+    moments = SpikeTriggeredMoments.at(dense(rows), coefficients, second_moment, cross_moment, free)
     np.testing.assert_allclose(moments.scales[:, 0], [0.1, 1.0], rtol=1e-9)
 
 
@@ -120,10 +125,10 @@ def test_a_target_that_rests(independent_covariates, array):
     coefficients, gradient = array(np.zeros((4, 2))), array(np.ones((4, 2)))
     free = array([[True, False]] * 4)
     moments = rows.T @ rows / len(rows), rows.T @ (rows[:, -1:] * gradient[:1]) / len(rows)
-    steps = SpikeTriggeredMoments.at([(rows, 1.0)], coefficients, *moments, free).solve(gradient)
+    steps = SpikeTriggeredMoments.at(dense(rows), coefficients, *moments, free).solve(gradient)
     assert (steps[:, 1] == 0).all()
     alone = moments[0], moments[1][:, :1]
-    of_one = SpikeTriggeredMoments.at([(rows, 1.0)], coefficients[:, :1], *alone, free[:, :1]).solve(
+    of_one = SpikeTriggeredMoments.at(dense(rows), coefficients[:, :1], *alone, free[:, :1]).solve(
         gradient[:, :1]
     )
     np.testing.assert_allclose(steps[:, :1], of_one, rtol=1e-12)

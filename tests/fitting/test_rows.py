@@ -7,7 +7,7 @@ from circuitbias.estimators import estimate
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.designs.sparse_counts import sparse_counts
 from circuitbias.fitting.families import FLOW, LOGISTIC, POISSON
-from circuitbias.fitting.rows import DenseRows, SparseRows
+from circuitbias.fitting.rows import DenseRows
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import count_moments
 
@@ -87,6 +87,7 @@ def test_sums_and_hessians_equal_numpy(sparse, matrix, coefficients, family, thr
         total, gradient = rows.sums(given, family)
         np.testing.assert_allclose(total, partition.sum(axis=0), rtol=1e-12)
         np.testing.assert_allclose(gradient, x.T @ mean, rtol=1e-12)
+        np.testing.assert_allclose(rows.sums(given, family, power=2)[1], (x**2).T @ mean, rtol=1e-12)
         expected = np.einsum("tk,tj,tl->jkl", x, curvature, x) / len(x)
         np.testing.assert_allclose(rows.hessians(given, family), expected, rtol=1e-4, atol=1e-7)
 
@@ -115,30 +116,6 @@ def test_a_bin_with_a_constant_neuron_is_not_empty(trials, record_of):
     rows, _, bounds = sparse_of(record_of(trials), [1, 2], [1])
     assert bounds[0].tolist() == [1, 0, 1]
     assert rows.n_rows == 1499 + 1 + 399 + 2
-
-
-def test_dense_blocks_are_the_rows(sparse, matrix):
-    x, _ = matrix
-    rows, weights = (np.concat(parts) for parts in zip(*sparse.rows.dense_blocks(), strict=True))
-    different, often = np.unique(x, axis=0, return_counts=True)
-    order = np.lexsort(rows.T[::-1])
-    np.testing.assert_array_equal(rows[order], different)
-    np.testing.assert_array_equal(weights[order, 0], often)
-
-
-def test_a_sample_is_weighted(sparse, coefficients):
-    """Its sums are about those of all rows; it has the rows that are certain, and as many as asked for."""
-    rows, family = sparse.rows, POISSON
-    total, gradient = rows.sums(coefficients, family)
-    assert rows.sample(len(rows.weights)) is rows
-    sample = rows.sample(60)
-    assert isinstance(sample, SparseRows)
-    assert len(sample.weights) == pytest.approx(60, abs=2)
-    assert sample.n_rows == rows.n_rows
-    assert sample.weights.max() == rows.weights.max()  # empty bins are one row, drawn for certain
-    of_sample = sample.sums(coefficients, family)
-    np.testing.assert_allclose(of_sample[0], total, rtol=0.05)
-    np.testing.assert_allclose(of_sample[1][:-1].sum(), gradient[:-1].sum(), rtol=0.1)
 
 
 @pytest.mark.parametrize(

@@ -129,9 +129,8 @@ def lead_by_sample(design, problem, fits):
         # With the moments of all rows the sample has its optimum nearer to theirs, as long as it is none that
         # rare pairs decide: then there may be no optimum. (Hessians of a sample of all rows are exact.)
         moved = sample @ move
-        moments = SpikeTriggeredMoments.at(
-            [(single(moved), 1.0)], begin, problem.second_moment, problem.cross_moment, free
-        )
+        rows = DenseRows(lambda: [moved], *moved.shape)
+        moments = SpikeTriggeredMoments.at(rows, begin, problem.second_moment, problem.cross_moment, free)
         led = descend(moved, begin, moments.solve, tuned.led_tolerance, tuned.led_passes)
         if led.converged.all():
             fits.coefficients = led.coefficients
@@ -146,15 +145,10 @@ def lead_by_sample(design, problem, fits):
     fits.descend(everyone, precondition, fits.tolerance, tuned.patience, inverse_diagonal)
 
 
-def _sampled_blocks(design, problem):
-    """Rows as many as Hessians need, and their weights, block by block in single precision.
-
-    Evenly spaced ones; of sparse rows, those with responses and covariates are the likeliest.
-    """
-    if isinstance(problem.rows, SparseRows):
-        return problem.sample.dense_blocks()
+def _sampled_blocks(design):
+    """Evenly spaced rows, as many as Hessians need, block by block in single precision."""
     spaced = EvenlySpaced(max(1, design.n_rows // tuning().sample_rows(design.n_columns)))
-    return ((single(spaced.of(block)), 1.0) for block in design.narrow_blocks())
+    return (single(spaced.of(block)) for block in design.narrow_blocks())
 
 
 def lead_by_moments(design, fits, targets):
@@ -166,9 +160,11 @@ def lead_by_moments(design, fits, targets):
     while problem.ridge == 0 and len(targets):
         before = fits.scaled_gradient[targets]
         part = problem.of(targets)
-        blocks, begin = _sampled_blocks(design, problem), fits.coefficients[:, targets]
-        moments = SpikeTriggeredMoments.at(blocks, begin, part.second_moment, part.cross_moment, part.free)
-        fits.passes += 1
+        rows, begin = problem.rows, fits.coefficients[:, targets]
+        if not isinstance(rows, SparseRows):
+            rows = DenseRows(lambda: _sampled_blocks(design), design.n_rows, design.n_columns)
+        moments = SpikeTriggeredMoments.at(rows, begin, part.second_moment, part.cross_moment, part.free)
+        fits.passes += 2
         diagonal = moments.inverse_diagonal()
         fits.descend(targets, moments.solve, fits.tolerance, tuned.moment_passes, diagonal)
         left = ~fits.converged[targets]
@@ -206,10 +202,9 @@ def own_hessians(design, fits, targets):
         return part.objective().hessians(found, part.least_curvatures)
     fits.passes += 2
     own, n_sampled = 0.0, 0
-    for rows, _ in _sampled_blocks(design, part):
+    for rows in _sampled_blocks(design):
         own = own + rows.T @ rows
         n_sampled += len(rows)
-    sample = (rows for rows, _ in _sampled_blocks(design, part))
     move = match_moments(own / n_sampled, part.second_moment)
-    hessians = weighted_squares(sample, part.family.curvatures_at(found), part.free, move)
+    hessians = weighted_squares(_sampled_blocks(design), part.family.curvatures_at(found), part.free, move)
     return finished(hessians, part.free, part.least_curvatures, part.ridge)

@@ -13,6 +13,7 @@ which rates change covariances, those of one covariate are kept and those betwee
 from dataclasses import dataclass
 
 from circuitbias.device import Array, double, namespace, positive_inverses, quietly
+from circuitbias.fitting.families import POISSON
 from circuitbias.fitting.tuning import tuning
 from circuitbias.spikes.moments import mean_and_covariance
 
@@ -106,13 +107,13 @@ class SpikeTriggeredMoments:
 
     @classmethod
     @quietly
-    def at(cls, blocks, coefficients, second_moment, cross_moment, free) -> "SpikeTriggeredMoments":
+    def at(cls, rows, coefficients, second_moment, cross_moment, free) -> "SpikeTriggeredMoments":
         """Scales from the rates in some rows, all else from all rows.
 
         Parameters
         ----------
-        blocks : iterable of (array, shape (rows, n_columns); array, shape (rows, 1), or float)
-            Rows, or perhaps a sample of them with about the second moment of all, and their weights.
+        rows : Rows
+            All, or a sample of them with about the second moment of all.
         coefficients : array, shape (n_columns, n_targets)
             Near the optimum.
         second_moment, cross_moment : array
@@ -123,16 +124,11 @@ class SpikeTriggeredMoments:
         -------
         SpikeTriggeredMoments
         """
-        total, first, second = 0.0, 0.0, 0.0
         xp = namespace(coefficients)
-        for rows, weights in blocks:
-            rates = xp.exp(rows @ xp.asarray(coefficients, dtype=rows.dtype)) * weights
-            slopes = rows[:, :-1]
-            total = total + rates.sum(0)
-            first = first + slopes.T @ rates
-            second = second + (slopes**2).T @ rates
+        total, first = rows.sums(coefficients, POISSON)
+        _, second = rows.sums(coefficients, POISSON, power=2)
         _, covariance = mean_and_covariance(second_moment)
-        variances = double(second / total - (first / total) ** 2)
+        variances = (second / total - (first / total) ** 2)[:-1]
         ratios = xp.clip(variances / covariance.diagonal()[:, None], tuning().least_scale ** 2, None)
         scales = xp.where(xp.isfinite(ratios), ratios, 1.0) ** 0.5  # not numbers where rates overflow
         response_means = cross_moment[-1]

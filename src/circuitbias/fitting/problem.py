@@ -17,7 +17,7 @@ class Problem:
 
     rows: Rows
     second_moment: Array
-    sample: Array | Rows
+    sample: Array | None
     cross_moment: Array
     free: Array
     infinite: Array
@@ -77,7 +77,7 @@ def summarise(design, ridge: float, with_sample: bool, budget: Budget) -> Proble
     if sparse:
         rows, cross_moment, bounds = sparse
         second_moment = rows.second_moment()
-        sample = rows.sample(max(n_sample, len(rows.weights) // 8))
+        sample = None
     else:
         rows = DenseRows(design.narrow_blocks, design.n_rows, design.n_columns)
         second_moment, cross_moment, bounds, sample = design.survey(n_sample if with_sample else 1)

@@ -27,7 +27,9 @@ class Rows(Protocol):
     n_rows: int
     n_columns: int
 
-    def sums(self, coefficients: Array, family: Family, single: bool = False) -> tuple[Array, Array]:
+    def sums(
+        self, coefficients: Array, family: Family, single: bool = False, power: int = 1
+    ) -> tuple[Array, Array]:
         """Sum ``A(X b_j)`` over all rows, shape (n_targets,), and ``X' A'(X b_j)``, (n_columns, n_targets).
 
         Parameters
@@ -36,6 +38,8 @@ class Rows(Protocol):
         family : Family
         single : bool, optional
             Whether single precision will do.
+        power : int, optional
+            Of the entries of X' in the second sum.
         """
 
     def hessians(self, coefficients: Array, family: Family) -> Array:
@@ -57,7 +61,7 @@ class DenseRows:
     n_rows: int
     n_columns: int
 
-    def sums(self, coefficients, family, single=False):
+    def sums(self, coefficients, family, single=False, power=1):
         """See `Rows.sums`."""
         xp = namespace(coefficients)
         dtype = xp.float32 if single else xp.float64
@@ -74,7 +78,7 @@ class DenseRows:
             if family.turns:
                 mean *= turned
             total += partition.sum(1)
-            gradient += (mean @ rows).T
+            gradient += (mean @ (rows if power == 1 else rows**power)).T
         return total, gradient
 
     def hessians(self, coefficients, family):
@@ -103,7 +107,7 @@ class SparseRows:
     weights : ndarray of float64, shape (n_different,)
         How often each row is there.
     n_rows : int
-        Of the whole design matrix: the sum of the weights, or about that where these rows are a sample.
+        Of the whole design matrix: the sum of the weights.
     """
 
     entries: csr_array
@@ -115,8 +119,9 @@ class SparseRows:
         """Columns of the design."""
         return self.entries.shape[1]
 
-    def sums(self, coefficients, family, single=False):
+    def sums(self, coefficients, family, single=False, power=1):
         """See `Rows.sums`; always in double precision."""
+        values = self.entries.data if power == 1 else self.entries.data**power
 
         def of_some(given, first):
             total, gradient = np.zeros(given.shape[1]), np.zeros(given.shape)
@@ -126,7 +131,7 @@ class SparseRows:
                 mean *= weights[:, None]
                 if family.turns:
                     _turn(mean, *entries[:2], first)
-                _add_products(gradient, *entries, mean)
+                _add_products(gradient, *entries[:2], values, mean)
             return total, gradient
 
         totals, gradients = zip(*_by_targets(of_some, coefficients), strict=True)
@@ -162,32 +167,11 @@ class SparseRows:
                 _turn(parameters, *entries[:2], first)
             yield entries, weights, parameters
 
-    def dense_blocks(self):
-        """Yield blocks of the different rows, dense and in single precision, and their weights (rows, 1)."""
-        for some in self._chunks():
-            yield self.entries[some].toarray(), self.weights[some, None].astype(np.float32)
-
     def second_moment(self) -> np.ndarray:
         """``X'X / T``, shape (n_columns, n_columns)."""
         second, rows = np.zeros((self.n_columns, self.n_columns, 1)), self.entries
         _add_squares(second, rows.indptr, rows.indices, rows.data, self.weights[:, None])
         return _symmetric(second[:, :, 0]) / self.n_rows
-
-    def sample(self, n_rows: int) -> "SparseRows":
-        """Draw about so many rows, evenly, each as likely as its weight times its counts; weigh them so.
-
-        Their sums are then on average those of all rows.
-        """
-        sizes = self.weights * np.maximum(np.diff(self.entries.indptr) - 1, 1)
-        if n_rows >= len(sizes):
-            return self
-        share = n_rows / sizes.sum()
-        for _ in range(20):  # what is certain to be drawn leaves more to the others
-            certain = share * sizes >= 1
-            share = (n_rows - certain.sum()) / max(sizes[~certain].sum(), 1e-300)
-        likely = np.where(certain, 1.0, np.minimum(share * sizes, 1.0))
-        drawn = np.flatnonzero(np.diff(np.floor(np.cumsum(likely) + 1e-9), prepend=0.0) > 0)
-        return SparseRows(self.entries[drawn], self.weights[drawn] / likely[drawn], self.n_rows)
 
 
 def _by_targets(work, coefficients):
