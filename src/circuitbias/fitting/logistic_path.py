@@ -79,13 +79,9 @@ class LogisticPath:
     def __init__(self, design, tolerance: float, max_passes: int, budget: Budget, errors: str):
         self._without_penalty = partial(fit, design, budget, 0.0, tolerance, max_passes, errors)
         self._design, self._problem = design, summarise(design, 0.0, True, budget)
-        rows, second_moment = self._problem.rows, self._problem.second_moment
-        means = second_moment[-1]
-        spread = (second_moment.diagonal() - means**2) ** 0.5
-        spread[-1] = 1
-        self._spread = spread[:, None]
+        rows, cross_moment, spread = self._problem.rows, self._problem.cross_moment, self._problem.spread
         free, infinite = design.free_coefficients(), self._problem.infinite
-        self.whole = LogisticRegressions(rows, self._problem.cross_moment, self._spread, free, infinite)
+        self.whole = LogisticRegressions(rows, cross_moment, spread, free, infinite)
         self.tolerance, self.max_passes, self.passes = tolerance, max_passes, 0
         self._floor = self.last = self._last_hessians = None
 
@@ -93,7 +89,7 @@ class LogisticPath:
         """The regressions on some of the bins, with gradients in the units of all of them."""
         held = self._design.limits(cross_moment, means, bounds, free).held
         rows = DenseRows(blocks, n_rows, len(free))
-        return LogisticRegressions(rows, cross_moment, self._spread, free, held)
+        return LogisticRegressions(rows, cross_moment, self.whole.spread, free, held)
 
     @quietly
     def fit(self, l1):

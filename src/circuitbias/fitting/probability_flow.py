@@ -12,7 +12,7 @@ from circuitbias.fitting.designs.counts import STEEPNESS
 from circuitbias.fitting.families import FLOW, signs
 from circuitbias.fitting.hessians import finished
 from circuitbias.fitting.limits import Limits, limits_at
-from circuitbias.fitting.rows import Rows
+from circuitbias.fitting.rows import DenseRows, Rows
 from circuitbias.fitting.standard_errors import Groups
 from circuitbias.fitting.tuning import tuning
 from circuitbias.spikes.moments import Moments, state_counts
@@ -109,12 +109,8 @@ class Flow:
     def curvature(self, parameters):
         """Diagonals of the Hessians by the coefficients of each target, shape (n + 1, n_targets)."""
         self.passes += 1
-        coefficients = self._packing.spread(parameters)
-        diagonals, flows = 0 * coefficients, FLOW.means_at(coefficients)
-        for rows in self._blocks():
-            rows = double(rows)
-            diagonals += rows.T @ flows(rows)
-        return diagonals / (4 * self.rows.n_rows)
+        rows = DenseRows(self._blocks, self.rows.n_rows, self.rows.n_columns)
+        return rows.diagonals(self._packing.spread(parameters), FLOW) / 2
 
 
 def flow_solver(rows: Rows, packing: Packing, parameters, least_diagonal, free):

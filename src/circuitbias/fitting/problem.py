@@ -24,6 +24,7 @@ class Problem:
     undefined: Array
     start: Array
     least_curvatures: Array
+    spread: Array
     gradient_scale: Array
     ridge: float
     family: Family
@@ -109,6 +110,7 @@ def summarise(design, ridge: float, with_sample: bool, budget: Budget) -> Proble
         undefined,
         start,
         design.least_curvatures(cross_moment, response_means),
+        spread[:, None],
         spread[:, None] * size,
         ridge,
         family,
