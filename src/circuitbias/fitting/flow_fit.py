@@ -1,6 +1,7 @@
 """The fit of an Ising model by minimum probability flow: on a sample first, then on all rows."""
 
 from circuitbias.device import namespace, parts, placed, quietly
+from circuitbias.device import single as single_precision
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.fit import Fit
 from circuitbias.fitting.lbfgs import Solution, lbfgs
@@ -64,7 +65,7 @@ def fit_flow(
     # hardly tells of, such as pairs that it scarcely sees together, rests at the start.
     told = (packing.gather(told_by(sample)) > 0) & fitted
     uncoupled = xp.concat([mean[:, None] * sd, sd[None]]) / 2
-    sampled = DenseRows(lambda: parts(sample, design.block_rows), *sample.shape)
+    sampled = DenseRows(lambda: parts(sample, design.block_rows), *sample.shape, single_precision)
     single = tuning().worth_single_precision(design.n_rows, design.n_columns, n)
     rough = lbfgs(
         Flow(sampled.blocks, sampled, packing, told),

@@ -55,11 +55,14 @@ class DenseRows:
     blocks : callable
         Goes over the data once: blocks of rows.
     n_rows, n_columns : int
+    of_hessians : callable, optional
+        Precision of these: double, which fits on their way to infinity need, or of a sample single.
     """
 
     blocks: Callable[[], Iterator[Array]]
     n_rows: int
     n_columns: int
+    of_hessians: Callable[[Array], Array] = double
 
     def sums(self, coefficients, family, single=False, power=1):
         """See `Rows.sums`."""
@@ -84,7 +87,7 @@ class DenseRows:
     def hessians(self, coefficients, family):
         """See `Rows.hessians`."""
         return weighted_squares(
-            self.blocks(), family.curvatures_at(coefficients), coefficients, precision=double
+            self.blocks(), family.curvatures_at(coefficients), coefficients, precision=self.of_hessians
         )
 
     def diagonals(self, coefficients, family):
