@@ -209,7 +209,7 @@ class CrossValidation:
         def hessians_at(coefficients):
             if next(uses) < tuning().shared_hessians:
                 return self._path.last_hessians()
-            return self._path.hessians_at(coefficients, free, self._path.floor(training.rows, coefficients))
+            return self._path.hessians_at(coefficients, free, training.rows)
 
         return hessians_at
 

@@ -83,7 +83,7 @@ class LogisticPath:
         free, infinite = design.free_coefficients(), self._problem.infinite
         self.whole = LogisticRegressions(rows, cross_moment, spread, free, infinite)
         self.tolerance, self.max_passes, self.passes = tolerance, max_passes, 0
-        self._floor = self.last = self._last_hessians = None
+        self.last = self._last_hessians = None
 
     def regressions_on(self, blocks, n_rows, cross_moment, means, bounds, free):
         """The regressions on some of the bins, with gradients in the units of all of them."""
@@ -107,11 +107,9 @@ class LogisticPath:
         last, separable = self.last or self.fit(0.0), self.whole.separable(l1)
         xp, start = namespace(separable), self.whole.start(separable)
         begin = xp.where(last.fitted & ~last.infinite.any(0), last.coefficients, start)
-        if self._floor is None:
-            self._floor = self.floor(self.whole.rows, begin)
 
         def hessians_at(coefficients):
-            return self.hessians_at(coefficients, self.whole.free & ~separable, self._floor)
+            return self.hessians_at(coefficients, self.whole.free & ~separable, self.whole.rows)
 
         limits = self.tolerance, self.max_passes, Descent(self.tolerance)
         per_row = l1 / self._design.n_rows
@@ -122,28 +120,21 @@ class LogisticPath:
         self.last = Fit(found.coefficients, none, *of_targets, passes, undefined=separable)
         return self.last
 
-    def floor(self, rows, coefficients):
-        """Bound of the diagonals of the Hessians, from rows that are no sample."""
-        if isinstance(self._problem.rows, SparseRows):
-            return 0 * coefficients
-        return tuning().least_share * rows.diagonals(coefficients, LOGISTIC)
+    def hessians_at(self, coefficients, free, rows):
+        """Hessians of the sample, with diagonals that are not much less than those of some rows.
 
-    def hessians_at(self, coefficients, free, floor):
-        """Hessians of the sample, or of all rows kept as events, with diagonals of at least the floor."""
-        rows, family = self._problem.rows, LOGISTIC
-        if isinstance(rows, SparseRows):
-            squares = rows.hessians(coefficients, family)
-        else:
-            squares = weighted_squares([self._problem.sample], family.curvatures_at(coefficients), free)
-        return finished(squares, free, floor, 0.0)
+        Where rows are kept as events, they are those of all.
+        """
+        if isinstance(self._problem.rows, SparseRows):
+            return finished(self._problem.rows.hessians(coefficients, LOGISTIC), free, 0 * coefficients, 0.0)
+        squares = weighted_squares([self._problem.sample], LOGISTIC.curvatures_at(coefficients), free)
+        return finished(squares, free, tuning().least_share * rows.diagonals(coefficients, LOGISTIC), 0.0)
 
     def last_hessians(self):
         """Those at the last fit."""
         if self._last_hessians is None:
-            if self._floor is None:
-                self._floor = self.floor(self.whole.rows, self.last.coefficients)
             free = self.whole.free & ~self.last.undefined
-            self._last_hessians = self.hessians_at(self.last.coefficients, free, self._floor)
+            self._last_hessians = self.hessians_at(self.last.coefficients, free, self.whole.rows)
         return self._last_hessians
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from circuitbias.device import Array, namespace
+from circuitbias.device import Array, namespace, quietly
 from circuitbias.fitting.families import POISSON, Family
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import SpikeTriggeredMoments
@@ -57,6 +57,7 @@ class Problem:
 _OF_TARGETS = ("cross_moment", "free", "infinite", "undefined", "start", "least_curvatures", "gradient_scale")
 
 
+@quietly
 def summarise(design, ridge: float, with_sample: bool, budget: Budget) -> Problem:
     """Go over the data once: moments, what is infinite, where to start, and a sample of the rows.
 
