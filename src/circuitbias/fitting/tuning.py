@@ -25,8 +25,9 @@ class Tuning:
     rough_tolerance: float = 1e-3
     rough_enough: float = 1e-2
     rough_passes: int = 200
-    # The same for flows of probability, which only need the Hessian near the end.
+    # The same for fits that only need the Hessian near the end.
     coarse_tolerance: float = 1e-2
+    coarse_passes: int = 50
     # Scaled gradient that spike-triggered moments must reach on the sample, and in how many passes, if they
     # are to precondition the fit to all rows: 1.3 to 1.5 times as fast as own Hessians at r = .0125, and a
     # tenth slower if they are tried on all rows first (60 % at r = .025).

@@ -18,7 +18,7 @@ from circuitbias.estimators.glm_history import GlmHistory
 from circuitbias.estimators.prepare import prepare
 from circuitbias.estimators.result import AT_BOUND_OF_A_HISTORY
 from circuitbias.fitting.designs.histories import HistoryDesign
-from circuitbias.fitting.poisson import fit, require_fit_memory
+from circuitbias.fitting.regressions import fit, require_fit_memory
 from circuitbias.spikes.events import Events
 from circuitbias.spikes.moments import EvenlySpaced
 from circuitbias.spikes.views import Remembered
