@@ -55,6 +55,16 @@ def test_errors_without_noise_are_dotted(observed):
     assert "without sampling noise" in words(figure)
 
 
+def test_no_line_falls_to_a_bias_of_nothing_with_growing_data(observed):
+    """Without noise it can be 0, which the axis does not have: nothing is drawn there."""
+    table, summary = observed
+    left = np.where(table.fraction < 1, 0.0, 0.3)
+    figure, numbers = partial_observation.draw(table.assign(bias_corrected=left), summary)
+    assert series(numbers, "d", "glm, r = 0.01, bias").y.tolist() == [0, 0.3]
+    dotted = [line.get_ydata() for line in panel(figure, "d").lines if line.get_linestyle() == ":"]
+    np.testing.assert_array_equal(dotted, [[np.nan, 0.3]] * len(STRENGTHS))
+
+
 def test_subsets_over_fewer_pairs_are_crossed_out(observed):
     table, summary = observed
     pairs = summary.n_observed * (summary.n_observed - 1)

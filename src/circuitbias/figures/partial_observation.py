@@ -129,7 +129,8 @@ def _half(axes, numbers, letter, name, rows, colors):
         here = rows[rows.r == r].groupby("fraction")[["n_spikes", "total", "bias"]].mean()
         here = here.sort_values("n_spikes")
         axes.plot(here.n_spikes, here.total, ".-", color=color)
-        axes.plot(here.n_spikes, here.bias, ":", color=color, linewidth=0.9)
+        shown = here.bias.where(here.bias > 0)  # an axis of logarithms has no 0
+        axes.plot(here.n_spikes, shown, ":", color=color, linewidth=0.9)
         numbers.add(letter, f"{name}, r = {r:g}, total", here.n_spikes, here.total)
         numbers.add(letter, f"{name}, r = {r:g}, bias", here.n_spikes, here.bias)
     axes.set_yscale("log")
