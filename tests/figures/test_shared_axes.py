@@ -56,3 +56,13 @@ def test_nothing_drawn_leaves_an_axis_of_strengths():
     axes = style.new_figure(60).subplots()
     shared.strength_axis(axes)
     assert axes.get_xlabel() == "weight strength r" and axes.get_xlim()[0] == 0
+
+
+@pytest.mark.parametrize("values", [(62.1, 62.2, 61.9), (3.0, 80.0), (0.0, 0.0)])
+def test_values_from_zero_on_are_not_cut(values):
+    """Values that are nearly the same, too, of which the usual margin is next to nothing."""
+    axes = style.new_figure(60).subplots()
+    axes.plot(range(len(values)), values, "o", markersize=4)
+    shared.from_zero(axes)
+    bottom, top = axes.get_ylim()
+    assert bottom == 0 and top >= 1.04 * max(values) and top > 0

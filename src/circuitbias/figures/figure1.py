@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from circuitbias.component import Picture
 from circuitbias.errors.decomposition import offset_profile
-from circuitbias.figures import style
+from circuitbias.figures import shared, style
 
 _PATTERN_COLORS = ("#9A6FB0", "#3B2E7E")
 _RATE_COLOR = "#8a8a8a"
@@ -164,7 +164,8 @@ def _rates(axes, numbers, runs):
     color = _PATTERN_COLORS[1]
     axes.fill_between(table.r, table.low, table.high, color=style.tint(color, 0.25), label="all neurons")
     axes.plot(table.r, table["mean"], ".-", color=color, label="mean")
-    axes.set(title=style.lettered("c", "firing rates"), ylabel="rate (Hz)", ylim=(0, None))
+    axes.set(title=style.lettered("c", "firing rates"), ylabel="rate (Hz)")
+    shared.from_zero(axes)
     axes.legend()
     numbers.add("c", "rate", table.r, table["mean"], table.low, table.high)
 

@@ -68,7 +68,7 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
             values = once[f"{name}_{when}{unit}"]
             axes.plot(once.r, values, mark, color="#3B2E7E", markersize=4)
             numbers.add(letter, f"{name} {when}", once.r, values)
-        axes.set_ylim(0, None)
+        shared.from_zero(axes)
     froze = once.frozen_from_s.notna()
     panels[3].plot(once.r[froze], once.frozen_from_s[froze], "o", color="#3B2E7E", markersize=4)
     panels[3].plot(once.r[~froze], once.duration_s[~froze], "^", color="#3B2E7E", **style.OPEN)

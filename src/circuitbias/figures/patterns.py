@@ -114,7 +114,7 @@ def _rates(axes, numbers, table):
     low, high = over_seeds.lowest_rate_hz.min(), over_seeds.highest_rate_hz.max()
     axes.fill_between(mean.index, low, high, color=style.tint(_COLOR, 0.25), linewidth=0)
     axes.plot(mean, **_LINE)
-    axes.set_ylim(0, None)
+    shared.from_zero(axes)
     numbers.add("d", "mean rate, and lowest and highest of the neurons", mean.index, mean, low, high)
 
 

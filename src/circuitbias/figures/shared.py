@@ -66,6 +66,15 @@ def strength_axis(axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(3))
 
 
+def from_zero(axes) -> None:
+    """Let the y axis begin at 0 and end a little beyond the largest value, so that no marker is cut.
+
+    To be called when all is drawn.
+    """
+    top = axes.dataLim.y1
+    axes.set_ylim(0, 1.05 * top if 0 < top < math.inf else None)
+
+
 def draw_published(axes, numbers: Numbers, panel: str, name: str, x, rows: pd.DataFrame, look: dict) -> None:
     """Draw published values as open markers and, dashed, what they become with our number of spikes.
 
