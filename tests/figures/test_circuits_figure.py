@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -59,6 +61,32 @@ def test_excitation_and_inhibition_have_scores_of_their_own():
     assert numbers[numbers.panel == "e"].empty
     scored = [axes for axes in figure.axes if axes.get_yscale() == "linear"]
     assert len(scored) == 4 and all(axes.get_ylim() == (-0.03, 1.03) for axes in scored)
+
+
+def test_panels_without_a_curve_say_why():
+    table = errors(**STRENGTHS)
+    table["roc_auc_excitatory"] = np.where(table.circuit == "sparse", 0.7, np.nan)
+    said = [
+        [text.get_text().replace("\n", " ") for text in axes.texts] for axes in circuits.draw(table)[0].axes
+    ]
+    # Total, bias and the area under the ROC curve, of the ring and of the sparse network.
+    assert said == [[], [], [], ["not told from variance"], ["none to find, or no signs"], []]
+
+
+def test_names_of_six_circuits_do_not_run_into_each_other():
+    names = [
+        "ring",
+        "random_symmetric",
+        "excitation_inhibition",
+        "noise_06_release_20_20",
+        "small_world",
+        "x",
+    ]
+    figure, _ = circuits.draw(errors(**dict.fromkeys(names, (0.01, 0.02))))
+    figure.draw_without_rendering()
+    boxes = [axes._left_title.get_window_extent() for axes in figure.axes[: len(names)]]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+    assert boxes[-1].x1 <= figure.bbox.x1
 
 
 def test_of_many_circuits_the_first_six_are_drawn_and_that_is_said():

@@ -122,16 +122,6 @@ def test_rates_are_those_of_the_piece_shown(network):
     assert rates.x.tolist() == [0, 0, 4, 0, 0, 2, *[0] * 6]  # 2 spikes and 1 in half a second
 
 
-@pytest.mark.parametrize(("n_fast", "ends"), [(9, (180, 180)), (40, (20, 800))])
-def test_rates_share_an_axis_unless_one_network_hides_the_others(network, n_fast, ends):
-    """A neuron with spikes in a piece of 50 ms, of 20 Hz each; a frozen network has one with many."""
-    slow = figure1.Activity(0.01, np.array([10.0, 49.0]), np.array([2, 3]), np.full(N, 60.0))
-    fast = figure1.Activity(0.02, np.linspace(1, 49, n_fast), np.full(n_fast, 4), np.full(N, 60.0))
-    figure, _ = figure1.draw(network.weights, True, [slow, fast], [0.01, 0.02], pd.DataFrame())
-    rates = [axes for axes in figure.axes if axes.get_xlabel() == "Hz"]
-    np.testing.assert_allclose([axes.get_xlim()[1] for axes in rates], 1.05 * np.array(ends))
-
-
 def test_profile_of_the_weights_puts_the_neuron_itself_in_the_middle(network):
     _, numbers = figure1.draw(network.weights, True, [activity(0.01)], [0.01], pd.DataFrame())
     profile = series(numbers, "a", "weight").set_index("x").y

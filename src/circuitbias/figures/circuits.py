@@ -1,6 +1,7 @@
 """Errors of several circuits side by side."""
 
 from string import ascii_lowercase
+from textwrap import fill
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -16,7 +17,13 @@ _SCORES = {
     for score, words in (("roc_auc", "area under ROC"), ("average_precision", "mean precision"))
 }
 """Scores of detection, of excitation and of inhibition apart: 1 is perfect."""
+_EMPTY = dict.fromkeys(_SCORES, "none to find,\nor no signs") | {
+    "total": "no result",
+    "bias": "not told\nfrom variance",
+    "variance": "not told\nfrom bias",
+}
 _MOST = 6  # columns that can be read
+_CHARACTERS = 66  # of all titles side by side
 _PANEL_MM, _REST_MM = 42, 30
 
 
@@ -71,11 +78,15 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
     figure = style.new_figure(_PANEL_MM * len(quantities) + _REST_MM)
     grid = figure.subplots(len(quantities), len(shown), sharex="col", sharey="row", squeeze=False)
     letters = iter([*ascii_lowercase, *(f"a{letter}" for letter in ascii_lowercase)])
-    for row, quantity in zip(grid, quantities, strict=True):
+    for k, (row, quantity) in enumerate(zip(grid, quantities, strict=True)):
         for axes, name in zip(row, shown, strict=True):
             letter = next(letters)
-            axes.set_title(style.lettered(letter, str(name) if quantity == quantities[0] else ""))
-            _errors(axes, numbers, letter, table[table.circuit == name], quantity, styles)
+            title = fill(style.pretty(str(name)), _CHARACTERS // len(shown)) if k == 0 else ""
+            axes.set_title(style.lettered(letter, title))
+            rows = table[table.circuit == name]
+            _errors(axes, numbers, letter, rows, quantity, styles)
+            if not rows[quantity].notna().any():
+                shared.say_within(axes, _EMPTY[quantity])
         for axes in row:
             if quantity in _ROWS:
                 shared.log_errors(axes)

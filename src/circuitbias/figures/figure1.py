@@ -115,7 +115,12 @@ def _profile(axes, numbers, weights):
 def _histogram(axes, numbers, weights):
     values = weights[~np.eye(len(weights), dtype=bool) & (weights != 0)]
     factor, unit = style.power_of_ten(np.abs(values).max(initial=0.0))
-    counts, edges = np.histogram(values, bins=30)
+    equal = (
+        len(values) and np.ptp(values) <= 1e-9 * np.abs(values).max()
+    )  # one bar, not far wider than its value
+    counts, edges = np.histogram(
+        values, 30, range=sorted((0.5 * values[0], 1.5 * values[0])) if equal else None
+    )
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.stairs(counts, factor * edges, color=style.TRUTH, fill=True)
     axes.set(title=style.lettered("a", "non-zero weights"), xlabel=f"weight $W_0$ ({unit})", ylabel="pairs")

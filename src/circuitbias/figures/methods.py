@@ -144,8 +144,7 @@ def _errors(panels, numbers, table, paper, quantity, styles):
     for axes, names in panels.values():
         shared.log_errors(axes)
         if not table[table.estimator.isin(names)][quantity].notna().any():
-            why = _UNTOLD.get(quantity, "bias and variance\nare not told apart")
-            axes.text(0.5, 0.5, why, transform=axes.transAxes, ha="center", va="center", color=style.TRUTH)
+            shared.say_within(axes, _UNTOLD.get(quantity, "bias and variance\nare not told apart"))
 
 
 def _legend(axes, families, styles, table, paper):

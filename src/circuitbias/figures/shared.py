@@ -237,6 +237,11 @@ def say_why(axes, text: str, table: pd.DataFrame) -> None:
     say(axes, "\n".join([text, *wrap(reason, 100)]))
 
 
+def say_within(axes, text: str) -> None:
+    """Write within the axes of one panel of many why it is empty; its neighbours need these axes."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", color=TRUTH)
+
+
 def say(axes, text: str) -> None:
     """Write in an empty panel why it is empty."""
     axes.axis("off")
