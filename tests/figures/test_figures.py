@@ -59,6 +59,7 @@ def comparison_of(errors):
                     "n_spikes": rows.n_spikes,
                     "expected": 1.1 * rows[quantity],
                     "standard_error": 0.01,
+                    "verdict": "agrees",
                 }
             )
             for quantity in ("total", "bias", "variance")
