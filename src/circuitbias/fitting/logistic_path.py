@@ -66,7 +66,7 @@ class LogisticRegressions:
 
 
 class LogisticPath:
-    """Fits to all bins at one penalty after another, each begun at the one before, the first at none.
+    """Fits to all bins at one penalty after another, each begun at the one before, the first near none.
 
     Parameters
     ----------
@@ -77,7 +77,8 @@ class LogisticPath:
     """
 
     def __init__(self, design, tolerance: float, max_passes: int, budget: Budget, errors: str):
-        self._without_penalty = partial(fit, design, budget, 0.0, tolerance, max_passes, errors)
+        self._without_penalty = partial(fit, design, budget, 0.0)
+        self._errors = errors
         self._design, self._problem = design, summarise(design, 0.0, True, budget)
         rows, cross_moment, spread = self._problem.rows, self._problem.cross_moment, self._problem.spread
         free, infinite = design.free_coefficients(), self._problem.infinite
@@ -101,17 +102,22 @@ class LogisticPath:
         """
         self._last_hessians = None
         if l1 == 0:
-            self.last = self._without_penalty()
+            self.last = self._without_penalty(self.tolerance, self.max_passes, self._errors)
             self.passes += self.last.passes
             return self.last
-        last, separable = self.last or self.fit(0.0), self.whole.separable(l1)
-        xp, start = namespace(separable), self.whole.start(separable)
-        begin = xp.where(last.fitted & ~last.infinite.any(0), last.coefficients, start)
+        last, separable, allowed = self.last, self.whole.separable(l1), self.max_passes
+        if last is None and allowed > 1:  # near the fit without a penalty Hessians are of use
+            last = self._without_penalty(tuning().coarse_tolerance, allowed // 2)
+            self.passes += last.passes
+            allowed -= last.passes
+        xp, begin = namespace(separable), self.whole.start(separable)
+        if last is not None:
+            begin = xp.where(last.fitted & ~last.infinite.any(0), last.coefficients, begin)
 
         def hessians_at(coefficients):
             return self.hessians_at(coefficients, self.whole.free & ~separable, self.whole.rows)
 
-        limits = self.tolerance, self.max_passes, Descent(self.tolerance)
+        limits = self.tolerance, allowed, Descent(self.tolerance)
         per_row = l1 / self._design.n_rows
         found, passes = self.whole.minimise(per_row, separable, begin, hessians_at, *limits)
         self.passes += passes
