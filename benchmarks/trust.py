@@ -1,8 +1,10 @@
 """Calibration of the trust report: networks with a known wiring, and what each promise delivered.
 
-    .venv/bin/python benchmarks/trust.py docs/data/trust_calibration.csv     # 20 minutes of one core
+    .venv/bin/python benchmarks/trust_study.py docs/data/trust_calibration.csv    # 20 minutes of one core
     .venv/bin/python benchmarks/trust_tables.py docs/data/trust_calibration.csv   # the tables of the page
 
+This module is what a row is made by, and can make some by itself (``--case``, ``--most``); the study goes
+over all.
 Six architectures, five seeds (701 to 705), two lengths: none of these recordings was looked at while anything
 was chosen. What was looked at: seeds 1, 101 to 103 and 501, some with other strengths or a denser sheet; what
 seeds 201 to 204 delivered before there was a guard, 401 to 405 before the bias of unconnected pairs was taken

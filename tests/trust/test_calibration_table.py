@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from circuitbias.dynamics.threshold_search import NoThresholdError
+
 ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "docs" / "data" / "trust_calibration.csv"
 
@@ -26,7 +28,33 @@ def loaded(name):
 def test_the_table_was_made_by_this_code(study):
     """If this fails, promises are made in another way than the page says: make the table anew."""
     codes = set(pd.read_csv(TABLE).code)
-    assert codes == {study.code_hash()}, f"{TABLE.name} is of {codes}: run benchmarks/trust.py {TABLE}"
+    assert codes == {study.code_hash()}, f"{TABLE.name} is of {codes}: run benchmarks/trust_study.py {TABLE}"
+
+
+def test_a_recording_that_does_not_exist_is_left_out_by_name(study, tmp_path, monkeypatch, capsys):
+    """A network whose rate jumps over that of the study; rows that are there are not made again."""
+
+    def jumps():
+        raise NoThresholdError("no threshold gives 30 Hz")
+
+    wanted = [
+        (("calibration", "ring", seed, 2000), None, source)
+        for seed, source in ((1, list), (2, jumps), (3, list))
+    ]
+    monkeypatch.setattr(study, "recordings", lambda: iter(wanted))
+    made = []
+    monkeypatch.setattr(
+        study,
+        "row",
+        lambda *about: (
+            made.append(about) or dict(zip(("case", "family", "seed", "spikes"), about, strict=False))
+        ),
+    )
+    runner = loaded("trust_study")
+    for _ in range(2):
+        assert runner.make(study, tmp_path / "t.csv") == {wanted[1][0]: "no threshold gives 30 Hz"}
+    assert "no recording ('calibration', 'ring', 2, 2000): no threshold" in capsys.readouterr().out
+    assert [one[2] for one in made] == [1, 3] and pd.read_csv(tmp_path / "t.csv").seed.tolist() == [1, 3]
 
 
 def test_the_hash_is_that_of_meaning(study, tmp_path, monkeypatch):
