@@ -1,6 +1,6 @@
 """Calibration of the trust report: networks with a known wiring, and what each promise delivered.
 
-    .venv/bin/python benchmarks/trust_study.py docs/data/trust_calibration.csv    # 20 minutes of one core
+    .venv/bin/python benchmarks/trust_study.py docs/data/trust_calibration.csv    # 14 minutes of one core
     .venv/bin/python benchmarks/trust_tables.py docs/data/trust_calibration.csv   # the tables of the page
 
 This module is what a row is made by, and can make some by itself (``--case``, ``--most``); the study goes

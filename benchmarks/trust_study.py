@@ -1,6 +1,6 @@
 """Make the table of delivered promises, or what is missing of it: all recordings of benchmarks/trust.py.
 
-    .venv/bin/python benchmarks/trust_study.py docs/data/trust_calibration.csv    # 20 minutes of one core
+    .venv/bin/python benchmarks/trust_study.py docs/data/trust_calibration.csv    # 14 minutes of one core
     .venv/bin/python benchmarks/trust_tables.py docs/data/trust_calibration.csv   # the tables of the page
 
 A network that cannot fire at the rate of the study, as it jumps over it, has no recording, and is left out by
