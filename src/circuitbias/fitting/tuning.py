@@ -77,7 +77,7 @@ class Tuning:
     # Most sweeps of coordinate descent for a step, and how much less the last moves than the first; passes
     # that a Hessian is kept.
     proximal_sweeps: int = 1000
-    proximal_descent: float = 1e-2
+    proximal_descent: float = 3e-3
     proximal_refresh: int = 3
     # Of a column's variance: added before the moments of a sample are made those of all rows.
     moments_known: float = 1e-10
