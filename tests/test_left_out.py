@@ -26,7 +26,7 @@ HEADS = {
     "profiles": "estimator,r,seed,offset,weight,coupling",
     "detection": "estimator,r,seed,sign,threshold,recall,precision,note",
     "floor": "r,seed,noise,score_chi2,total,note",
-    "comparison": "network,quantity,estimator,r,published,ours,verdict",
+    "comparison": "network,quantity,estimator,r,published,expected,ours,verdict",
     "data_volume": "seed,r,estimator,method,options,fraction,window,n_spikes,total,bias,variance,note",
     "partial_observation": "seed,r,estimator,method,options,experiment,n_observed,subset,n_spikes,total,note",
     "bin_width": "seed,r,estimator,method,options,bin_steps,bin_ms,n_spikes,total,note",

@@ -34,7 +34,7 @@ KNOWN_BY = {
     "profiles": ("offset", "coupling"),
     "detection": ("sign", "recall", "precision"),
     "floor": ("noise", "score_chi2"),
-    "comparison": ("quantity", "verdict"),
+    "comparison": ("published", "expected"),
 }
 """Columns by which tables are known; those of experiments: `circuitbias.experiments.COLUMNS`."""
 

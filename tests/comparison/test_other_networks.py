@@ -19,7 +19,8 @@ def table(network, method, options, factor=1.0, **more):
     errors = {name: factor * rows[name] for name in ("total", "bias", "variance")}
     about = {"estimator": "ours", "method": method, "options": json.dumps(options), "seed": 1}
     volume = {"r": rows.r, "n_spikes": rows.n_spikes, "n_counts": rows.n_spikes}
-    return pd.DataFrame(about | volume | errors | {f"{name}_l1": float("nan") for name in errors} | more)
+    unknown = dict.fromkeys([*(f"{name}_l1" for name in errors), "roc_auc", "recorded_s"], float("nan"))
+    return pd.DataFrame(about | volume | errors | unknown | more)
 
 
 def test_published_errors_of_generators_and_sidebands():
@@ -78,6 +79,7 @@ def test_the_step_takes_the_generator_from_the_table(tmp_path, capsys):
 def test_experiments_of_a_generator_are_not_held_to_those_of_the_pinned_ring(tmp_path):
     """The paper has activity and volumes of its threshold model alone."""
     patterns = pd.DataFrame({"r": [0.025], "n_spikes": 1e6, "noise_correlation_as_published": 0.5})
+    patterns = patterns.assign(pattern_strength=0.1, diffusivity=1.0)
     patterns.assign(noise_correlation_as_published_se=0.01).to_csv(tmp_path / "patterns.csv", index=False)
     errors = table("ring_lnp", "glm", GLM, generator="lnp", drive="")
     assert compared(tmp_path, errors, ring_network(), "--patterns", tmp_path / "patterns.csv") == 0
