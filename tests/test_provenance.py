@@ -227,7 +227,10 @@ def test_an_estimate_depends_on_its_own_method_and_not_on_where_methods_are_list
     others = {module_of(other).rpartition(".")[2] for other in METHODS} - {
         module_of(method).rpartition(".")[2]
     }
-    made_of = {"glm_masked": {"glm", "correlogram_graph"}, "indirect": {"glm", "logistic", "mean_field"}}
+    made_of = {
+        "glm_masked": {"glm", "correlogram_graph"},
+        "indirect": {"glm", "glm_history", "logistic", "mean_field"},
+    }
     assert used & others == made_of.get(method, set())
 
 

@@ -81,6 +81,17 @@ def test_observed_neurons_get_new_labels_and_stay_sorted(record):
     assert view.trial_steps.tolist() == [10, 6]
 
 
+def test_neurons_of_a_step_are_sorted_whatever_their_new_labels():
+    """Five to a step, in a random order; the record sorts what it is given."""
+    rng = np.random.default_rng(1)
+    steps = np.repeat(np.arange(0, 60, 3), 5)
+    neurons = np.concatenate([rng.permutation(9)[:5] for _ in range(20)])
+    order = rng.permutation(9)
+    view = ObservedNeurons(SpikeRecord.from_events(steps, neurons, 9, 60), order)
+    relabelled = [(0, int(step), int(np.argsort(order)[i])) for step, i in zip(steps, neurons, strict=True)]
+    assert events(view) == sorted(relabelled)
+
+
 def test_counts_of_observed_neurons_are_columns(ring_record):
     neurons = np.array([5, 90, 33])
     np.testing.assert_array_equal(

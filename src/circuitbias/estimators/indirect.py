@@ -1,5 +1,6 @@
 """Indirect inference: the couplings under which an estimator finds what it finds in the recording."""
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -8,7 +9,15 @@ from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.dynamics.parameters import RHO_PAPER, model_parameter, synaptic_tau_ms
 from circuitbias.estimators.couplings import Certificate
 from circuitbias.estimators.glm import Glm
-from circuitbias.estimators.indirect_bins import DrawnBins, hazard_at, sums_at_spikes
+from circuitbias.estimators.glm_history import GlmHistory
+from circuitbias.estimators.indirect_bins import (
+    BLOCK_BINS,
+    DrawnBins,
+    filter_steps,
+    hazard_at,
+    sums_at_spikes,
+)
+from circuitbias.estimators.indirect_history import couplings_of
 from circuitbias.estimators.logistic import Logistic
 from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
 from circuitbias.estimators.mean_field import MeanField
@@ -17,10 +26,11 @@ from circuitbias.exceptions import UnusableDataError
 from circuitbias.options import bin_width
 from circuitbias.spikes.views import ObservedNeurons
 
-_CORRECTED = {"glm": Glm, "logistic": Logistic, "mean_field": MeanField}
+_CORRECTED = {"glm": Glm, "glm_history": GlmHistory, "logistic": Logistic, "mean_field": MeanField}
 _START = 0.3  # inputs by one spike of the first couplings, for those of the estimator in log rates
 _SCALING = 3  # rounds that also fit the factor between the two
 _FULL, _RECOVERY = 5, 1.25  # rounds before steps get smaller; growth of a step that was halved
+_FEW_SPIKES = 10_000  # a neuron, that are enough for the first rounds
 _TUNING, _TUNED_OF = 2, 8  # draws of one block of so many, that find constants before each round
 _DETAIL = 2.0**-14  # of the largest coupling: less is rounded off, so that rounding elsewhere changes no draw
 _RATES_OFF, _WORSE = 0.5, 1.5  # of a round that is rejected: relative difference of rates; of misfits
@@ -38,13 +48,18 @@ class Indirect(Estimator):
     J(g), and goes.
 
     Simulated is not the network by itself, which freezes where couplings are strong and noisy: each bin is
-    drawn from the past that was observed before it (`circuitbias.estimators.indirect_bins`). The spikes are
-    taken to be those of ``generator``, by default that of the spike file, else the threshold model's.
-    Couplings are in the units of `circuitbias.estimators.matched.Matched`.
+    drawn from the past that was observed before it (`circuitbias.estimators.indirect_bins`). The history GLM
+    is fitted to responses that are drawn and histories that were observed. Rounds begin with a part of the
+    bins, 10,000 spikes a neuron or more, and draw twice as many each time until half of them are over.
+
+    The spikes are taken to be those of ``generator``, by default that of the spike file, else the threshold
+    model's. Couplings are in the units of `circuitbias.estimators.matched.Matched`.
     """
 
-    estimator: Literal["glm", "logistic", "mean_field"] = option(
-        "glm", "Method whose bias is taken out, with bins of this width and its other defaults."
+    estimator: Literal["glm", "glm_history", "logistic", "mean_field"] = option(
+        "glm",
+        "Method whose bias is taken out, with bins of this width (10 steps suit `glm_history`) and its other "
+        "defaults.",
     )
     bin_steps: int = bin_width()
     generator: Literal["threshold", "lnp", "glm_exp"] | None = option(
@@ -52,12 +67,33 @@ class Indirect(Estimator):
     )
     rounds: int = option(16, "Times that spikes are simulated.", least=4, most=1000)
     damping: float = option(0.8, "Share of the first corrections that is made.", above=0, most=1)
+    drawn_share: float = option(
+        1.0,
+        "Part of the bins that rounds which count simulate; of few spikes, all are.",
+        above=0,
+        most=1,
+    )
     seed: int = option(0, "Of the simulated spikes.", least=0, most=2**31 - 1)
 
     reversible = False
-    cost = Cost(seconds=170)
+
+    @property
+    def directed(self):
+        """A history tells who came first."""
+        return self.estimator == "glm_history"
+
+    @property
+    def n_fits(self):
+        """As many as there are rounds, in units of its default."""
+        return max(1, math.ceil(self.rounds / 16))
+
+    cost = Cost(seconds=160)
     look = Look("matched", {"indirect": ("#117733", "X")})
-    examples = Examples({"generator": "threshold"}, {"estimator": "mean_field", "rounds": 6})
+    examples = Examples(
+        {"generator": "threshold"},
+        {"estimator": "mean_field", "rounds": 6},
+        {"estimator": "glm_history", "bin_steps": 20, "rounds": 8},
+    )
 
     def estimate(self, source, *, memory_mb, device):
         """Fit, and correct.
@@ -65,8 +101,8 @@ class Indirect(Estimator):
         Returns
         -------
         Couplings
-            Symmetric, as those of the methods that it corrects. Its `Certificate` has the size of the
-            difference between J and the mean J(g) of the last half of the rounds, relative to J. Diagnostics:
+            Symmetric, but for those of the history GLM. Its `Certificate` has the size of the difference
+            between J and the mean J(g) of the last half of the rounds, relative to J. Diagnostics:
             ``misfits`` (of every round), ``rejected`` (rounds whose step was halved), ``generator``. Arrays:
             ``uncorrected`` (n, n).
 
@@ -88,6 +124,7 @@ class Indirect(Estimator):
                 "dependent on its counts; at least 2 are needed"
             )
         order = kept[_label_free(source, kept)]
+        given.drop_counts()
         work = _Correction(self, ObservedNeurons(source, order), memory_mb, device, source)
         values, uncorrected, misfits, rejected, residual = work.run()
         back = np.argsort(order)
@@ -106,7 +143,6 @@ class _Correction:
     def __init__(self, options: Indirect, source, memory_mb, device, made_by):
         self._options, self._source = options, source
         self._resources = {"memory_mb": memory_mb, "device": device}
-        self._fit = _CORRECTED[options.estimator](bin_steps=options.bin_steps)
         found = model_parameter(made_by, "family", "threshold")
         family = options.generator or {"glm_relu": "lnp"}.get(found, found)
         self.family = family if family in ("lnp", "glm_exp") else "threshold"
@@ -115,6 +151,9 @@ class _Correction:
             counts += np.bincount(segment.neurons, minlength=source.n_neurons)
         self._rates = counts / source.trial_steps.sum()
         self._decay = 1 - source.dt_ms / synaptic_tau_ms(made_by)
+        given = {"filter_ms": filter_steps(self._decay) * source.dt_ms} if options.directed else {}
+        self._fit = _CORRECTED[options.estimator](bin_steps=options.bin_steps, **given)
+        self._both_ways = (lambda values: values) if options.directed else _both_ways
         if self.family == "threshold":
             self._link = ThresholdLink(model_parameter(made_by, "rho", RHO_PAPER))
             self._scale = np.ones(source.n_neurons)
@@ -125,12 +164,20 @@ class _Correction:
         self._gain = _gain(self._link, self._start)
 
     def _estimate(self, source):
-        values = self._fit.estimate(source, **self._resources).values
-        return _both_ways(values)
+        if self._options.directed and isinstance(source, DrawnBins):
+            return couplings_of(source, self._fit, **self._resources)
+        return self._both_ways(self._fit.estimate(source, **self._resources).values)
 
     def _draw(self, g, constants, seed, every=1):
         fixed = self._options.bin_steps, self._decay, self._link, self._scale
         return DrawnBins(self._source, *fixed, g, constants, self._options.seed * 10_007 + seed, every)
+
+    def _every(self, k):
+        """One block of how many is drawn in round k: few in the first ones, a share in those that count."""
+        options, n_steps = self._options, self._source.trial_steps.sum()
+        shares = self._rates.mean() * n_steps / _FEW_SPIKES, n_steps / (options.bin_steps * BLOCK_BINS)
+        wanted = max(round(1 / options.drawn_share), 2 ** max(0, options.rounds // 2 - 2 - k))
+        return min(max(1, int(min(shares))), wanted)
 
     def _retuned(self, constants, drawn):
         """Constants nearer to those at which each neuron fires as often as it does; how far off it was."""
@@ -145,18 +192,18 @@ class _Correction:
         target = np.where(known, wanted, 0.0)
         size = np.linalg.norm(target)
         factor, damping = _START, self._options.damping
-        g = factor * _both_ways(target / self._gain)
+        g = factor * self._both_ways(target / self._gain)
         sums = sums_at_spikes(self._source, self._options.bin_steps, self._decay)
         constants = self._start - np.sum(sums * g, axis=0)
         last, misfits, rejected, kept, left, n_steps, least = None, [], 0, [], [], 0, np.inf
         for k in range(self._options.rounds):
-            g = _rounded(g)
+            g, every = _rounded(g), self._every(k)
             for draw in range(_TUNING):
-                drawn = self._draw(g, constants, (_TUNING + 1) * k + draw, _TUNED_OF)
+                drawn = self._draw(g, constants, (_TUNING + 1) * k + draw, _TUNED_OF * every)
                 for _ in drawn.segments():
                     pass
                 constants, _ = self._retuned(constants, drawn)
-            drawn = self._draw(g, constants, (_TUNING + 1) * k + _TUNING)
+            drawn = self._draw(g, constants, (_TUNING + 1) * k + _TUNING, every)
             found = self._estimate(drawn)
             difference = np.where(known & np.isfinite(found), target - found, 0.0)
             misfit = float(np.linalg.norm(difference) / size)
@@ -174,7 +221,9 @@ class _Correction:
             if n_steps < _SCALING:
                 shares = np.vdot(np.where(known & np.isfinite(found), found, 0.0), target) / size**2
                 factor *= np.clip(1 / max(shares, 0.1), 0.5, 2.0)
-            change = damping * min(1.0, _FULL / (n_steps + 1)) * factor * _both_ways(difference / self._gain)
+            change = (
+                damping * min(1.0, _FULL / (n_steps + 1)) * factor * self._both_ways(difference / self._gain)
+            )
             n_steps, damping = n_steps + 1, min(_RECOVERY * damping, self._options.damping)
             g = g + change
             constants = retuned - np.sum(sums * change, axis=0)

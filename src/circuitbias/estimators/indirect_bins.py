@@ -97,7 +97,12 @@ def sums_at_spikes(source: SpikeSource, bin_steps: int, decay: float) -> np.ndar
 def _design(source, bin_steps, decay):
     everyone = np.arange(source.n_neurons)
     events = Events(source, bin_steps, everyone, BLOCK_BINS, look_back=0)
-    return ExponentialDesign(events, everyone, -1 / np.log(decay), "cpu")
+    return ExponentialDesign(events, everyone, filter_steps(decay), "cpu")
+
+
+def filter_steps(decay: float) -> float:
+    """Time constant (steps) of sums of which so much is left after a step."""
+    return -1 / np.log(decay)
 
 
 class DrawnBins:
@@ -128,7 +133,7 @@ class DrawnBins:
 
     def __init__(self, source: SpikeSource, bin_steps, decay, link, scale, weights, constants, seed, every=1):
         self.n_neurons, self.dt_ms, self.bin_steps = source.n_neurons, source.dt_ms, bin_steps
-        self._source, self._decay, self._table, self._scale = source, decay, hazards(link), scale
+        self.source, self._decay, self._table, self._scale = source, decay, hazards(link), scale
         self._weights, self._constants = np.asarray(weights, np.float64), constants
         self._synapses = synapses(weights)
         self._seed, self._every = seed, every
@@ -144,6 +149,11 @@ class DrawnBins:
         self.n_bins = int(self._drawn.sum())
 
     @property
+    def filter_steps(self) -> float:
+        """Time constant of the sums of past spikes, in steps."""
+        return filter_steps(self._decay)
+
+    @property
     def trial_steps(self) -> np.ndarray:
         """Steps of the only trial, shape (1,): the bins one after the other."""
         return np.array([self.n_bins * self.bin_steps])
@@ -152,21 +162,29 @@ class DrawnBins:
         """See `SpikeSource.segments`."""
         return cut(self._all(), first_step, last_step) if trial in (None, 0) else iter(())
 
-    def _all(self):
-        n = self.n_neurons
-        design = _design(self._source, self.bin_steps, self._decay)
-        counts, observed, row, first = np.zeros(n), np.zeros(n), 0, 0
+    def rows(self):
+        """Yield each block with bins that are drawn: its number, and histories and counts as observed."""
+        design = _design(self.source, self.bin_steps, self._decay)
+        row = 0
         for number, (rows, there) in enumerate(design.blocks_and_counts()):
             drawn = self._drawn[row : row + len(rows)]
             row += len(rows)
-            if not drawn.any():
-                continue
-            inputs = rows[drawn, :n] @ (self._weights / self._decay)  # a spike counts from its next step on
-            n_steps = len(inputs) * self.bin_steps
-            state = seeded(self._seed * 1_000_003 + number)
-            steps, neurons = self._draw(inputs, state, n_steps)
+            if drawn.any():
+                yield number, rows[drawn], there[drawn]
+
+    def draw(self, number, rows):
+        """Draw the bins of a block: steps, from the first of them on, and neurons of their spikes."""
+        inputs = rows[:, : self.n_neurons] @ (self._weights / self._decay)  # felt from a spike's next step on
+        return self._draw(inputs, seeded(self._seed * 1_000_003 + number), len(rows) * self.bin_steps)
+
+    def _all(self):
+        n, first = self.n_neurons, 0
+        counts, observed = np.zeros(n), np.zeros(n)
+        for number, rows, there in self.rows():
+            steps, neurons = self.draw(number, rows)
             counts += np.bincount(neurons, minlength=n)
-            observed += there[drawn].sum(0)
+            observed += there.sum(0)
+            n_steps = len(rows) * self.bin_steps
             yield Segment(0, first, n_steps, steps + first, neurons)
             first += n_steps
         self.counts, self.observed = counts, observed
