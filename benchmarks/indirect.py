@@ -19,6 +19,7 @@ from circuitbias.errors import total_error
 from circuitbias.errors.corrected import rows_corrected, seeds_corrected
 from circuitbias.estimators import estimate
 
+HISTORY = {"estimator": "glm_history", "bin_steps": 10, "rounds": 10}
 CASES = {
     "ring .0125": ("ring", 0.0125, {}, {}),
     "ring .025": ("ring", 0.025, {}, {}),
@@ -33,6 +34,10 @@ CASES = {
     "ring .025, as lnp": ("ring", 0.025, {}, {"generator": "lnp"}),
     "ring .025, logistic": ("ring", 0.025, {}, {"estimator": "logistic"}),
     "ring .025, mean field": ("ring", 0.025, {}, {"estimator": "mean_field"}),
+    "ring .0125, history": ("ring", 0.0125, {}, HISTORY),
+    "ring .025, history": ("ring", 0.025, {}, HISTORY),
+    "small_world .03, history": ("small_world", 0.03, {}, HISTORY),
+    "random_sparse .03, history": ("random_sparse", 0.03, {}, HISTORY),
 }
 
 

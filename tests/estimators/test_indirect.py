@@ -8,10 +8,12 @@ import pytest
 
 import circuitbias as cb
 from circuitbias.estimators import estimate
-from circuitbias.estimators import indirect as module
+from circuitbias.estimators.couplings import SaturatedNeuronWarning, SeparableCountsWarning
 from circuitbias.estimators.indirect import Indirect
 from circuitbias.estimators.indirect_bins import DrawnBins, draw_bins, hazards, sums_at_spikes, synapses
+from circuitbias.estimators.indirect_rounds import Correction
 from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
+from circuitbias.exceptions import UnusableDataError
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeRecord
 
@@ -115,6 +117,8 @@ def test_it_takes_out_the_bias_of_the_estimator(recording):
 class _Linear:
     """Stands for a simulation: what is found is a linear map of the couplings."""
 
+    n_bins = 24_000
+
     def __init__(self, found, rates_off=1.0):
         self.found, self.observed, self.counts = found, np.full(4, 600.0), rates_off * np.full(4, 600.0)
 
@@ -125,7 +129,7 @@ class _Linear:
 def rounds_of(monkeypatch, draw, **options):
     """Run the rounds on an estimator whose result is known."""
     spikes = SpikeRecord.from_events(np.arange(2400) * 41, np.tile(np.arange(4), 600), 4, 100_000)
-    work = module._Correction(Indirect(**options), spikes, 1500, "cpu", spikes)
+    work = Correction(Indirect(**options), spikes, 1500, "cpu", spikes)
     target = np.array([[0, 1, 2, 0], [1, 0, 0, -1], [2, 0, 0, 1], [0, -1, 1, 0]]) / 10
     monkeypatch.setattr(work, "_draw", lambda g, *_: draw(g, work._gain.mean()))
     monkeypatch.setattr(work, "_estimate", lambda source: getattr(source, "found", target))
@@ -171,3 +175,42 @@ def test_couplings_that_the_estimator_does_not_find_have_none(recording):
     missing = np.isnan(found.values)
     assert missing[3].all()
     assert missing.sum() == 12 + 2 * 11
+
+
+def poisson(rates_hz, n_steps):
+    """Neurons that know nothing of each other."""
+    rng = np.random.default_rng(1)
+    fired = rng.random((n_steps, len(rates_hz))) < 1e-4 * np.array(rates_hz)
+    steps, neurons = np.nonzero(fired)
+    return SpikeRecord.from_events(steps, neurons, len(rates_hz), n_steps)
+
+
+def test_a_neuron_that_fires_as_often_as_the_model_can_is_left_out():
+    """The threshold model's noise is on in 6.7 % of steps; the other three are corrected without it."""
+    with pytest.warns(SaturatedNeuronWarning, match=r"neurons \[2\] fire in more than 6\.0%"):
+        found = estimate("indirect", poisson([40, 60, 900, 80], 400_000), device="cpu", rounds=4)
+    assert np.isnan(found.values[2]).all()
+    assert np.isfinite(found.values[np.ix_([0, 1, 3], [0, 1, 3])]).sum() == 6
+    with (
+        pytest.raises(UnusableDataError, match="of 2 neurons, 1 are usable"),
+        pytest.warns(SaturatedNeuronWarning),
+    ):
+        estimate("indirect", poisson([40, 900], 100_000), device="cpu", rounds=4)
+
+
+def test_trials_without_a_known_past_are_refused():
+    with pytest.raises(UnusableDataError, match=r"first 5 time constants .* trials of at most 500 steps"):
+        estimate("indirect", poisson([400, 500, 600], 500), device="cpu", bin_steps=20, rounds=4)
+
+
+def test_pairs_that_no_drawn_spikes_give_a_coupling_have_none(monkeypatch):
+    """Of the estimator that knows of four pairs; what is simulated lacks one of them, both ways."""
+
+    def draw(g, gain):
+        found = gain * g
+        found[0, 1] = found[1, 0] = np.nan
+        return _Linear(found)
+
+    with pytest.warns(SeparableCountsWarning, match="2 couplings are NaN: spikes that were drawn"):
+        _, _, (values, *_) = rounds_of(monkeypatch, draw, rounds=8)
+    assert np.argwhere(np.isnan(values)).tolist() == [[0, 1], [1, 0]]

@@ -25,7 +25,7 @@ from circuitbias.spikes.segments import Segment, SpikeSource, cut
 BLOCK_BINS = 2048  # with random numbers of their own, whatever memory there is
 _LOW, _HIGH = -12.0, 12.0  # bounds of the table of f
 _WINDOW = 25  # steps for which a bound of the hazards holds: inputs of 100 steps lose a fifth
-_WARM_UP = 5.0  # time constants at the start of a trial of which no bins are drawn: the past is not known
+WARM_UP = 5.0  # time constants at the start of a trial of which no bins are drawn: the past is not known
 
 
 def hazards(link) -> np.ndarray:
@@ -139,7 +139,7 @@ class DrawnBins:
         self._seed, self._every = seed, every
         self.counts = self.observed = np.zeros(self.n_neurons)
         trial_bins = source.trial_steps // bin_steps
-        warm = int(np.ceil(_WARM_UP / (1 - decay) / bin_steps))
+        warm = int(np.ceil(WARM_UP / (1 - decay) / bin_steps))
         ends = np.cumsum(trial_bins)
         self._drawn = np.ones(int(ends[-1]), dtype=bool)
         for first, n_bins in zip(ends - trial_bins, trial_bins, strict=True):
