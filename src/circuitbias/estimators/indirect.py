@@ -99,8 +99,8 @@ class Indirect(Estimator):
         Raises
         ------
         UnusableDataError
-            As that method does; or the counts of all neurons are those of one; or trials are not longer than the first five time constants, of which no bins
-            are drawn.
+            As that method does; or the counts of all neurons are those of one; or trials are not longer than
+            the first five time constants, of which no bins are drawn.
         """
         given = prepare(source, self.bin_steps, memory_mb=memory_mb, device=device)
         kept = given.kept
