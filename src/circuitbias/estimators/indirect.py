@@ -1,6 +1,5 @@
 """Indirect inference: the couplings under which an estimator finds what it finds in the recording."""
 
-import math
 from typing import Literal
 
 import numpy as np
@@ -66,7 +65,7 @@ class Indirect(Estimator):
     @property
     def n_fits(self):
         """As many as there are rounds, in units of its default."""
-        return max(1, math.ceil(self.rounds / 16))
+        return max(1, -(-self.rounds // 16))
 
     cost = Cost(seconds=160)
     look = Look("matched", {"indirect": ("#117733", "X")})
