@@ -6,7 +6,7 @@ from circuitbias.device import placed
 from circuitbias.estimators.glm_history import GlmHistory
 from circuitbias.estimators.indirect_bins import BLOCK_BINS, DrawnBins
 from circuitbias.fitting.designs.histories import ExponentialDesign
-from circuitbias.fitting.poisson import fit, require_fit_memory
+from circuitbias.fitting.regressions import fit, require_fit_memory
 from circuitbias.memory import Budget
 from circuitbias.spikes.events import EventBlock, Events
 
