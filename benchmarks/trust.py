@@ -3,8 +3,8 @@
     .venv/bin/python benchmarks/trust_study.py docs/data/trust_calibration.csv    # 14 minutes of one core
     .venv/bin/python benchmarks/trust_tables.py docs/data/trust_calibration.csv   # the tables of the page
 
-This module is what a row is made by, and can make some by itself (``--case``, ``--most``); the study goes
-over all.
+This module is what a row is made by; the study goes over all.
+
 Six architectures, five seeds (701 to 705), two lengths: none of these recordings was looked at while anything
 was chosen. What was looked at: seeds 1, 101 to 103 and 501, some with other strengths or a denser sheet; what
 seeds 201 to 204 delivered before there was a guard, 401 to 405 before the bias of unconnected pairs was taken
@@ -14,7 +14,6 @@ Beside them the same with a generator that none of the twins has, and with half 
 names the code that made it (`code`), and a test compares; rows of other code are made anew.
 """
 
-import argparse
 import hashlib
 import time
 from dataclasses import replace
@@ -187,27 +186,3 @@ def rows_of_this_code(path):
         return []
     table = pd.read_csv(path)
     return table[table.code == code_hash()].drop(columns="code").to_dict("records")
-
-
-def main():
-    """Make the table, or what is missing of it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("output")
-    parser.add_argument("--case", help="only this case")
-    parser.add_argument("--most", type=int, default=10**6, help="recordings that are made at most")
-    arguments = parser.parse_args()
-    path, key = Path(arguments.output), ["case", "family", "seed", "spikes"]
-    rows = rows_of_this_code(path)
-    done, made = {tuple(one[name] for name in key) for one in rows}, 0
-    for about, weights, source in recordings():
-        if about in done or (arguments.case and about[0] != arguments.case) or made == arguments.most:
-            continue
-        made += 1
-        rows.append(row(*about, weights, source()))
-        pd.DataFrame(rows).assign(code=code_hash()).to_csv(path, index=False, float_format="%.5g")
-        shown = ("case", "family", "seed", "spikes", "seconds", "refused", "ece", "false_0.1")
-        print({name: rows[-1].get(name) for name in shown}, flush=True)
-
-
-if __name__ == "__main__":
-    main()
