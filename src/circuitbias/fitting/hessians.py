@@ -10,6 +10,7 @@ import numpy as np
 
 from circuitbias.device import Array, namespace, parts, placed, single
 from circuitbias.fitting.tuning import tuning
+from circuitbias.spikes.moments import mean_and_covariance
 
 
 def weighted_squares(
@@ -74,7 +75,11 @@ def finished(hessians, free, least_diagonal, ridge):
 
 
 def match_moments(own, second_moment):
-    """A linear map that gives rows, whose last column is 1, this second moment.
+    """The smallest linear map that gives rows, whose last column is 1, this second moment.
+
+    It is the optimal transport between normal distributions of the two covariances. Triangular factors are
+    less to write, but give a map that depends on the order of the columns and moves rows further: Hessians of
+    rectified neurons at r = .0125 are so far off then that a fit takes five times as long.
 
     Parameters
     ----------
@@ -84,13 +89,24 @@ def match_moments(own, second_moment):
     Returns
     -------
     array, shape (n_columns, n_columns)
-        For ``rows @ map``: triangular, so that the last column stays 1, and next to the unit matrix.
+        For ``rows @ map``.
     """
-    xp, varied = namespace(own), second_moment.diagonal() - second_moment[-1] ** 2
-    # Columns that are constant in the rows stay so: this much of their variance is as good as none.
-    little = xp.diag(tuning().moments_known * varied)
-    lower, wanted = (xp.linalg.cholesky(xp.flip(each + little, (0, 1))) for each in (own, second_moment))
-    return xp.flip(xp.linalg.solve(lower.T, wanted.T), (0, 1))
+    own_means, own_covariance = mean_and_covariance(own)
+    means, covariance = mean_and_covariance(second_moment)
+    root, inverse_root = _square_root(own_covariance)
+    stretch = inverse_root @ _square_root(root @ covariance @ root)[0] @ inverse_root
+    move = namespace(own).zeros_like(second_moment)
+    move[:-1, :-1], move[-1, :-1], move[-1, -1] = stretch, means - own_means @ stretch, 1
+    return move
+
+
+def _square_root(covariance):
+    """Symmetric square root, and its inverse where there is one."""
+    xp = namespace(covariance)
+    variances, axes = xp.linalg.eigh(covariance)
+    some = variances > 1e-10 * variances[-1]
+    deviations = xp.where(some, variances, 1.0) ** 0.5
+    return axes * (some * deviations) @ axes.T, axes * (some / deviations) @ axes.T
 
 
 def _products_of_pairs(rows):

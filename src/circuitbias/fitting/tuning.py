@@ -79,8 +79,6 @@ class Tuning:
     proximal_sweeps: int = 1000
     proximal_descent: float = 3e-3
     proximal_refresh: int = 3
-    # Of a column's variance: added before the moments of a sample are made those of all rows.
-    moments_known: float = 1e-10
     # Columns held at zero that are taken out of an inverse exactly.
     exactly_held: int = 8
     # Of the standard deviation over spikes to that over all rows: what hardly varies over the spikes in a
