@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from circuitbias.checks import whole, whole_numbers
 from circuitbias.spikes.foreign import checked_source
@@ -81,17 +80,6 @@ class StepWindow:
                 )
 
 
-@njit(nogil=True, cache=True)
-def _sort_within_steps(steps, neurons):
-    """Sort the neurons of each step, in place; steps are sorted, and few spikes share one."""
-    for event in range(1, len(steps)):
-        neuron, place = neurons[event], event
-        while place and steps[place - 1] == steps[event] and neurons[place - 1] > neuron:
-            neurons[place] = neurons[place - 1]
-            place -= 1
-        neurons[place] = neuron
-
-
 @dataclass
 class ObservedNeurons:
     """Some neurons of a recording; the others go unseen.
@@ -137,7 +125,9 @@ class ObservedNeurons:
             labels = self._label[segment.neurons]
             steps, labels = segment.steps[labels >= 0], labels[labels >= 0]
             if not rising:  # within a step, events are sorted by neuron
-                _sort_within_steps(steps, labels)
+                from circuitbias.spikes.sorting import sort_within_steps  # compiled: slow to load
+
+                sort_within_steps(steps, labels)
             yield segment._replace(steps=steps, neurons=labels)
 
 

@@ -10,7 +10,6 @@ from circuitbias.catalogue import meet, pictures
 from circuitbias.comparison import published_network
 from circuitbias.errors.of_estimate import run_of
 from circuitbias.estimators.couplings import Couplings
-from circuitbias.experiments import COLUMNS
 from circuitbias.figures import FIGURES, notes
 from circuitbias.files import read_arrays
 from circuitbias.networks.network import Network
@@ -134,8 +133,17 @@ def _table(arguments, argument, path) -> pd.DataFrame:
     table = read_table(path)
     of_picture = pictures()[arguments.figure].table.rpartition("/")[2]
     kind = {"table": of_picture, "summary": f"{of_picture}_summary"}.get(argument, argument)
-    check_kind(table, f"--{argument} {path}", kind, (KNOWN_BY | COLUMNS)[kind])
+    check_kind(table, f"--{argument} {path}", kind, _columns(kind))
     return table
+
+
+def _columns(kind) -> tuple[str, ...]:
+    """Columns by which tables of a kind are known; experiments are loaded for their own figures alone."""
+    if kind in KNOWN_BY:
+        return KNOWN_BY[kind]
+    from circuitbias.experiments import COLUMNS
+
+    return COLUMNS[kind]
 
 
 def _error_footnotes(network, errors) -> list[str]:
