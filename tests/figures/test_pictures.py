@@ -2,14 +2,18 @@
 
 import importlib
 import inspect
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from jinja2 import Environment
+from matplotlib.figure import Figure
 
 from circuitbias.catalogue import EXPERIMENTS, pictures
 from circuitbias.declaration import told
+from circuitbias.figures import style
 from circuitbias.figures.captions import captions
 
 PICTURES = pictures()
@@ -58,3 +62,17 @@ def test_every_experiment_has_a_figure_of_what_it_gives():
         assert experiment.summarised == ("summary" in inputs)
         assert experiment.with_arrays == ("arrays" in inputs)
         assert PICTURES[name].table == f"experiments/{name}"
+
+
+def test_the_last_bits_of_a_layout_change_no_byte(tmp_path):
+    """Matplotlib names clips by a hash of where they are; every name that is used is still there, once."""
+    drawn = []
+    for shift in (0.0, 1e-13):
+        figure = Figure(figsize=(3, 2))
+        for left in (0.1, 0.6):
+            figure.add_axes((left + shift, 0.1, 0.3, 0.8)).plot([0, 1], [0, 2])
+        style.save(figure, pd.DataFrame(), tmp_path / f"at_{shift}", formats=["svg"])
+        drawn.append((tmp_path / f"at_{shift}.svg").read_text())
+    assert drawn[0] == drawn[1]
+    used = set(re.findall(r"url\(#(\w+)\)", drawn[0]))
+    assert len(used) == 2 and all(drawn[0].count(f'id="{name}"') == 1 for name in used)

@@ -1,8 +1,11 @@
 """How all figures look, and the table of numbers that goes with each."""
 
+import hashlib
 import math
 import os
+import re
 from itertools import cycle
+from pathlib import Path
 from textwrap import wrap
 
 import matplotlib.style
@@ -151,9 +154,25 @@ def save(
                 numbers.to_csv(aside, index=False, float_format="%.6g")
             else:
                 figure.savefig(aside, metadata=_NO_DATES[suffix], bbox_inches=page)
+                if suffix == "svg":
+                    _name_by_order(aside)
 
 
 _NO_DATES = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}
+
+
+_NAMES = re.compile(r"""(?<=id=")[a-z][0-9a-f]{10}(?=")|(?<=#)[a-z][0-9a-f]{10}(?=["')])""")
+
+
+def _name_by_order(path) -> None:
+    """Name the parts of an SVG by their order: Matplotlib's names hold the last bits of the layout.
+
+    Those differ from run to run, where nothing that is drawn does. Names of two figures stay different.
+    """
+    drawn, order = Path(path).read_text(encoding="utf-8"), {}
+    figure = hashlib.sha256(_NAMES.sub("", drawn).encode()).hexdigest()[:8]
+    named = _NAMES.sub(lambda name: f"{name[0][0]}{figure}{order.setdefault(name[0], len(order))}", drawn)
+    Path(path).write_text(named, encoding="utf-8")
 
 
 def _plain(text: str) -> str:
