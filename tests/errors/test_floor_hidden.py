@@ -9,7 +9,7 @@ from scipy.stats import norm
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.errors.floor_hidden import hidden_floor, marginal_scores
-from circuitbias.estimators.matched_link import ThresholdLink
+from circuitbias.likelihood.link import ThresholdLink
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeRecord
 

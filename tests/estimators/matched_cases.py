@@ -5,8 +5,8 @@ from scipy.stats import norm
 
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.simulate import simulate
-from circuitbias.estimators.matched_likelihood import SpikeLikelihood
-from circuitbias.estimators.matched_link import ThresholdLink
+from circuitbias.likelihood.link import ThresholdLink
+from circuitbias.likelihood.of_spikes import SpikeLikelihood
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeRecord
 

@@ -12,8 +12,8 @@ from circuitbias.estimators.couplings import SaturatedNeuronWarning, SeparableCo
 from circuitbias.estimators.indirect import Indirect
 from circuitbias.estimators.indirect_bins import DrawnBins, draw_bins, hazards, sums_at_spikes, synapses
 from circuitbias.estimators.indirect_rounds import Correction
-from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.likelihood.link import ExponentialLink, RectifiedLink, ThresholdLink
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeRecord
 

@@ -8,7 +8,7 @@ from circuitbias.estimators import estimate
 from circuitbias.estimators.glm_history import GlmHistory
 from circuitbias.estimators.indirect_bins import BLOCK_BINS, DrawnBins, sums_at_spikes
 from circuitbias.estimators.indirect_history import DrawnResponses, couplings_of
-from circuitbias.estimators.matched_link import ThresholdLink
+from circuitbias.likelihood.link import ThresholdLink
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeRecord
 

@@ -23,8 +23,8 @@ from circuitbias.estimators.couplings import (
     SaturatedNeuronWarning,
     SeparableCountsWarning,
 )
-from circuitbias.estimators.matched_symmetric import of_couplings, symmetric_fit
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.likelihood.symmetric import of_couplings, symmetric_fit
 from circuitbias.memory import MemoryLimitError
 from circuitbias.spikes.segments import Segment, SpikeRecord
 from circuitbias.spikes.storage import SpikeFile

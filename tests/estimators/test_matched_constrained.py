@@ -16,10 +16,10 @@ from scipy.stats import norm
 
 from circuitbias.estimators import estimate
 from circuitbias.estimators.couplings import SeparableCountsWarning
-from circuitbias.estimators.matched_constrained import Constraints, parabola_minimum
-from circuitbias.estimators.matched_likelihood import SpikeLikelihood
-from circuitbias.estimators.matched_link import ThresholdLink
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.likelihood.constrained import Constraints, parabola_minimum
+from circuitbias.likelihood.link import ThresholdLink
+from circuitbias.likelihood.of_spikes import SpikeLikelihood
 from circuitbias.spikes.segments import SpikeRecord
 
 RHO = PARAMETERS.rho

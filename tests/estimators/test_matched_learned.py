@@ -8,9 +8,9 @@ from scipy.stats import norm
 
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.estimators import estimate
-from circuitbias.estimators.matched_learned import scores_and_information
-from circuitbias.estimators.matched_likelihood import SpikeLikelihood
-from circuitbias.estimators.matched_link import LearnedLink, look_up
+from circuitbias.likelihood.learned import scores_and_information
+from circuitbias.likelihood.link import LearnedLink, look_up
+from circuitbias.likelihood.of_spikes import SpikeLikelihood
 from circuitbias.spikes.segments import SpikeRecord
 
 ETA = np.linspace(-2.5, 2.5, 11)

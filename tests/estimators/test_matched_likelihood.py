@@ -16,10 +16,10 @@ from matched_cases import (
 from scipy.stats import norm
 
 from circuitbias.dynamics.threshold_sam import ThresholdSAM
-from circuitbias.estimators.matched_fit import information_of
-from circuitbias.estimators.matched_likelihood import Exclusion
-from circuitbias.estimators.matched_link import ThresholdLink, look_up
-from circuitbias.estimators.matched_shared import scores_and_information
+from circuitbias.likelihood.fit import information_of
+from circuitbias.likelihood.link import ThresholdLink, look_up
+from circuitbias.likelihood.of_spikes import Exclusion
+from circuitbias.likelihood.shared import scores_and_information
 
 
 @pytest.fixture(scope="module")

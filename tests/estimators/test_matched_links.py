@@ -6,9 +6,9 @@ from scipy.stats import poisson
 
 import circuitbias as cb
 from circuitbias.estimators import estimate
-from circuitbias.estimators.matched_likelihood import SpikeLikelihood
-from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.likelihood.link import ExponentialLink, RectifiedLink
+from circuitbias.likelihood.of_spikes import SpikeLikelihood
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import Segment, SpikeRecord
 from circuitbias.spikes.storage import SpikeFile

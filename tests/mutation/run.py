@@ -35,6 +35,7 @@ ROOMS = {
     "test_doors_of_data.py",
     "networks": "networks hostile/test_hostile_weights.py test_doors_of_data.py",
     "fitting": "fitting estimators",
+    "likelihood": "estimators errors",
     "estimators": "estimators faults/test_memory.py",
     "errors": "errors comparison",
     "experiments": "experiments figures/test_experiment_figures.py figures/test_data_volume_figure.py "

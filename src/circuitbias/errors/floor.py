@@ -1,7 +1,7 @@
 r"""The least error that any estimate can have: the Cramer-Rao bound at the true weights.
 
 Given the filtered past, a spike of the threshold model is a draw with a known probability
-(`circuitbias.estimators.matched_link`), so a recording has a Fisher information :math:`I_j` on the couplings
+(`circuitbias.likelihood.link`), so a recording has a Fisher information :math:`I_j` on the couplings
 to each neuron j. No unbiased estimate has less variance than its inverse. With
 
 .. math:: \xi^2 = \sum_{i \neq j} \operatorname{var} W_{ij} / \|W\|^2
@@ -25,11 +25,11 @@ import pandas as pd
 
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.errors.sampling import ErrorPower, PredictedErrors, expected_errors
-from circuitbias.estimators.matched_fit import information_of
-from circuitbias.estimators.matched_likelihood import Exclusion, SpikeLikelihood
-from circuitbias.estimators.matched_link import ThresholdLink
-from circuitbias.estimators.matched_symmetric import of_couplings, symmetric_fit
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.likelihood.fit import information_of
+from circuitbias.likelihood.link import ThresholdLink
+from circuitbias.likelihood.of_spikes import Exclusion, SpikeLikelihood
+from circuitbias.likelihood.symmetric import of_couplings, symmetric_fit
 from circuitbias.memory import DEFAULT_MB, Budget
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeSource

@@ -17,9 +17,9 @@ from scipy.special import log_ndtr
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.dynamics.schedule import Schedule
 from circuitbias.errors.floor import Floor, couplings_at, neurons_that_fire
-from circuitbias.estimators.matched_fit import information_of
-from circuitbias.estimators.matched_likelihood import WARM_UP
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.likelihood.fit import information_of
+from circuitbias.likelihood.of_spikes import WARM_UP
 from circuitbias.memory import DEFAULT_MB, Budget
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeSource

@@ -20,9 +20,9 @@ from numba import njit
 
 from circuitbias.dynamics.parameters import ThresholdParameters
 from circuitbias.errors.floor import couplings_at
-from circuitbias.estimators.matched_fit import information_of
-from circuitbias.estimators.matched_likelihood import SpikeLikelihood
-from circuitbias.estimators.matched_link import ThresholdLink, look_up
+from circuitbias.likelihood.fit import information_of
+from circuitbias.likelihood.link import ThresholdLink, look_up
+from circuitbias.likelihood.of_spikes import SpikeLikelihood
 from circuitbias.networks.network import Network
 from circuitbias.spikes.segments import SpikeSource
 

@@ -17,8 +17,8 @@ from scipy.sparse import csr_array
 from scipy.special import ndtr
 
 from circuitbias.dynamics.thinning import CEILING, CELLS_PER_UNIT, seeded, thin_window
-from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
 from circuitbias.fitting.designs.histories import ExponentialDesign
+from circuitbias.likelihood.link import ExponentialLink, RectifiedLink, ThresholdLink
 from circuitbias.spikes.events import Events
 from circuitbias.spikes.segments import Segment, SpikeSource, cut
 
@@ -116,7 +116,7 @@ class DrawnBins:
     decay : float
         Of the sums in a step.
     link
-        Of `circuitbias.estimators.matched_link`.
+        Of `circuitbias.likelihood.link`.
     scale : ndarray, shape (n,)
     weights : ndarray, shape (n, n)
         g, [pre, post], in the link's units of input; zero on the diagonal.

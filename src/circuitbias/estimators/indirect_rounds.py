@@ -18,9 +18,9 @@ from circuitbias.estimators.indirect_bins import (
 )
 from circuitbias.estimators.indirect_history import couplings_of
 from circuitbias.estimators.logistic import Logistic
-from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
 from circuitbias.estimators.mean_field import MeanField
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.likelihood.link import ExponentialLink, RectifiedLink, ThresholdLink
 
 _CORRECTED = {"glm": Glm, "glm_history": GlmHistory, "logistic": Logistic, "mean_field": MeanField}
 _START = 0.3  # inputs by one spike of the first couplings, for those of the estimator in log rates

@@ -6,15 +6,15 @@ import numpy as np
 
 from circuitbias.component import Cost, Estimator, Examples, Look, option
 from circuitbias.estimators.couplings import Certificate, SaturatedNeuronWarning, warn
-from circuitbias.estimators.matched_errors import standard_errors, without
-from circuitbias.estimators.matched_fit import BOUNDS, SATURATED
-from circuitbias.estimators.matched_model import MatchedModel
 from circuitbias.estimators.matched_sparse import fit_under
-from circuitbias.estimators.matched_symmetric import of_couplings, symmetric_fit
 from circuitbias.estimators.prepare import prepare
 from circuitbias.estimators.result import warn_infinite, warn_not_converged
 from circuitbias.exceptions import UnusableDataError
 from circuitbias.fitting.tuning import tuning
+from circuitbias.likelihood.errors import standard_errors, without
+from circuitbias.likelihood.fit import BOUNDS, SATURATED
+from circuitbias.likelihood.model import MatchedModel
+from circuitbias.likelihood.symmetric import of_couplings, symmetric_fit
 from circuitbias.spikes.phases import cycle_of
 from circuitbias.spikes.views import Remembered
 
@@ -42,7 +42,7 @@ class Matched(Estimator):
     ``generator: learned`` is for spikes of unknown origin. Counts are Poisson with mean
     :math:`\bar\lambda \exp(h(\eta_j))`, :math:`\bar\lambda` the mean rate of all neurons, and h one of a
     family that holds the exponential, the logistic, rectified lines and powers, and all but a millionth of a
-    nat of the threshold model's (`circuitbias.estimators.matched_link.LearnedLink`). Its two parameters and
+    nat of the threshold model's (`circuitbias.likelihood.link.LearnedLink`). Its two parameters and
     the time constant, from ``tau_ms`` or 10 ms on, are fitted with the couplings. These are
     changes of the log rate where a neuron fires at the mean rate.
 

@@ -9,16 +9,16 @@ from dataclasses import replace
 import numpy as np
 
 from circuitbias.estimators.cross_validation import choose, mean_log_likelihoods
-from circuitbias.estimators.matched_constrained import (
+from circuitbias.exceptions import UnusableDataError
+from circuitbias.likelihood.constrained import (
     Constraints,
     constrained_fit,
     couplings_of,
     evaluate,
 )
-from circuitbias.estimators.matched_fit import ROWS_A_COLUMN, MatchedFit, information_of
-from circuitbias.estimators.matched_likelihood import SpikeLikelihood
-from circuitbias.estimators.matched_signs import sign_constraints, signs_by_presynaptic
-from circuitbias.exceptions import UnusableDataError
+from circuitbias.likelihood.fit import ROWS_A_COLUMN, MatchedFit, information_of
+from circuitbias.likelihood.of_spikes import SpikeLikelihood
+from circuitbias.likelihood.signs import sign_constraints, signs_by_presynaptic
 from circuitbias.progress import report_line
 
 _FOLD_TOLERANCE = 0.3  # standard deviations of the score: what is left changes likelihoods by hundredths

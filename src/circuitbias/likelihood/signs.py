@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from circuitbias.estimators.matched_constrained import Constraints, couplings_of, parabola_minimum
-from circuitbias.estimators.matched_fit import LIMIT, MatchedFit
+from circuitbias.likelihood.constrained import Constraints, couplings_of, parabola_minimum
+from circuitbias.likelihood.fit import LIMIT, MatchedFit
 
 _TRIED = 20  # neurons whose sign is in doubt most; another one of others does not come into question
 

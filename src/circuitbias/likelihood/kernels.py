@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from circuitbias.estimators.matched_link import look_up
+from circuitbias.likelihood.link import look_up
 
 _EMPTY = 1e-12  # sums below it are zero: no product of them gets so small that it slows the processor down
 _FAST = {"reassoc", "contract", "nsz", "arcp"}

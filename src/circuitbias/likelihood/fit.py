@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from circuitbias.device import positive_inverses
-from circuitbias.estimators.matched_likelihood import Exclusion, SpikeLikelihood
 from circuitbias.fitting.lbfgs import lbfgs
+from circuitbias.likelihood.of_spikes import Exclusion, SpikeLikelihood
 from circuitbias.progress import Descent, report_line
 
 BOUNDS = (-0.3, -0.1)

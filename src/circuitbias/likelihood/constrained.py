@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numba import njit
 
-from circuitbias.estimators.matched_fit import LIMIT, MatchedFit, information_of
-from circuitbias.estimators.matched_likelihood import SpikeLikelihood
+from circuitbias.likelihood.fit import LIMIT, MatchedFit, information_of
+from circuitbias.likelihood.of_spikes import SpikeLikelihood
 
 _ROUNDING = 1e-2  # nats by which a step may seem to make it worse
 _MOST_SWEEPS = 5000

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from circuitbias.estimators.matched_fit import MatchedFit
-from circuitbias.estimators.matched_likelihood import SpikeLikelihood
-from circuitbias.estimators.matched_link import LearnedLink
+from circuitbias.likelihood.fit import MatchedFit
+from circuitbias.likelihood.link import LearnedLink
+from circuitbias.likelihood.of_spikes import SpikeLikelihood
 from circuitbias.progress import report_line
 
 TAU = 2  # the place of the time constant

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from circuitbias.estimators.matched_kernels import advance as advance_sums
-from circuitbias.estimators.matched_kernels import silence
-from circuitbias.estimators.matched_link import ExponentialLink, LearnedLink, RectifiedLink, ThresholdLink
+from circuitbias.likelihood.kernels import advance as advance_sums
+from circuitbias.likelihood.kernels import silence
+from circuitbias.likelihood.link import ExponentialLink, LearnedLink, RectifiedLink, ThresholdLink
 from circuitbias.spikes.segments import SpikeSource
 
 _BLOCK_ROWS = 1024  # lattice points whose sums are worked on at a time: they stay in a core's cache

@@ -10,9 +10,9 @@ import numpy as np
 from numba import njit
 from scipy.special import ndtr
 
-from circuitbias.estimators.matched_fit import MatchedFit
-from circuitbias.estimators.matched_likelihood import SpikeLikelihood
-from circuitbias.estimators.matched_link import look_up
+from circuitbias.likelihood.fit import MatchedFit
+from circuitbias.likelihood.link import look_up
+from circuitbias.likelihood.of_spikes import SpikeLikelihood
 from circuitbias.progress import report_line
 
 TAU, RHO = 0, 1
@@ -195,7 +195,7 @@ def _advance(
     steps, columns, event, end, stride, first, decay, s, late, clock, rows, n_rows, active,
     coefficients, before, bound, log_odds, scores,
 ):  # fmt: skip
-    """As in `matched_likelihood`, plainly: s, and ``late``, its derivative by log tau, at ``clock[0]``."""
+    """As in `of_spikes`, plainly: s, and ``late``, its derivative by log tau, at ``clock[0]``."""
     n = s.shape[0]
     while True:
         inside = event < steps.shape[0] and steps[event] < end

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from circuitbias.dynamics.parameters import RHO_PAPER, model_parameter, synaptic_tau_ms
-from circuitbias.estimators.matched_fit import fit
-from circuitbias.estimators.matched_learned import fit_learned
-from circuitbias.estimators.matched_likelihood import WARM_UP, SpikeLikelihood
-from circuitbias.estimators.matched_link import ExponentialLink, RectifiedLink, ThresholdLink
-from circuitbias.estimators.matched_shared import fit_shared
 from circuitbias.exceptions import UnusableDataError
+from circuitbias.likelihood.fit import fit
+from circuitbias.likelihood.learned import fit_learned
+from circuitbias.likelihood.link import ExponentialLink, RectifiedLink, ThresholdLink
+from circuitbias.likelihood.of_spikes import WARM_UP, SpikeLikelihood
+from circuitbias.likelihood.shared import fit_shared
 
 LINKS = {"lnp": RectifiedLink, "glm_relu": RectifiedLink, "glm_exp": ExponentialLink}
 FAMILIES = "threshold", *LINKS, "learned"
