@@ -4,6 +4,7 @@ from circuitbias.device import namespace, parts, single
 from circuitbias.fitting.families import POISSON
 from circuitbias.fitting.hessians import finished, match_moments, weighted_squares
 from circuitbias.fitting.lbfgs import Solution, lbfgs
+from circuitbias.fitting.limits import unidentified
 from circuitbias.fitting.newton import newton
 from circuitbias.fitting.preconditioners import SpikeTriggeredMoments, own_inverses
 from circuitbias.fitting.rows import DenseRows, SparseRows
@@ -41,10 +42,12 @@ class Fits:
         """Keep what a descent of some targets has come to."""
         self.passes += passes
         self._spent[targets] += passes
-        self.scaled_gradient[targets] = solution.scaled_gradient
-        self.converged[targets] = solution.converged
-        # What has gone astray, further than constant rates are, begins anew.
         begin, part = self.problem.start[:, targets], self.problem.of(targets)
+        separated = part.objective().separated(solution)
+        self.scaled_gradient[targets] = self._xp.where(separated, 0.0, solution.scaled_gradient)
+        self.converged[targets] = solution.converged | separated
+        self.problem.infinite[:, targets] = part.infinite | part.free & separated
+        # What has gone astray, further than constant rates are, begins anew.
         at_rest = part.cross_moment - part.second_moment[-1, :, None] * part.response_means
         furthest = self._xp.amax(abs(at_rest * part.free) / part.gradient_scale, 0)
         most = self.tuning.astray * self._xp.clip(furthest, 1, None)
@@ -91,6 +94,26 @@ class Fits:
         hessians = objective.hessians(solution.coefficients, part.least_curvatures)
         inverse_diagonal = own_inverses(hessians, part.free)[1]
         self.note(targets, solution, objective.passes, inverse_diagonal)
+
+    def examine(self, n_together):
+        """Find coefficients that were on their way to infinity when gradients got small.
+
+        Asked for are those of targets that have come far, or whose standard errors say that nothing tells of
+        them, by Hessians of all rows where they are: so many at a time. The other errors are made by these.
+        """
+        xp, problem, tuned = self._xp, self.problem, self.tuning
+        way = xp.amax(abs(self.coefficients - problem.start) * problem.free, 0)
+        slopes = problem.free[:-1]
+        variances = xp.amax(xp.where(slopes, self.inverse_diagonal, 0.0), 0) / problem.rows.n_rows
+        asked = (way > tuned.steep) | (variances > tuned.vague**2)
+        asked &= self.converged & (problem.ridge == 0)
+        for targets in parts(xp.where(asked)[0], n_together):
+            part = problem.of(targets)
+            hessians = part.objective().hessians(self.coefficients[:, targets], 0 * part.start)
+            none = unidentified(hessians, problem.rows.n_rows, part.free, tuned.identified)
+            problem.infinite[:, targets] = part.infinite | none
+            self.inverse_diagonal[:, targets] = own_inverses(hessians, part.free)[1][:-1]
+            self.passes += 1
 
 
 def lead_by_sample(design, problem, fits):

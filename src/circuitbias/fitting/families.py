@@ -1,6 +1,7 @@
 """Families of regressions: Poisson counts, binary responses, and flows of probability."""
 
 from collections.abc import Callable
+from math import inf, log
 from typing import NamedTuple
 
 from circuitbias.device import namespace
@@ -21,12 +22,16 @@ class Family(NamedTuple):
     turns : callable, optional
         From rows and the number of targets to what each target's parameter is multiplied by: `signs`, or, of
         dense rows, whatever numbers.
+    separated : float, optional
+        Sum of losses ``A - y eta`` below which those of all rows fall to zero if the coefficients grow. Of
+        binary responses log 2: a row that is told wrongly has more.
     """
 
     evaluate: Callable
     curvature: Callable
     link: Callable | None = None
     turns: Callable | None = None
+    separated: float = -inf
 
     def means_at(self, coefficients):
         """From rows of a design to the means there, (rows, n_targets), in the precision of the rows."""
@@ -70,6 +75,9 @@ def _flow(parameters):
 
 POISSON = Family(_poisson, lambda mean: mean, lambda mean: namespace(mean).log(mean))
 LOGISTIC = Family(
-    _logistic, lambda mean: mean * (1 - mean), lambda mean: namespace(mean).log(mean / (1 - mean))
+    _logistic,
+    lambda mean: mean * (1 - mean),
+    lambda mean: namespace(mean).log(mean / (1 - mean)),
+    separated=log(2),
 )
 FLOW = Family(_flow, lambda mean: mean / 2, turns=signs)

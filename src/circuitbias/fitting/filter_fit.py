@@ -7,7 +7,9 @@ from circuitbias.device import Array, namespace, on_cpu, quietly
 from circuitbias.fitting.designs.raised_cosines import BasisDesign
 from circuitbias.fitting.filter_sample import FilterSample
 from circuitbias.fitting.fit import Fit
-from circuitbias.fitting.lbfgs import lbfgs, no_report
+from circuitbias.fitting.lbfgs import Solution, lbfgs, no_report
+from circuitbias.fitting.limits import unidentified
+from circuitbias.fitting.newton import newton
 from circuitbias.fitting.shared_filter import FilterProblem, JointObjective, pack
 from circuitbias.fitting.standard_errors import Groups
 from circuitbias.fitting.tuning import tuning
@@ -65,7 +67,10 @@ def fit_shared_filter(
     sample = FilterSample(problem, survey.sample, survey.means, design.block_rows)
     *start, sampled = sample.start()
     on_sample = JointObjective(problem, sample.rows, sample.n_rows, sampled)
-    rough, *_ = _descend(on_sample, sample, pack(*start), tuned.rough_tolerance, tuned.rough_passes)
+    free = xp.asarray(problem.free, copy=True)
+    rough, _, scale = _descend(on_sample, sample, pack(*start), tuned.rough_tolerance, tuned.rough_passes)
+    aside = (free & ~problem.free).any(0)
+    problem.free[:] = free
     enough = bool((rough.scaled_gradient <= tuned.rough_enough).all())
     rows_at = partial(design.rows, present=on_cpu(problem.present))
     objective = JointObjective(problem, rows_at, design.n_rows, problem.free)
@@ -73,6 +78,8 @@ def fit_shared_filter(
     if enough and max_passes > 2:
         # Where couplings are within their noise on the sample, it tells less than nothing.
         begin = min(begin, pack(*start), key=lambda packed: objective.evaluate(packed)[0].item())
+        # What has no fit to the sample may have one to all rows.
+        begin = _each_by_itself(objective, begin, scale, aside)
     solution, joint, scale = _descend(objective, sample, begin, tolerance, max_passes, Descent(tolerance))
     coefficients, weights = problem.unpack(problem.normalised(solution.coefficients))
     of_couplings, of_filter = problem.unpack(abs(objective.gradient_at(solution.coefficients)) / scale)
@@ -85,13 +92,13 @@ def fit_shared_filter(
         objective.passes += 1
     standard_errors = xp.where(problem.free, variances, xp.nan) ** 0.5
     coefficients[:n_targets] *= size
-    held = at_lowest | at_highest
+    held = at_lowest | at_highest | free[:n_targets] & ~problem.free[:n_targets]
     couplings = Fit(
         xp.concat([coefficients[:n_targets], coefficients[-1:]]),
         xp.concat([held, xp.zeros_like(held[:1])]),
         scaled_gradient,
         (scaled_gradient <= tolerance) & (filter_gradient <= tolerance),
-        objective.passes,
+        objective.passes + objective.apart,
         standard_errors[:n_targets],
     )
     return couplings, SharedFilter(weights / size, filter_gradient)
@@ -112,6 +119,35 @@ def _descend(objective, sample, begin, tolerance, max_passes, report=no_report):
         if solution.converged or stuck or objective.passes >= max_passes:
             return solution, joint, scale
         begin = solution.coefficients
+        of_targets, _ = objective.problem.unpack(abs(objective.gradient_at(begin)) / scale)
+        behind = ~(namespace(begin).amax(of_targets, 0) <= tuning().rough_enough)
+        begin = _each_by_itself(objective, begin, scale, behind)
+
+
+def _each_by_itself(objective, packed, scale, which):
+    """Fit the couplings of some targets given the filter.
+
+    With the filter, all targets have one step length, which a neuron of few spikes makes short for all. By
+    itself each has its own. A target without a fit, as its few spikes are told for certain, is set aside.
+    """
+    problem, tuned, xp = objective.problem, tuning(), namespace(packed)
+    left = xp.where(which)[0]
+    if not len(left):
+        return packed
+    coefficients, weights = problem.unpack(xp.asarray(packed, copy=True))
+    part, begin = objective.given_filter(weights).of(left), problem.start[:, left]
+    scales = problem.unpack(scale)[0][:, left]
+    least = part.cross_moment**2 / part.cross_moment[-1]
+    limits = tuned.aside_tolerance, tuned.rough_passes, tuned.passes_per_hessian
+    found = newton(part, Solution.at(begin), least, scales, *limits).coefficients
+    coefficients[:, left] = found
+    if problem.ridge == 0:
+        hessians = part.hessians(found, 0 * begin)
+        aside = left[unidentified(hessians, objective.n_rows, part.free, tuned.identified).any(0)]
+        problem.free[:-1, aside] = False
+        coefficients[:, aside] = problem.start[:, aside]
+    objective.apart += part.passes
+    return pack(coefficients, weights)
 
 
 def _filter_size(basis, weights):

@@ -82,8 +82,7 @@ class FilterSample:
         white = vectors / _positive(values) ** 0.5
         weights = white @ xp.linalg.eigh(white.T @ gains @ white)[1][:, -1]
         weights = weights / problem.filter_square(weights) ** 0.5
-        coefficients = xp.asarray(problem.held, copy=True)
-        coefficients[-1] = xp.log(problem.means)
+        coefficients = xp.asarray(problem.start, copy=True)
         return coefficients, weights, problem.free & (self._design(weights) != 0).any(0)[:, None]
 
     def _coupling_scale(self, design):

@@ -41,18 +41,22 @@ class Solution:
     scaled_gradient : array, shape (n_targets,)
         Largest absolute entry of each target's gradient, in units of ``gradient_scale``.
     converged : array of bool, shape (n_targets,)
+    value : array, shape (n_targets,)
+        Of the objectives; infinite where it is not known in double precision.
     """
 
     coefficients: Array
     scaled_gradient: Array
     converged: Array
+    value: Array
 
     @classmethod
     def at(cls, start: Array) -> "Solution":
         """Nothing found yet: a copy of where to begin."""
         xp = namespace(start)
         nothing = xp.full_like(start[0], math.inf)
-        return cls(xp.asarray(start, copy=True), nothing, xp.zeros_like(nothing, dtype=xp.bool))
+        none = xp.zeros_like(nothing, dtype=xp.bool)
+        return cls(xp.asarray(start, copy=True), nothing, none, xp.asarray(nothing, copy=True))
 
 
 @quietly
@@ -163,7 +167,8 @@ def lbfgs(
         # A rejected target tries again along its old direction, only shorter.
         direction = xp.where(accepted, _quasi_newton(gradient, history, precondition), direction)
     worst = scaled(gradient)
-    return Solution(beta, worst, (worst <= tolerance) & (exact | (tolerance == coarse)))
+    converged = (worst <= tolerance) & (exact | (tolerance == coarse))
+    return Solution(beta, worst, converged, xp.where(exact, value, math.inf))
 
 
 def _quasi_newton(gradient, history, precondition):

@@ -40,10 +40,16 @@ def newton(
     xp = namespace(gradient_scale)
     left = xp.where(~solution.converged)[0]
     searching = xp.zeros_like(solution.converged)  # for a step that is short enough
+    each = xp.arange(len(gradient_scale), device=gradient_scale.device)
     passes = 0
     while len(left) and passes + 3 <= max_passes:  # a Hessian, where it is, and a step
         part, begin = objective.of(left), solution.coefficients[:, left]
-        precondition, _ = own_inverses(part.hessians(begin, least_diagonal[:, left]), part.free)
+        hessians, scale = part.hessians(begin, least_diagonal[:, left]), gradient_scale[:, left]
+        # Far from the end a few rows may hold all curvature, and say nothing of most directions. Steps that
+        # are the shorter the larger the gradient (Li, Fukushima, Qi & Yamashita 2004) do not run away there.
+        damping = tuning().damping * xp.clip(solution.scaled_gradient[left], None, 1.0)
+        hessians[:, each, each] += (damping * scale**2 / scale[-1]).T
+        precondition, _ = own_inverses(hessians, part.free)
         enough = tuning().line_search if searching[left].any() else passes_per_hessian
         allowed = min(enough, max_passes - passes - part.passes)
         found = lbfgs(part, begin, precondition, gradient_scale[:, left], tolerance, allowed, report=report)
@@ -54,6 +60,6 @@ def newton(
         still = (found.coefficients == begin).all(0)
         stuck = still & searching[left]
         searching[left] = still
-        left = left[~found.converged & ~stuck]
+        left = left[~found.converged & ~stuck & ~part.separated(found)]
     objective.passes += passes
     return solution

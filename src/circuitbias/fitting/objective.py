@@ -12,12 +12,10 @@ the data: see `circuitbias.fitting.lbfgs`.
 
 from dataclasses import dataclass, field, replace
 
-from circuitbias.device import Array, namespace, parts
+from circuitbias.device import Array
 from circuitbias.fitting.families import POISSON, Family
 from circuitbias.fitting.hessians import finished
-from circuitbias.fitting.limits import unidentified
 from circuitbias.fitting.rows import Rows
-from circuitbias.fitting.tuning import tuning
 
 
 @dataclass
@@ -89,28 +87,6 @@ class Objective:
         hessians = self.rows.hessians(coefficients, self.family)
         return finished(hessians, self.free, least_diagonal, self.ridge)
 
-    def unidentified(self, found, start: Array, n_together: int) -> Array:
-        """Coefficients that were still on their way to infinity when their gradients got small.
-
-        Parameters
-        ----------
-        found : Solution
-        start : array, shape (n_columns, n_targets)
-            Where they began.
-        n_together : int
-            Targets whose Hessians are made at a time.
-
-        Returns
-        -------
-        array of bool, shape (n_columns, n_targets)
-        """
-        xp, tuned = namespace(start), tuning()
-        infinite = xp.zeros_like(self.free)
-        way = xp.amax(abs(found.coefficients - start) * self.free, 0)
-        steep = (way > tuned.steep) & found.converged & (self.ridge == 0)
-        for targets in parts(xp.where(steep)[0], n_together):
-            part = self.of(targets)
-            hessians = part.hessians(found.coefficients[:, targets], 0 * start[:, targets])
-            infinite[:, targets] = unidentified(hessians, self.rows.n_rows, part.free, tuned.identified)
-            self.passes += part.passes
-        return infinite
+    def separated(self, found) -> Array:
+        """Targets whose responses are all told for certain as the coefficients grow: a mask."""
+        return (self.ridge == 0) & (found.value * self.rows.n_rows < self.family.separated)

@@ -86,7 +86,7 @@ def minimise_with_penalty(
         fresh = _model_step(hessians, gradient, beta, penalties, free & accepted)
         direction = xp.where(accepted, fresh, direction)
     worst = scaled(beta, gradient)
-    return Solution(beta, worst, worst <= tolerance)
+    return Solution(beta, worst, worst <= tolerance, value)
 
 
 def _model_step(hessians, gradient, beta, penalties, free):

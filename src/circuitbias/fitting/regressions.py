@@ -124,17 +124,16 @@ def fit(
         lead_by_sample(design, problem, fits)
     for targets in fits.left(batches.hessians):
         fits.newton(targets)
-    objective = problem.objective()
-    infinite = problem.infinite | objective.unidentified(fits, problem.start, batches.hessians)
+    fits.examine(batches.hessians)
     for targets in fits.without_errors(batches.hessians, errors):
         find_errors(design, fits, targets, errors)
     standard_errors = (fits.inverse_diagonal / design.n_rows) ** 0.5
     return Fit(
         fits.coefficients,
-        infinite,
+        problem.infinite,
         fits.scaled_gradient,
         fits.converged,
-        fits.passes + objective.passes,
+        fits.passes,
         namespace(standard_errors).where(problem.free[:-1], standard_errors, math.nan),
         problem.undefined,
     )

@@ -7,6 +7,8 @@ on a subsample of the bins leads (`circuitbias.fitting.filter_sample`).
 
 from circuitbias.device import double, namespace
 from circuitbias.fitting.designs.counts import STEEPNESS
+from circuitbias.fitting.objective import Objective
+from circuitbias.fitting.rows import DenseRows
 
 
 def pack(coefficients, weights):
@@ -35,8 +37,8 @@ class FilterProblem:
     ----------
     free : array of bool, shape (n_columns, n_targets)
         Coefficients that are fitted.
-    held : array, shape (n_columns, n_targets)
-        The others: zero, or where the rate is zero in their limit.
+    start : array, shape (n_columns, n_targets)
+        Rates as they are on average; what is not free stays there: zero, or where the rate is zero in its limit.
     """
 
     def __init__(self, cross, basis, at_lowest, left_out, ridge):
@@ -45,7 +47,8 @@ class FilterProblem:
         xp, self.n_kept = namespace(cross), len(at_lowest)
         self.present = xp.where(at_lowest.any(1))[0]
         gone, none = at_lowest[self.present], xp.zeros_like(at_lowest)
-        self.held = -STEEPNESS * double(xp.concat([none, gone, none[:1]]))
+        self.start = -STEEPNESS * double(xp.concat([none, gone, none[:1]]))
+        self.start[-1] = xp.log(self.means)
         self.free = xp.concat([~(at_lowest | left_out), xp.zeros_like(gone), ~none[:1]])
         self.cross_by_function = cross[:-1].reshape(self.n_kept, -1, self.n_kept)  # pre, function, post
         self.gram = basis.T @ basis
@@ -71,7 +74,7 @@ class FilterProblem:
         xp = namespace(weights)
         of_pairs = xp.einsum("ikj,k->ij", self.cross_by_function, weights)
         # What is held is so where there are no spikes: its products with these are zero.
-        return xp.concat([of_pairs, self.held[self.n_kept : -1] * 0, self.means[None]])
+        return xp.concat([of_pairs, self.start[self.n_kept : -1] * 0, self.means[None]])
 
     def cross_by_weight(self, slopes):
         """Derivative with respect to the weights of the sum over all pairs of slope times cross moment."""
@@ -79,11 +82,33 @@ class FilterProblem:
 
 
 class JointObjective:
-    """The objective as a function of couplings and filter: a `lbfgs.Objective` of one target."""
+    """The objective as a function of couplings and filter: a `lbfgs.Objective` of one target.
 
-    def __init__(self, problem, rows, n_rows, free):
-        self.problem, self._rows, self.n_rows, self._free = problem, rows, n_rows, free
-        self._last, self.passes = None, 0
+    Parameters
+    ----------
+    problem : FilterProblem
+    rows : callable
+        Goes over the data once: see `BasisDesign.rows`.
+    n_rows : int
+    sampled : array of bool, shape (n_columns, n_targets)
+        Coefficients of which these rows tell.
+
+    Attributes
+    ----------
+    passes, apart : int
+        Times that the data have been gone over: for couplings and filter together, and for couplings alone.
+    """
+
+    def __init__(self, problem, rows, n_rows, sampled):
+        self.problem, self._rows, self.n_rows, self._sampled = problem, rows, n_rows, sampled
+        self._last, self.passes, self.apart = None, 0, 0
+
+    def given_filter(self, weights) -> Objective:
+        """The regressions of all targets on histories through this filter."""
+        problem, free = self.problem, self.problem.free & self._sampled
+        rows = DenseRows(lambda: (design for design, _ in self._rows(weights)), self.n_rows, len(free))
+        ridge = problem.ridge * problem.filter_square(weights)
+        return Objective(rows, problem.cross_moment(weights), free, ridge)
 
     def evaluate(self, packed, *, single=False):
         """Value, shape (1,), and gradient, shape (n, 1), in one pass."""
@@ -108,7 +133,7 @@ class JointObjective:
         gradient[: problem.n_kept] += problem.ridge * filter_square * slopes
         by_weight = by_weight / self.n_rows - problem.cross_by_weight(slopes)
         by_weight = by_weight + problem.ridge * slopes_square * (problem.gram @ weights)
-        gradient = pack(gradient * self._free, by_weight)
+        gradient = pack(gradient * (problem.free & self._sampled), by_weight)
         if not single:
             self._last = xp.asarray(packed, copy=True), gradient
         return value[None], gradient

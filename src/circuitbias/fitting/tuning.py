@@ -47,6 +47,10 @@ class Tuning:
     # events); and those in which a line search that has found no step yet may go on.
     passes_per_hessian: int = 8
     line_search: int = 20
+    # Share of the natural curvature by which diagonals of these Hessians are raised, times the scaled gradient
+    # (at most 1). Of 40 neurons of which some are silent in 5 of 18 265 bins, logistic regressions end in 60
+    # passes with .01 to 1; with none, four of them do not in 200.
+    damping: float = 0.003
     # Times that a gradient may be as large as with constant rates, before a fit begins anew.
     astray: float = 10
     # Targets that are fitted together at least: with fewer, the data would be gone over too often.
@@ -63,6 +67,9 @@ class Tuning:
     identified: float = 1e-3
     # Largest absolute coefficient, per spike, up to which nobody asks whether the likelihood has a maximum.
     steep: float = 8.0
+    # Standard error from which on it is made anew, by the Hessian of all rows at the end: with Hessians of a
+    # sample, or from before the end, those of covariates with 3 spikes were up to 48 times too large.
+    vague: float = 1.0
     # Steps that limited-memory BFGS remembers.
     steps_kept: int = 8
     # Of a line search: share of the promised decrease, and most of the slope that may be left.
@@ -106,6 +113,8 @@ class Tuning:
     # Hessian, relative: single precision says no more.
     filter_passes: int = 15
     filter_null: float = 1e-6
+    # Scaled gradient of couplings given the filter, where few spikes may tell of a target: see `identified`.
+    aside_tolerance: float = 1e-6
     # Groups of rows that tell sandwich errors, and intervals that a jackknife leaves out in turn: from g of
     # them, errors are known to 1 / sqrt(2 g), 4 % and 10 %.
     dealt_groups: int = 256
