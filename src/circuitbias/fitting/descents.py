@@ -4,7 +4,6 @@ from circuitbias.device import namespace, parts, single
 from circuitbias.fitting.families import POISSON
 from circuitbias.fitting.hessians import finished, match_moments, weighted_squares
 from circuitbias.fitting.lbfgs import Solution, lbfgs
-from circuitbias.fitting.limits import unidentified
 from circuitbias.fitting.newton import newton
 from circuitbias.fitting.preconditioners import SpikeTriggeredMoments, own_inverses
 from circuitbias.fitting.rows import DenseRows, SparseRows
@@ -96,24 +95,11 @@ class Fits:
         self.note(targets, solution, objective.passes, inverse_diagonal)
 
     def examine(self, n_together):
-        """Find coefficients that were on their way to infinity when gradients got small.
-
-        Asked for are those of targets that have come far, or whose standard errors say that nothing tells of
-        them, by Hessians of all rows where they are: so many at a time. The other errors are made by these.
-        """
-        xp, problem, tuned = self._xp, self.problem, self.tuning
-        way = xp.amax(abs(self.coefficients - problem.start) * problem.free, 0)
-        slopes = problem.free[:-1]
-        variances = xp.amax(xp.where(slopes, self.inverse_diagonal, 0.0), 0) / problem.rows.n_rows
-        asked = (way > tuned.steep) | (variances > tuned.vague**2)
-        asked &= self.converged & (problem.ridge == 0)
-        for targets in parts(xp.where(asked)[0], n_together):
-            part = problem.of(targets)
-            hessians = part.objective().hessians(self.coefficients[:, targets], 0 * part.start)
-            none = unidentified(hessians, problem.rows.n_rows, part.free, tuned.identified)
-            problem.infinite[:, targets] = part.infinite | none
-            self.inverse_diagonal[:, targets] = own_inverses(hessians, part.free)[1][:-1]
-            self.passes += 1
+        """Find coefficients that were on their way to infinity when gradients got small; see `Objective`."""
+        problem, objective = self.problem, self.problem.objective()
+        given = self.coefficients, problem.start, self.inverse_diagonal, self.converged, n_together
+        problem.infinite[:] |= objective.examine(*given)
+        self.passes += objective.passes
 
 
 def lead_by_sample(design, problem, fits):

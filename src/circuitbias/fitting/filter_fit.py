@@ -85,6 +85,8 @@ def fit_shared_filter(
     of_couplings, of_filter = problem.unpack(abs(objective.gradient_at(solution.coefficients)) / scale)
     scaled_gradient, filter_gradient = xp.amax(of_couplings, 0), of_filter.max().item()
     size, by_weight = _filter_size(basis, weights)
+    infinite, passes = _infinite(objective, sample, joint, coefficients, weights)
+    infinite &= (scaled_gradient <= tolerance) & (filter_gradient <= tolerance)
     if errors == "model":
         variances = joint.variances(coefficients, size, by_weight) / design.n_rows
     else:
@@ -92,13 +94,13 @@ def fit_shared_filter(
         objective.passes += 1
     standard_errors = xp.where(problem.free, variances, xp.nan) ** 0.5
     coefficients[:n_targets] *= size
-    held = at_lowest | at_highest | free[:n_targets] & ~problem.free[:n_targets]
+    held = infinite[:n_targets] | at_lowest | at_highest | free[:n_targets] & ~problem.free[:n_targets]
     couplings = Fit(
         xp.concat([coefficients[:n_targets], coefficients[-1:]]),
         xp.concat([held, xp.zeros_like(held[:1])]),
         scaled_gradient,
         (scaled_gradient <= tolerance) & (filter_gradient <= tolerance),
-        objective.passes + objective.apart,
+        objective.passes + objective.apart + passes,
         standard_errors[:n_targets],
     )
     return couplings, SharedFilter(weights / size, filter_gradient)
@@ -120,7 +122,7 @@ def _descend(objective, sample, begin, tolerance, max_passes, report=no_report):
             return solution, joint, scale
         begin = solution.coefficients
         of_targets, _ = objective.problem.unpack(abs(objective.gradient_at(begin)) / scale)
-        behind = ~(namespace(begin).amax(of_targets, 0) <= tuning().rough_enough)
+        behind = ~(namespace(begin).amax(of_targets, 0) <= tuning().behind)
         begin = _each_by_itself(objective, begin, scale, behind)
 
 
@@ -148,6 +150,23 @@ def _each_by_itself(objective, packed, scale, which):
         coefficients[:, aside] = problem.start[:, aside]
     objective.apart += part.passes
     return pack(coefficients, weights)
+
+
+def _infinite(objective, sample, joint, coefficients, weights):
+    """Coefficients that are on their way to infinity given the filter, and passes; renews `joint` for these.
+
+    The filter is of the size that makes the largest history one, as a spike is in a count.
+    """
+    n_kept = coefficients.shape[1]
+    unit = abs(sample.rows_of(sample.histories, weights)[:, :n_kept]).max()
+    units = namespace(weights).ones_like(coefficients[:, :1])
+    units[:n_kept] = unit
+    given = objective.given_filter(weights / unit)
+    variances = joint.inverse_diagonal[:-1] * units[:-1] ** 2
+    everyone = namespace(weights).ones_like(coefficients[0]) > 0
+    infinite = given.examine(coefficients * units, objective.problem.start, variances, everyone, n_kept)
+    joint.inverse_diagonal[:-1] = variances / units[:-1] ** 2
+    return infinite, given.passes
 
 
 def _filter_size(basis, weights):

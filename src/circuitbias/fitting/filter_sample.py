@@ -29,7 +29,7 @@ class FilterSample:
     """
 
     def __init__(self, problem, histories, means, block_rows):
-        self._problem, self._histories, self.free = problem, histories, problem.free
+        self._problem, self.histories, self.free = problem, histories, problem.free
         self._means = means
         # Covariances of histories with responses, over all bins.
         self._apart = problem.cross_by_function - means[:, :, None] * problem.means
@@ -38,14 +38,14 @@ class FilterSample:
     @property
     def n_rows(self):
         """How many bins these are."""
-        return len(self._histories)
+        return len(self.histories)
 
     def _design(self, weights):
-        return self.rows_of(self._histories, weights)
+        return self.rows_of(self.histories, weights)
 
     def rows(self, weights):
         """Yield rows of the design and a function, as `BasisDesign.rows` does of all bins."""
-        for histories in parts(self._histories, self._block_rows):
+        for histories in parts(self.histories, self._block_rows):
             yield self.rows_of(histories, weights), partial(_by_function, histories)
 
     def rows_of(self, histories, weights):
@@ -73,7 +73,7 @@ class FilterSample:
         """
         problem, means, apart = self._problem, self._means, self._apart
         xp, n = namespace(means), len(means)
-        covariances = xp.einsum("tik,til->ikl", self._histories, self._histories) / self.n_rows
+        covariances = xp.einsum("tik,til->ikl", self.histories, self.histories) / self.n_rows
         covariances = double(covariances) - means[:, :, None] * means[:, None]
         size = _positive(means.sum(1))  # as the variance of a count is about its mean
         information = xp.where(problem.free[:n], 1 / (size[:, None] * _positive(problem.means)), 0.0)
@@ -117,7 +117,7 @@ class FilterSample:
         hessian, mixed, total, square = 0 * problem.gram, 0.0, 0.0, 0.0
         varied, squares_varied = 0.0, 0.0
         at_a_time = max(1, self._block_rows // len(weights))
-        for rows, histories in zip(parts(design, at_a_time), parts(self._histories, at_a_time), strict=True):
+        for rows, histories in zip(parts(design, at_a_time), parts(self.histories, at_a_time), strict=True):
             # What each basis function adds to the logarithm of rates, before it is weighted.
             of_functions = double(histories).swapaxes(1, 2) @ slopes
             rates = xp.exp(rows @ coefficients)
@@ -165,7 +165,7 @@ class JointHessian:
     """
 
     def __init__(self, problem, by_target, inverse_diagonal, mixed, solved, schur):
-        self._problem, self._by_target, self._inverse_diagonal = problem, by_target, inverse_diagonal
+        self._problem, self._by_target, self.inverse_diagonal = problem, by_target, inverse_diagonal
         self._mixed, self._solved, self._schur = mixed, solved, schur
 
     def solve(self, packed):
@@ -189,7 +189,7 @@ class JointHessian:
         xp, of_weights = namespace(coefficients), size_by_weight
         of_filter = self._schur(xp.eye(len(of_weights), dtype=of_weights.dtype, device=of_weights.device))
         by_weight = coefficients * size_by_weight[:, None, None] - size * self._solved
-        return size**2 * self._inverse_diagonal + xp.einsum("kcj,kl,lcj->cj", by_weight, of_filter, by_weight)
+        return size**2 * self.inverse_diagonal + xp.einsum("kcj,kl,lcj->cj", by_weight, of_filter, by_weight)
 
 
 def _by_function(histories, values):

@@ -77,5 +77,6 @@ def unidentified(hessians, n_rows: int, free, least: float) -> Array:
     curvatures, directions = xp.linalg.eigh(n_rows * hessians)
     directions = directions / xp.amax(abs(directions), 1)[:, None]
     told = (directions * directions).sum(1) * curvatures
-    none = (abs(directions) > 1e-3) & (told < least)[:, None]
+    # What moves little along such a direction may be known well enough from all others.
+    none = (abs(directions) > 1e-3) & (told[:, None] < least * directions**2)
     return none.any(2).T & free

@@ -12,10 +12,13 @@ the data: see `circuitbias.fitting.lbfgs`.
 
 from dataclasses import dataclass, field, replace
 
-from circuitbias.device import Array
+from circuitbias.device import Array, namespace, parts
 from circuitbias.fitting.families import POISSON, Family
 from circuitbias.fitting.hessians import finished
+from circuitbias.fitting.limits import unidentified
+from circuitbias.fitting.preconditioners import own_inverses
 from circuitbias.fitting.rows import Rows
+from circuitbias.fitting.tuning import tuning
 
 
 @dataclass
@@ -90,3 +93,36 @@ class Objective:
     def separated(self, found) -> Array:
         """Targets whose responses are all told for certain as the coefficients grow: a mask."""
         return (self.ridge == 0) & (found.value * self.rows.n_rows < self.family.separated)
+
+    def examine(self, coefficients, start, inverse_diagonal, converged, n_together: int) -> Array:
+        """Find coefficients that were on their way to infinity when their gradients got small.
+
+        Those of targets that have come far, or of whose slopes hardly anything tells, are looked at with
+        Hessians of all rows where they are; so are their errors then.
+
+        Parameters
+        ----------
+        coefficients, start : array, shape (n_columns, n_targets)
+            Where they are, and where they began.
+        inverse_diagonal : array, shape (n_columns - 1, n_targets)
+            Of the Hessians as they are known, by which the slopes have their errors; changed in place.
+        converged : array of bool, shape (n_targets,)
+        n_together : int
+            Targets whose Hessians are made at a time.
+
+        Returns
+        -------
+        array of bool, shape (n_columns, n_targets)
+        """
+        xp, tuned, n_rows = namespace(start), tuning(), self.rows.n_rows
+        infinite = xp.zeros_like(self.free)
+        way = xp.amax(abs(coefficients - start) * self.free, 0)
+        vague = xp.where(self.free[:-1], inverse_diagonal, 0.0) > tuned.vague**2 * n_rows
+        asked = converged & ((way > tuned.steep) | vague.any(0)) & (self.ridge == 0)
+        for targets in parts(xp.where(asked)[0], n_together):
+            part = self.of(targets)
+            hessians = part.hessians(coefficients[:, targets], 0 * start[:, targets])
+            infinite[:, targets] = unidentified(hessians, n_rows, part.free, tuned.identified)
+            inverse_diagonal[:, targets] = own_inverses(hessians, part.free)[1][:-1]
+            self.passes += part.passes
+        return infinite

@@ -179,4 +179,4 @@ def own_inverses(hessians, free):
     def solve(gradient):
         return (inverses @ gradient.T[:, :, None])[:, :, 0].T * free
 
-    return solve, inverses.diagonal(0, 1, 2).T
+    return solve, xp.asarray(inverses.diagonal(0, 1, 2).T, copy=True)

@@ -38,7 +38,8 @@ class FilterProblem:
     free : array of bool, shape (n_columns, n_targets)
         Coefficients that are fitted.
     start : array, shape (n_columns, n_targets)
-        Rates as they are on average; what is not free stays there: zero, or where the rate is zero in its limit.
+        Rates as they are on average. What is not free stays there: zero, or where the rate is zero in its
+        limit.
     """
 
     def __init__(self, cross, basis, at_lowest, left_out, ridge):
