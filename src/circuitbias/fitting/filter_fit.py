@@ -81,12 +81,21 @@ def fit_shared_filter(
         # What has no fit to the sample may have one to all rows.
         begin = _each_by_itself(objective, begin, scale, aside)
     solution, joint, scale = _descend(objective, sample, begin, tolerance, max_passes, Descent(tolerance))
-    coefficients, weights = problem.unpack(problem.normalised(solution.coefficients))
-    of_couplings, of_filter = problem.unpack(abs(objective.gradient_at(solution.coefficients)) / scale)
-    scaled_gradient, filter_gradient = xp.amax(of_couplings, 0), of_filter.max().item()
+    _, of_filter = problem.unpack(abs(objective.gradient_at(solution.coefficients)) / scale)
+    filter_gradient = of_filter.max().item()
+    aside = (free & ~problem.free).any(0)
+    problem.free[:] = free
+    joint.inverse_diagonal[:, aside] = xp.inf
+    found = _each_by_itself(objective, solution.coefficients, scale, aside, tolerance)
+    of_couplings, _ = problem.unpack(abs(objective.gradient_at(found)) / scale)
+    scaled_gradient = xp.amax(of_couplings, 0)
+    coefficients, weights = problem.unpack(problem.normalised(found))
     size, by_weight = _filter_size(basis, weights)
-    infinite, passes = _infinite(objective, sample, joint, coefficients, weights)
-    infinite &= (scaled_gradient <= tolerance) & (filter_gradient <= tolerance)
+    converged = (scaled_gradient <= tolerance) & (filter_gradient <= tolerance)
+    given = objective.given_filter(weights)
+    infinite = given.examine(
+        coefficients, problem.start, joint.inverse_diagonal[:-1], converged, n_targets, sample.units(weights)
+    )
     if errors == "model":
         variances = joint.variances(coefficients, size, by_weight) / design.n_rows
     else:
@@ -94,13 +103,13 @@ def fit_shared_filter(
         objective.passes += 1
     standard_errors = xp.where(problem.free, variances, xp.nan) ** 0.5
     coefficients[:n_targets] *= size
-    held = infinite[:n_targets] | at_lowest | at_highest | free[:n_targets] & ~problem.free[:n_targets]
+    held = infinite[:n_targets] | at_lowest | at_highest
     couplings = Fit(
         xp.concat([coefficients[:n_targets], coefficients[-1:]]),
         xp.concat([held, xp.zeros_like(held[:1])]),
         scaled_gradient,
-        (scaled_gradient <= tolerance) & (filter_gradient <= tolerance),
-        objective.passes + objective.apart + passes,
+        converged,
+        objective.passes + objective.apart + given.passes,
         standard_errors[:n_targets],
     )
     return couplings, SharedFilter(weights / size, filter_gradient)
@@ -126,11 +135,12 @@ def _descend(objective, sample, begin, tolerance, max_passes, report=no_report):
         begin = _each_by_itself(objective, begin, scale, behind)
 
 
-def _each_by_itself(objective, packed, scale, which):
+def _each_by_itself(objective, packed, scale, which, tolerance=None):
     """Fit the couplings of some targets given the filter.
 
     With the filter, all targets have one step length, which a neuron of few spikes makes short for all. By
-    itself each has its own. A target without a fit, as its few spikes are told for certain, is set aside.
+    itself each has its own. A target of which some coupling has no finite value with this filter is set
+    aside, so that it does not tell of the filter: unless a tolerance says that this is the last one.
     """
     problem, tuned, xp = objective.problem, tuning(), namespace(packed)
     left = xp.where(which)[0]
@@ -140,33 +150,16 @@ def _each_by_itself(objective, packed, scale, which):
     part, begin = objective.given_filter(weights).of(left), problem.start[:, left]
     scales = problem.unpack(scale)[0][:, left]
     least = part.cross_moment**2 / part.cross_moment[-1]
-    limits = tuned.aside_tolerance, tuned.rough_passes, tuned.passes_per_hessian
+    limits = tolerance or tuned.aside_tolerance, tuned.rough_passes, tuned.passes_per_hessian
     found = newton(part, Solution.at(begin), least, scales, *limits).coefficients
     coefficients[:, left] = found
-    if problem.ridge == 0:
+    if problem.ridge == 0 and tolerance is None:
         hessians = part.hessians(found, 0 * begin)
         aside = left[unidentified(hessians, objective.n_rows, part.free, tuned.identified).any(0)]
         problem.free[:-1, aside] = False
         coefficients[:, aside] = problem.start[:, aside]
     objective.apart += part.passes
     return pack(coefficients, weights)
-
-
-def _infinite(objective, sample, joint, coefficients, weights):
-    """Coefficients that are on their way to infinity given the filter, and passes; renews `joint` for these.
-
-    The filter is of the size that makes the largest history one, as a spike is in a count.
-    """
-    n_kept = coefficients.shape[1]
-    unit = abs(sample.rows_of(sample.histories, weights)[:, :n_kept]).max()
-    units = namespace(weights).ones_like(coefficients[:, :1])
-    units[:n_kept] = unit
-    given = objective.given_filter(weights / unit)
-    variances = joint.inverse_diagonal[:-1] * units[:-1] ** 2
-    everyone = namespace(weights).ones_like(coefficients[0]) > 0
-    infinite = given.examine(coefficients * units, objective.problem.start, variances, everyone, n_kept)
-    joint.inverse_diagonal[:-1] = variances / units[:-1] ** 2
-    return infinite, given.passes
 
 
 def _filter_size(basis, weights):

@@ -29,7 +29,7 @@ class FilterSample:
     """
 
     def __init__(self, problem, histories, means, block_rows):
-        self._problem, self.histories, self.free = problem, histories, problem.free
+        self._problem, self._histories, self.free = problem, histories, problem.free
         self._means = means
         # Covariances of histories with responses, over all bins.
         self._apart = problem.cross_by_function - means[:, :, None] * problem.means
@@ -38,14 +38,14 @@ class FilterSample:
     @property
     def n_rows(self):
         """How many bins these are."""
-        return len(self.histories)
+        return len(self._histories)
 
     def _design(self, weights):
-        return self.rows_of(self.histories, weights)
+        return self.rows_of(self._histories, weights)
 
     def rows(self, weights):
         """Yield rows of the design and a function, as `BasisDesign.rows` does of all bins."""
-        for histories in parts(self.histories, self._block_rows):
+        for histories in parts(self._histories, self._block_rows):
             yield self.rows_of(histories, weights), partial(_by_function, histories)
 
     def rows_of(self, histories, weights):
@@ -73,7 +73,7 @@ class FilterSample:
         """
         problem, means, apart = self._problem, self._means, self._apart
         xp, n = namespace(means), len(means)
-        covariances = xp.einsum("tik,til->ikl", self.histories, self.histories) / self.n_rows
+        covariances = xp.einsum("tik,til->ikl", self._histories, self._histories) / self.n_rows
         covariances = double(covariances) - means[:, :, None] * means[:, None]
         size = _positive(means.sum(1))  # as the variance of a count is about its mean
         information = xp.where(problem.free[:n], 1 / (size[:, None] * _positive(problem.means)), 0.0)
@@ -90,6 +90,10 @@ class FilterSample:
         spread = ((design - design.mean(0)) ** 2).mean(0) ** 0.5
         spread[-1] = 1
         return _positive(spread[:, None] * self._problem.means)
+
+    def units(self, weights):
+        """Largest absolute entry of each column, (n_columns, 1): what a spike is to counts."""
+        return _positive(namespace(weights).amax(abs(self._design(weights)), 0))[:, None]
 
     def lead(self, coefficients, weights):
         """What leads the fit of couplings and filter together: their joint Hessian.
@@ -117,7 +121,7 @@ class FilterSample:
         hessian, mixed, total, square = 0 * problem.gram, 0.0, 0.0, 0.0
         varied, squares_varied = 0.0, 0.0
         at_a_time = max(1, self._block_rows // len(weights))
-        for rows, histories in zip(parts(design, at_a_time), parts(self.histories, at_a_time), strict=True):
+        for rows, histories in zip(parts(design, at_a_time), parts(self._histories, at_a_time), strict=True):
             # What each basis function adds to the logarithm of rates, before it is weighted.
             of_functions = double(histories).swapaxes(1, 2) @ slopes
             rates = xp.exp(rows @ coefficients)

@@ -94,7 +94,7 @@ class Objective:
         """Targets whose responses are all told for certain as the coefficients grow: a mask."""
         return (self.ridge == 0) & (found.value * self.rows.n_rows < self.family.separated)
 
-    def examine(self, coefficients, start, inverse_diagonal, converged, n_together: int) -> Array:
+    def examine(self, coefficients, start, inverse_diagonal, converged, n_together: int, units=1.0):
         """Find coefficients that were on their way to infinity when their gradients got small.
 
         Those of targets that have come far, or of whose slopes hardly anything tells, are looked at with
@@ -109,6 +109,8 @@ class Objective:
         converged : array of bool, shape (n_targets,)
         n_together : int
             Targets whose Hessians are made at a time.
+        units : array, shape (n_columns, 1), optional
+            Of the columns, if they are no counts: what is as much as a spike.
 
         Returns
         -------
@@ -116,13 +118,17 @@ class Objective:
         """
         xp, tuned, n_rows = namespace(start), tuning(), self.rows.n_rows
         infinite = xp.zeros_like(self.free)
-        way = xp.amax(abs(coefficients - start) * self.free, 0)
-        vague = xp.where(self.free[:-1], inverse_diagonal, 0.0) > tuned.vague**2 * n_rows
+        units = units * xp.ones_like(start[:, :1])
+        way = xp.amax(abs(coefficients - start) * units * self.free, 0)
+        variances = xp.where(self.free[:-1], inverse_diagonal, 0.0) * units[:-1] ** 2 / n_rows
+        vague = variances > tuned.vague**2
         asked = converged & ((way > tuned.steep) | vague.any(0)) & (self.ridge == 0)
         for targets in parts(xp.where(asked)[0], n_together):
             part = self.of(targets)
             hessians = part.hessians(coefficients[:, targets], 0 * start[:, targets])
-            infinite[:, targets] = unidentified(hessians, n_rows, part.free, tuned.identified)
+            infinite[:, targets] = unidentified(
+                hessians / units / units.T, n_rows, part.free, tuned.identified
+            )
             inverse_diagonal[:, targets] = own_inverses(hessians, part.free)[1][:-1]
             self.passes += part.passes
         return infinite
