@@ -78,7 +78,8 @@ class GlmSpatiotemporal(Estimator):
         SeparableCountsWarning
             The coupling to a neuron that fires only where the history of another one is empty has no finite
             value: it is NaN, and all others are those in this limit (see `circuitbias.fitting.limits`). That
-            to a neuron that fires only where it is largest is NaN and left out.
+            to a neuron that fires only where it is largest is NaN and left out. A neuron of which several
+            others tell for certain does not tell of the filter: its couplings are those given the filter.
         NotConvergedWarning
             Fits that did not reach the tolerance are NaN: all of them, and the filter, if the filter did not.
 
