@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -50,16 +49,20 @@ def test_rows_of_noise_correlations():
 
 
 def test_rows_of_diffusivities():
+    """The published unit: neurons² a step, which is 2 D, of a phase that counts 100 neurons a bump."""
     table = published.diffusivity()[:3]
-    ours = measured(table, "diffusivity", np.array([200.0, 300.0, 500.0]))
-    rows = compare_diffusivities(ours)
-    assert rows.condition.eq("published times 300").all()
+    name = "diffusivity_as_published"
+    ours = pd.concat(
+        [table.assign(**{name: 100.0, f"{name}_sd": sd, "n_windows": n}) for sd, n in ((3.0, 30), (6.0, 10))]
+    )
+    ours.loc[ours.n_windows == 10, name] = 200.0
+    rows = compare_diffusivities(ours.assign(n_spikes=1e7))
+    assert rows.condition.eq("published times 312.5").all()
     assert rows.published.tolist() == table.diffusivity.tolist()
-    assert rows.expected.tolist() == pytest.approx((300 * table.diffusivity).tolist())
-    assert rows.ours.tolist() == pytest.approx(ours.diffusivity.tolist())
-    assert rows.standard_error.tolist() == pytest.approx([0.02 * math.sqrt(1 + 3e7 / 1e8)] * 3)
-    assert rows.expected_from.eq("published value times a factor fitted to ours").all()
-    assert len(compare_diffusivities(ours[:2])) == 2 and compare_diffusivities(ours[:1]).empty
-    stuck = ours.assign(diffusivity=[0.0, *ours.diffusivity[1:]])  # bumps that do not move have no ratio
-    assert compare_diffusivities(stuck).r.tolist() == table.r[1:].tolist()
-    assert compare_diffusivities(stuck[:2]).empty
+    assert rows.expected.tolist() == pytest.approx((table.diffusivity * 1e4 / 2 / 4**2).tolist())
+    assert rows.ours.tolist() == pytest.approx([125.0] * 3)  # the mean of all 40 windows
+    one = math.sqrt((30 * 9 + 10 * 36) / 40)
+    assert rows.standard_error.tolist() == pytest.approx([one * math.sqrt(1 + 1 / 40)] * 3)
+    assert rows.expected_from.eq("published value in a unit found after seeing ours").all()
+    short = ours.assign(n_windows=[1, 30, 30, 1, 10, 10], n_spikes=1e7)  # one window does not scatter
+    assert compare_diffusivities(short).r.tolist() == table.r[1:].tolist()

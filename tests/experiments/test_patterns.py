@@ -6,7 +6,7 @@ import pytest
 from circuitbias.experiments import patterns
 from circuitbias.networks.network import Network
 from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.spikes.bumps import bump_diffusivity
+from circuitbias.spikes.bumps import bump_diffusivity, diffusivities_as_published
 from circuitbias.spikes.segments import SpikeRecord
 from circuitbias.spikes.views import StepWindow, first_spikes
 
@@ -85,6 +85,13 @@ def test_standard_errors_are_those_of_the_mean_of_five_parts(told, part):
     assert told.diffusivity == pytest.approx(diffusivity(part))
     parts = [diffusivity(StepWindow(part, start, length)) for start in starts]
     assert told.diffusivity_se == pytest.approx(np.std(parts, ddof=1) / np.sqrt(5))
+
+
+def test_diffusivity_as_published_is_of_windows_of_ten_seconds(told, part):
+    found = diffusivities_as_published(part, 25.0, 10.0)
+    assert told.n_windows == len(found) == int((part.trial_steps[0] - 1000) // 100_000) > 1
+    assert told.diffusivity_as_published == pytest.approx(found.mean())
+    assert told.diffusivity_as_published_sd == pytest.approx(found.std(ddof=1))
 
 
 def test_neurons_without_drive_and_silent_ones(ring, ring_record):

@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 import circuitbias as cb
 from circuitbias import published
 from circuitbias.errors.sampling import noise_and_bias_power, predict_errors
+from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.views import first_spikes
 
 THETA = {0.015: 8.93e-4, 0.0175: 8.52e-4, 0.02: 8.15e-4, 0.0225: 7.75e-4, 0.025: 7.4e-4}
@@ -73,3 +75,70 @@ def test_slopes_published_at_weak_strengths_hold_what_least_squares_shrinks(meth
     print(f"{method} r = {r:g}: slope {slope:.4f}, published {fit.slope:.4f}")
     assert abs(slope - fit.slope) < abs(-1 - fit.slope) / 2
     assert abs(intercept - fit.log10_intercept) < abs(np.log10(noise * 1e8) - fit.log10_intercept)
+
+
+def test_errors_published_for_bins_of_one_step_are_those_of_equal_couplings():
+    """Couplings that are all the same, with noise that is independent of the weights: one number makes three.
+
+    Nothing that tells one pair from another is in them. Without noise they have a total error of .802; the
+    noise follows from the published total, and then variance and bias must come out.
+    """
+    (paper,) = published.bin_width().query("bin_steps == 1").itertuples()
+    ring = cb.network("ring")
+    weights = ring.weights[~np.eye(100, dtype=bool)]
+    in_their_mean = weights.sum() ** 2 / (weights.size * np.square(weights).sum())
+    assert np.sqrt(1 - in_their_mean) == pytest.approx(0.802, abs=5e-4)
+    noise_sd = np.sqrt(in_their_mean / (1 - paper.total**2) - 1)  # of the couplings, in units of their mean
+    rng, found = np.random.default_rng(1), []
+    for _ in range(100):
+        noise = np.triu(noise_sd * rng.standard_normal((100, 100)), 1)
+        values = -1 - noise - noise.T
+        np.fill_diagonal(values, np.nan)
+        errors = cb.compare(ring, cb.Couplings(values))
+        found.append([errors[name] for name in ("total", "bias", "variance")])
+    mean, scatter = np.mean(found, axis=0), np.std(found, axis=0, ddof=1)
+    print(f"{mean.round(4)} +- {scatter.round(4)}, published {paper.total} {paper.bias} {paper.variance}")
+    assert (np.abs(mean - [paper.total, paper.bias, paper.variance]) < 2 * scatter).all()
+
+
+def flow_and_gradient(states, share):
+    """The published objective, of E = x'Jx: the flow into single flips and into the inverse of a state."""
+    n = states.shape[1]
+
+    def evaluate(parameters):
+        couplings = parameters.reshape(n, n)
+        couplings = (couplings + couplings.T) / 2
+        fields, signs = states @ couplings, 2 * states - 1
+        flips = share[:, None] * np.exp(signs * fields - couplings.diagonal() / 2)
+        inverse = share * np.exp(fields.sum(axis=1) - couplings.sum() / 2)
+        gradient = (flips * signs).T @ states - np.diag(flips.sum(axis=0)) / 2
+        gradient += inverse @ states - inverse.sum() / 2  # of x x' - (1 - x)(1 - x)', by rows and columns
+        return flips.sum() + inverse.sum(), ((gradient + gradient.T) / 2).ravel()
+
+    return evaluate
+
+
+def test_a_descent_on_bins_of_one_step_makes_couplings_equal_before_it_learns_any():
+    """As in the published script: from couplings of 1e-3 at random, by quasi-Newton steps.
+
+    A silent bin pushes all couplings alike, to lessen the flow into the state in which all neurons fire. So
+    the published errors are those of a descent that has not ended; where ours ends it has learnt noise.
+    """
+    ring = cb.network("ring")
+    spikes = cb.simulate(ring, r=0.005, theta=1.213e-3, n_spikes=60_000, seed=1)
+    states, times = np.unique(BinnedCounts(spikes, 1, binarise=True).all(), axis=0, return_counts=True)
+    evaluate = flow_and_gradient(states.astype(float), times / times.sum())
+    start = 1e-3 * np.random.default_rng(1).standard_normal((100, 100))
+    totals = []
+
+    def errors_so_far(parameters):
+        couplings = -(parameters.reshape(100, 100) + parameters.reshape(100, 100).T)
+        np.fill_diagonal(couplings, np.nan)
+        totals.append(cb.compare(ring, cb.Couplings(couplings)).total)
+
+    start = ((start + start.T) / 2).ravel()
+    minimize(evaluate, start, jac=True, callback=errors_so_far, method="L-BFGS-B", options={"maxiter": 20})
+    print(f"total errors, step after step: {np.round(totals, 3)}")
+    (paper,) = published.bin_width().query("bin_steps == 1").itertuples()
+    assert min(totals) == pytest.approx(0.802, abs=1e-3)  # equal couplings
+    assert paper.total < totals[-1] and totals[-1] > 0.95  # noise: none of the weights is learnt any more

@@ -9,7 +9,9 @@ from circuitbias.spikes.bumps import (
     bump_phases,
     co_tuned_as_published,
     co_tuned_correlation,
+    diffusivities_as_published,
 )
+from circuitbias.spikes.views import StepWindow
 
 N, PERIOD, BIN_MS = 40, 10.0, 10.0
 
@@ -60,6 +62,20 @@ def test_a_bump_that_runs(moving):
     speed = 3.0  # neurons/s
     positions = speed * np.arange(3000) * BIN_MS / 1000
     assert bump_diffusivity(moving(positions), BIN_MS, PERIOD) == pytest.approx(0.55 * speed**2, rel=0.02)
+
+
+def test_a_bump_that_runs_over_twenty_milliseconds(record_of):
+    """Of every ten seconds after ten time constants: two windows of the 20.2 s, and none of 10 s.
+
+    A line through the squares of v T up to T = 20 ms rises by 20 ms v^2, which is 2 D.
+    """
+    speed, n = 1000.0, 20  # neurons/s, neurons
+    positions = speed * np.arange(202_000) * 1e-4
+    offsets = np.arange(n) - positions[:, None]
+    record = record_of((np.cos(2 * np.pi * offsets / PERIOD) > 0.01).astype(int), bin_steps=1)
+    found = diffusivities_as_published(record, PERIOD, 10.0)
+    assert found == pytest.approx([0.02 * speed**2 / 2] * 2, rel=0.03)
+    assert diffusivities_as_published(StepWindow(record, 0, 100_000), PERIOD, 10.0).size == 0
 
 
 def test_the_ring_closed_over_a_silent_neuron():

@@ -5,6 +5,7 @@ import pandas as pd
 
 from circuitbias.component import Cost, Experiment, option
 from circuitbias.device import resolve_device
+from circuitbias.dynamics.parameters import synaptic_tau_ms
 from circuitbias.networks.network import Network
 from circuitbias.options import beginning, which_strengths
 from circuitbias.spikes.activity import bump_period, firing_rates_hz, pattern_strength
@@ -13,6 +14,7 @@ from circuitbias.spikes.bumps import (
     bump_diffusivity,
     co_tuned_as_published,
     co_tuned_correlation,
+    diffusivities_as_published,
     mean_of_known,
 )
 from circuitbias.spikes.moments import correlation, count_moments
@@ -64,6 +66,8 @@ def run(
         neurons, binarised counts), ``mean_abs_correlation`` (of all pairs, counts), ``diffusivity``
         (neurons²/s), ``period`` (neurons); ``noise_correlation_as_published``, with the ring closed over
         neurons that never fire; and, ending in ``_se``, standard errors from the scatter of five parts.
+        ``diffusivity_as_published``, over times up to 20 ms, mean over ``n_windows`` of ten seconds, with
+        ``diffusivity_as_published_sd``, by which these scatter.
     arrays : dict
         None.
 
@@ -97,6 +101,7 @@ def run(
     correlations = _correlations(binned(source), resources["device"])
     co_tuned, as_published = shared(source)
     co_tuned_se, as_published_se = map(scatter, zip(*map(shared, parts), strict=True))
+    over_20_ms = diffusivities_as_published(source, period, synaptic_tau_ms(source))
     driven = network.drive_scale > 0
     rates = firing_rates_hz(source)[driven]
     complete = np.isfinite(correlations).sum() == correlations.size - len(correlations)
@@ -117,6 +122,9 @@ def run(
                 "mean_abs_correlation": mean_of_known(np.abs(correlations)),
                 "diffusivity": diffusivity(source),
                 "diffusivity_se": scatter([diffusivity(part) for part in parts]),
+                "diffusivity_as_published": mean_of_known(over_20_ms),
+                "diffusivity_as_published_sd": np.std(over_20_ms, ddof=1) if len(over_20_ms) > 1 else np.nan,
+                "n_windows": len(over_20_ms),
             }
         ]
     )

@@ -26,8 +26,8 @@ class Patterns(Picture):
     diffusivity of the bumps; pale and dashed where there is no pattern yet to speak of. **d**: firing
     rate, mean and range over neurons with drive. Mean over seeds; bars in **b** and **c** are ± 2
     standard errors, from the scatter over five parts of a recording, in **a** the range over seeds. Open
-    circles: published (in **b** of the pinned ring; in **c**, where the unit is not said, times one
-    factor that brings them to ours). **What to conclude**: where a and b rise, recurrence has made a
+    circles: published (in **b** of the pinned ring; in **c** over 20 ms instead of up to a second, in a
+    unit that was found after ours were seen). **What to conclude**: where a and b rise, recurrence has made a
     pattern of its own: from there on neurons fire together that are not connected. The slower the bumps
     (c), the longer a recording must be until they have been everywhere.
     """
@@ -80,7 +80,7 @@ def draw(
     _published(panels[1], numbers, "b", "published", theirs.r, theirs.get("published"))
     scaled = shared.under_condition(comparison, ["diffusivity"], "published times")
     factor = scaled.condition.iloc[0].removeprefix("published times ") if len(scaled) else ""
-    # The published unit is not known: what `expected` holds is the published value in ours, up to a factor.
+    # What `expected` holds is the published value in our unit.
     _published(panels[2], numbers, "c", f"published times {factor}", scaled.r, scaled.get("expected"))
     shared.log_errors(panels[2])
     _rates(panels[3], numbers, table)

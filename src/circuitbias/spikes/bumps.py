@@ -3,9 +3,13 @@
 import numpy as np
 
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.segments import SpikeSource
+from circuitbias.spikes.views import StepWindow
 
 _DIFFUSION_MS = 1000.0  # longest time over which displacements are followed
 _LAGS = 8  # times at which they are looked at
+_PUBLISHED_MS, _PUBLISHED_LAG_MS, _PUBLISHED_LAGS = 10_000.0, 20.0, 40  # the same of the published ones
+_FORGOTTEN = 10  # time constants after which an activation no longer tells how it began
 
 
 def co_tuned_correlation(correlations: np.ndarray, period: float) -> float:
@@ -101,3 +105,50 @@ def bump_diffusivity(counts: BinnedCounts, bin_ms: float, period: float, smooth_
     squares = [np.concatenate([(p[lag:] - p[:-lag]) ** 2 for p in phases]).mean() for lag in lags]
     slope = np.polyfit(lags * bin_ms / 1000, squares, 1)[0]
     return float(slope / 2)
+
+
+def diffusivities_as_published(source: SpikeSource, period: float, tau_ms: float) -> np.ndarray:
+    """Diffusivities of the bumps in neurons²/s over times up to 20 ms, as the authors' scripts measure them.
+
+    The position is the phase of the Fourier mode that the bumps are, of the synaptic activations (spikes
+    through an exponential), at every step; D is half the slope of the mean square displacement. Where bumps
+    are firm it is that of `bump_diffusivity`; where they are weak, the phase runs away now and then, and D is
+    made of few such events.
+
+    Parameters
+    ----------
+    source : SpikeSource
+    period : float
+        Distance between bumps in neurons.
+    tau_ms : float
+        Time constant of the exponential.
+
+    Returns
+    -------
+    ndarray, shape (n_windows,)
+        One of every ten seconds of each trial, after the first ten time constants.
+
+    References
+    ----------
+    https://github.com/abhranildas/neural-circuit-inference: a line through the mean squares at 1, 2, ... 200
+    steps, of the unwrapped phase of the fifth term of a discrete Fourier transform.
+    """
+    from scipy.signal import lfilter  # slow to load
+
+    mode = np.exp(2j * np.pi * np.arange(source.n_neurons) / period)
+    length, early = (int(ms / source.dt_ms) for ms in (_PUBLISHED_MS, _FORGOTTEN * tau_ms))
+    longest = max(int(_PUBLISHED_LAG_MS / source.dt_ms), 2)
+    lags = np.unique(np.linspace(1, longest, _PUBLISHED_LAGS).astype(int))
+    found, begin = [], 0
+    for n_steps in source.trial_steps.tolist():
+        for first in range(begin, begin + n_steps - early - length + 1, length):
+            window = StepWindow(source, first, early + length)
+            pushes = np.zeros(early + length, dtype=complex)
+            for segment in window.segments():
+                np.add.at(pushes, segment.steps, mode[segment.neurons])
+            activation = lfilter([1.0], [1.0, source.dt_ms / tau_ms - 1], pushes)[early:]
+            phase = np.unwrap(np.angle(activation)) * period / (2 * np.pi)
+            squares = [np.square(phase[lag:] - phase[:-lag]).mean() for lag in lags]
+            found.append(np.polyfit(lags * source.dt_ms / 1000, squares, 1)[0] / 2)
+        begin += n_steps
+    return np.array(found)
