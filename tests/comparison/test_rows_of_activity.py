@@ -26,6 +26,18 @@ def test_rows_of_patterns():
     assert (second.n_spikes, second.ours) == (10**7, 0.4) and math.isnan(second.standard_error)
 
 
+def test_patterns_of_recordings_of_their_own_have_the_scatter_of_these():
+    eight = pd.DataFrame(
+        {"r": 0.015, "seed": range(8), "n_spikes": 10**6, "pattern_strength": [0.7, 0.9] * 4}
+    )
+    (row,) = compare_patterns(eight).itertuples()
+    assert row.error_from == "scatter of our 8 recordings"
+    assert row.standard_error == pytest.approx(0.1 * math.sqrt(8 / 7) * math.sqrt(9 / 8))
+    for fewer in (eight[:7], eight.assign(seed=1)):
+        (row,) = compare_patterns(fewer).itertuples()
+        assert row.error_from == "our windows"
+
+
 def measured(table, name, factor=1.0):
     return table.assign(**{name: factor * table[name], f"{name}_se": 0.02}, n_spikes=3e7)
 

@@ -195,6 +195,25 @@ def test_rows_of_bin_widths():
     assert compare_bin_widths(widths(50, n_pairs=9702)).note.eq("over 9702 of 9900 pairs").all()
 
 
+def test_eight_recordings_know_the_error_of_widths_graphs_and_states_by_their_scatter():
+    """Of values one to the left and one to the right the scatter is sqrt(8 / 7)."""
+    aside, n = 0.01 * np.array([-1.0, 1.0] * 4), 8
+    scatter = 0.01 * math.sqrt(8 / 7)
+    table = widths(50, seeds=range(n))
+    row = compare_bin_widths(table.assign(total=0.5 + aside)).set_index("quantity").loc["total"]
+    assert row.error_from == "scatter of our 8 recordings"
+    assert row.standard_error == pytest.approx(scatter * math.sqrt(1 / n + table.n_counts.mean() / 5e6))
+    graphs = [{"estimator": "glm_masked", "r": 0.025, "n_spikes": 1e8, "total": 0.3 + d} for d in aside]
+    (row,) = compare_synchrony(pd.DataFrame(graphs)).itertuples()
+    assert row.error_from == "scatter of our 8 recordings and rounding"
+    assert row.standard_error == pytest.approx(math.hypot(scatter * math.sqrt(9 / 8), 0.01 / math.sqrt(12)))
+    states = {"r": 0.0125, "against": "same", "n_spikes": 3e6, "divergence": 0.0, "divergence_se": 1.0}
+    states = pd.DataFrame({"entropy": 9.8 + aside, "entropy_se": 1.0}).assign(**states)
+    (row,) = compare_substates(states).itertuples()
+    assert row.error_from == "scatter of our 8 recordings"
+    assert row.standard_error == pytest.approx(scatter * math.sqrt(1 / 8 + 0.03))
+
+
 def test_bin_widths_of_other_methods_are_left_out():
     """Whatever the options, if the method is another one; both written as one width wrote them."""
     assert compare_bin_widths(widths(100, method="glm")).empty

@@ -8,6 +8,7 @@ import circuitbias as cb
 from circuitbias import published
 from circuitbias.errors.sampling import noise_and_bias_power, predict_errors
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.spikes.bumps import diffusivities_as_published
 from circuitbias.spikes.views import first_spikes
 
 THETA = {0.015: 8.93e-4, 0.0175: 8.52e-4, 0.02: 8.15e-4, 0.0225: 7.75e-4, 0.025: 7.4e-4}
@@ -142,3 +143,22 @@ def test_a_descent_on_bins_of_one_step_makes_couplings_equal_before_it_learns_an
     (paper,) = published.bin_width().query("bin_steps == 1").itertuples()
     assert min(totals) == pytest.approx(0.802, abs=1e-3)  # equal couplings
     assert paper.total < totals[-1] and totals[-1] > 0.95  # noise: none of the weights is learnt any more
+
+
+def test_published_diffusivities_are_slopes_over_twenty_milliseconds_without_a_factor_of_ours():
+    """Of the authors' measure, in a unit that counts the phase of four bumps as that of one on 100 neurons.
+
+    Of a recording of ten seconds, at r = .0125 and .015 where the phase runs away now and then, a value may
+    be half or twice the mean. The unit and these ten seconds were found after seeing the numbers.
+    """
+    ring, theta, ratios = cb.network("ring"), published.thresholds("ring"), {}
+    for paper in published.diffusivity().itertuples():
+        spikes = cb.simulate(ring, r=paper.r, theta=theta[paper.r], n_spikes=1_000_000, seed=1)
+        windows = diffusivities_as_published(spikes, 25.0, 10.0) / (312.5 * paper.diffusivity)
+        ratios[paper.r] = windows.mean(), windows.std(ddof=1)
+        print(
+            f"r = {paper.r:g}: {windows.mean():.3f} of the published, ten seconds scatter by {ratios[paper.r][1]:.3f}"
+        )
+    assert all(abs(mean - 1) < 2 * scatter for mean, scatter in ratios.values())
+    assert all(abs(mean - 1) < 0.1 for r, (mean, _) in ratios.items() if r > 0.0175)
+    assert ratios[0.0125][1] > 0.2 and ratios[0.015][1] > 0.2  # of firm bumps .06

@@ -7,7 +7,7 @@ import pandas as pd
 
 from circuitbias import published
 from circuitbias.comparison.expectation import PUBLISHED_COUNTS
-from circuitbias.comparison.verdicts import with_verdicts
+from circuitbias.comparison.verdicts import error_from_scatter, with_verdicts
 
 _PUBLISHED_STEP_S = 1e-4
 _PUBLISHED_PERIOD_SHARE = 25 / 100  # of the ring, from bump to bump
@@ -22,7 +22,7 @@ def compare_patterns(activity: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     activity : DataFrame
-        Columns r, n_spikes (of a window), pattern_strength; a row a window.
+        Columns r, n_spikes (of a window), pattern_strength; a row a window. Optional: seed, of the recording.
 
     Returns
     -------
@@ -34,6 +34,8 @@ def compare_patterns(activity: pd.DataFrame) -> pd.DataFrame:
     for (r, n_spikes), windows in activity.groupby(["r", "n_spikes"]):
         for paper in table[np.isclose(table.r, r) & (table.n_spikes == n_spikes)].itertuples():
             ours = windows.pattern_strength
+            apart = "seed" in windows and windows.seed.is_unique  # each window of a recording of its own
+            scatter = error_from_scatter(ours, 1.0) if apart else {}
             rows.append(
                 {
                     "quantity": "pattern_strength",
@@ -47,6 +49,7 @@ def compare_patterns(activity: pd.DataFrame) -> pd.DataFrame:
                     "ours": ours.mean(),
                     "expected_from": "published value",
                     "error_from": "our windows",
+                    **scatter,
                 }
             )
     return with_verdicts(rows)
@@ -151,21 +154,22 @@ def compare_substates(substates: pd.DataFrame) -> pd.DataFrame:
         ):
             if ours.empty or math.isnan(expected):
                 continue
-            variance = (ours[f"{quantity}_se"] ** 2).mean()
+            variance, length = (ours[f"{quantity}_se"] ** 2).mean(), ours.n_spikes.mean() / PUBLISHED_COUNTS
             rows.append(
                 {
                     "quantity": quantity,
                     "estimator": "",
                     "r": other.r,
                     "condition": other.against.replace("same", "ring").replace("_", " "),
-                    "n_spikes_published": 1e8,
+                    "n_spikes_published": PUBLISHED_COUNTS,
                     "published": getattr(other, quantity),
                     "n_spikes": ours.n_spikes.mean(),
                     "expected": expected,
-                    "standard_error": math.sqrt(variance * (1 / len(ours) + ours.n_spikes.mean() / 1e8)),
+                    "standard_error": math.sqrt(variance * (1 / len(ours) + length)),
                     "ours": ours[quantity].mean(),
                     "expected_from": "published value",
                     "error_from": "our blocks",
+                    **error_from_scatter(ours[quantity], length),
                 }
             )
     return with_verdicts(rows)

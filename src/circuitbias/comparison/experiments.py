@@ -16,10 +16,11 @@ from circuitbias.comparison.expectation import (
     of_total,
     pinned_power,
 )
-from circuitbias.comparison.verdicts import pairs_note, with_verdicts
+from circuitbias.comparison.verdicts import error_from_scatter, pairs_note, with_verdicts
 from circuitbias.errors.sampling import expected_errors
 
 _LIMITS_TO_SE = 2 * 1.96  # width of a 95 % confidence interval in standard errors
+_LAST_DIGIT = 0.01  # of the published errors of Extended Data Fig. 7
 BIN_WIDTH_STRENGTH, BIN_WIDTH_COUNTS = 0.005, 5.0e6
 """The published errors against bin width do not say of which data they are. Their bias and variance error
 at 100 steps are, in the model of `circuitbias.errors.sampling`, those of r = 0.005 with 5.0e6 (sum of the
@@ -148,7 +149,8 @@ def compare_bin_widths(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame
-        As from `circuitbias.experiments.bin_width.run`, with column r.
+        As from `circuitbias.experiments.bin_width.run`, with column r. The standard error is the model's,
+        unless recordings are enough to show it by their scatter.
     """
     rows = []
     table = table[np.isclose(table.r, BIN_WIDTH_STRENGTH) & (table.method == "mpf")]
@@ -173,6 +175,7 @@ def compare_bin_widths(table: pd.DataFrame) -> pd.DataFrame:
                     "expected_from": "published errors",
                     "error_from": "model",
                     "note": pairs_note(ours, NEURONS["ring"]),
+                    **error_from_scatter(ours[quantity].dropna(), ours.n_counts.mean() / BIN_WIDTH_COUNTS),
                 }
                 for quantity, expectation in expected.items()
             ]
@@ -191,7 +194,8 @@ def compare_synchrony(table: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         Columns `COLUMNS`; published are two digits. Both are carried over to our volume with the noise
-        of the published errors of the GLM: what chance does to the graph is not in it.
+        of the published errors of the GLM: what chance does to the graph is not in it, but in the scatter of
+        our recordings, if they are enough.
     """
     rows = []
     for paper in published.synchrony().itertuples():
@@ -199,6 +203,10 @@ def compare_synchrony(table: pd.DataFrame) -> pd.DataFrame:
         if ours.empty:
             continue
         noise, n_spikes = noise_power("ring", "glm", paper.r), ours.n_spikes.mean()
+        scatter = error_from_scatter(ours.total.dropna(), n_spikes / PUBLISHED_COUNTS)
+        if scatter:
+            scatter["standard_error"] = math.hypot(scatter["standard_error"], _LAST_DIGIT / math.sqrt(12))
+            scatter["error_from"] += " and rounding"
         rows.append(
             {
                 "quantity": "total",
@@ -208,11 +216,12 @@ def compare_synchrony(table: pd.DataFrame) -> pd.DataFrame:
                 "n_spikes_published": PUBLISHED_COUNTS,
                 "published": paper.total,
                 "n_spikes": n_spikes,
-                **of_total(paper.total, noise, "ring", n_spikes, len(ours), rounding=0.01)._asdict(),
+                **of_total(paper.total, noise, "ring", n_spikes, len(ours), _LAST_DIGIT)._asdict(),
                 "ours": ours.total.mean(),
                 "expected_from": "published total and errors of the GLM",
                 "error_from": "model and rounding",
                 "note": pairs_note(ours, NEURONS["ring"]),
+                **scatter,
             }
         )
     return with_verdicts(rows)

@@ -1,5 +1,6 @@
 """Rows of a comparison, and when a value counts as the published one."""
 
+import math
 from functools import cache
 
 import numpy as np
@@ -31,6 +32,8 @@ AGREEMENT_SE = 2.0
 smallest deviation that it would have seen."""
 MOST_EXTRAPOLATION = 100
 """The prediction is of first order in the noise: it is not used over more than this factor of spikes."""
+ENOUGH_RECORDINGS = 8
+"""So many know a standard error to 27 %, as eight blocks of one recording do."""
 INDEPENDENT = "the error assumes independent noise"
 """Said where bumps of activity have formed: as they drift, the noise of different pairs is correlated."""
 
@@ -43,6 +46,27 @@ def strength_of_bumps() -> float:
     """Least published strength at which bumps have formed: a pattern strength above 1/2 in 1e7 spikes."""
     table = published.pattern_strength()
     return float(table.r[(table.n_spikes == 1e7) & (table.pattern_strength > 0.5)].min())
+
+
+def error_from_scatter(values, length: float) -> dict:
+    """Return the standard error of the difference from the scatter of our recordings, if they are enough.
+
+    Parameters
+    ----------
+    values : Series
+        One of each recording; ours is their mean.
+    length : float
+        Of one of them, relative to the published recording, which scatters as they do but for its length.
+
+    Returns
+    -------
+    dict
+        ``standard_error`` and ``error_from``; empty if there are fewer than `ENOUGH_RECORDINGS`.
+    """
+    if len(values) < ENOUGH_RECORDINGS:
+        return {}
+    error = values.std(ddof=1) * math.sqrt(1 / len(values) + length)
+    return {"standard_error": error, "error_from": f"scatter of our {len(values)} recordings"}
 
 
 def pairs_note(rows: pd.DataFrame, n_neurons: int) -> str:

@@ -113,6 +113,7 @@ def _patterns(paths) -> pd.DataFrame:
             pd.DataFrame(
                 {
                     "r": float(part["r"]),
+                    "seed": int(part["seed"]) if "seed" in part else -1,
                     "n_spikes": part["pattern_window_spikes"],
                     "pattern_strength": part["pattern_strength"],
                 }
