@@ -155,10 +155,8 @@ def test_published_diffusivities_are_slopes_over_twenty_milliseconds_without_a_f
     for paper in published.diffusivity().itertuples():
         spikes = cb.simulate(ring, r=paper.r, theta=theta[paper.r], n_spikes=1_000_000, seed=1)
         windows = diffusivities_as_published(spikes, 25.0, 10.0) / (312.5 * paper.diffusivity)
-        ratios[paper.r] = windows.mean(), windows.std(ddof=1)
-        print(
-            f"r = {paper.r:g}: {windows.mean():.3f} of the published, ten seconds scatter by {ratios[paper.r][1]:.3f}"
-        )
+        mean, scatter = ratios[paper.r] = windows.mean(), windows.std(ddof=1)
+        print(f"r = {paper.r:g}: {mean:.3f} of the published, ten seconds scatter by {scatter:.3f}")
     assert all(abs(mean - 1) < 2 * scatter for mean, scatter in ratios.values())
     assert all(abs(mean - 1) < 0.1 for r, (mean, _) in ratios.items() if r > 0.0175)
     assert ratios[0.0125][1] > 0.2 and ratios[0.015][1] > 0.2  # of firm bumps .06
