@@ -47,8 +47,8 @@ class Logistic(Estimator):
 
     ``as_published`` repeats how they fitted the pinned ring: every count is standardised, that of the
     response too, and there is no intercept (`circuitbias.fitting.standardised_logistic`). Couplings are then
-    the weights of standardised counts. It is no regression of whether a neuron fires, unless all fire in half
-    of the bins.
+    the weights of standardised counts, the mean of both directions. It is no regression of whether a neuron
+    fires, unless all fire in half of the bins.
 
     The ``tolerance`` is of the gradient of the mean log-likelihood, per standard deviations of covariate and
     response; with ``l1``, of the subgradient of least size.
@@ -67,7 +67,9 @@ class Logistic(Estimator):
     )
     folds: int = option(5, "Blocks of bins that cross-validation leaves out in turn.", least=2, most=100)
     as_published: bool = option(
-        False, "Standardise covariates and response, and leave the intercept out: the paper's pinned ring."
+        False,
+        "Standardise covariates and response, leave the intercept out, and take the mean of both directions: "
+        "the paper's pinned ring.",
     )
     tolerance: float = convergence()
     max_passes: int = most_passes()

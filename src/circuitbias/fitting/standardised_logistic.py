@@ -1,4 +1,4 @@
-r"""Logistic regressions of which the response is standardised, too, as in early fits of Das & Fiete (2020).
+r"""Couplings from logistic regressions of standardised responses, as in early fits of Das & Fiete (2020).
 
 With :math:`z_i` the count of neuron i, less its mean, in units of its standard deviation, neuron j has the
 loss
@@ -6,6 +6,7 @@ loss
 .. math:: \sum_t \log(1 + \exp(-z_{tj} \sum_{i \ne j} w_{ij} z_{ti})) + \lambda \sum_i |w_{ij}|
 
 and no intercept. A response of +1 and -1 stands in it only where a neuron is active in half of the bins.
+A coupling is the mean of both directions, :math:`J_{ij} = (w_{ij} + w_{ji}) / 2`.
 """
 
 from dataclasses import dataclass, field
@@ -99,7 +100,10 @@ class StandardisedPath:
 
     @quietly
     def fit(self, l1: float) -> Fit:
-        """Fit with a penalty: the coefficients are weights of standardised counts, and no intercepts."""
+        """Fit with a penalty: the coefficients are couplings, and no intercepts.
+
+        A pair of which one fit did not converge has NaN in both directions.
+        """
         per_row, (tolerance, max_passes) = l1 / self._whole.rows.n_rows, self._limits
         begin = self._last
         if begin is None:
@@ -109,8 +113,11 @@ class StandardisedPath:
         report = Descent(tolerance)
         found = self._minimise(self._whole, begin, per_row, tolerance, max_passes, report)
         self._last = found.coefficients
-        none = namespace(begin).zeros_like(self._whole.free)
-        return Fit(found.coefficients, none, found.scaled_gradient, found.converged, self.passes - before)
+        xp = namespace(begin)
+        weights = xp.where(found.converged, found.coefficients, xp.nan)
+        couplings = xp.concat([(weights[:-1] + weights[:-1].T) / 2, weights[-1:]])
+        none = xp.zeros_like(self._whole.free)
+        return Fit(couplings, none, found.scaled_gradient, found.converged, self.passes - before)
 
     def _minimise(self, losses, begin, per_row, tolerance, max_passes, report=no_report):
         """Minimise these losses; gradients are in units of standard deviations already."""
