@@ -60,6 +60,19 @@ def test_rows_of_noise_correlations():
     assert compare_noise_correlations(ours.assign(r=0.5)).empty
 
 
+def test_eight_recordings_know_an_error_by_their_scatter():
+    table = published.noise_correlation()[:1].rename(
+        columns={"noise_correlation": "noise_correlation_as_published"}
+    )
+    factors = [1.0, 1.2] * 4  # a variance of .08 / 7
+    ours = pd.concat([measured(table, "noise_correlation_as_published", f) for f in factors])
+    (row,) = compare_noise_correlations(ours).itertuples()
+    assert row.error_from == "scatter of our 8 recordings"
+    assert row.standard_error == pytest.approx(row.published * math.sqrt(0.08 / 7 * (1 / 8 + 0.3)))
+    (row,) = compare_noise_correlations(ours[:7]).itertuples()
+    assert row.error_from == "our parts"
+
+
 def test_rows_of_diffusivities():
     """The published unit: neurons² a step, which is 2 D, of a phase that counts 100 neurons a bump."""
     table = published.diffusivity()[:3]

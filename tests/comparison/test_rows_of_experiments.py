@@ -155,6 +155,20 @@ def test_volume_curves_are_means_over_windows_of_estimates_that_there_are():
     assert noted.note.eq("over 9506 of 9702 pairs").all()
 
 
+def test_several_recordings_know_the_error_of_a_volume_curve_by_their_scatter_or_share_that_of_one():
+    once = compare_volume_curves(curves(), "ring_pinned")
+    four = compare_volume_curves(curves(seeds=range(4)), "ring_pinned")
+    assert four.standard_error.tolist() == pytest.approx((once.standard_error * (1.25 / 2) ** 0.5).tolist())
+    many = curves(seeds=range(9))
+    many["total"] *= 1 + (many.seed - 4) / 10  # -.4 to .4: a variance of .6 / 8, relative to the mean
+    nine = compare_volume_curves(many, "ring_pinned")
+    assert nine.ours.tolist() == pytest.approx(once.ours.tolist())
+    assert nine.standard_error.tolist() == pytest.approx(
+        (once.ours * (0.6 / 8 * (1 + 1 / 9)) ** 0.5).tolist()
+    )
+    assert nine.error_from.eq("scatter of our 9 recordings").all()
+
+
 def test_volume_curves_of_other_methods_and_strengths_are_left_out():
     assert compare_volume_curves(curves(**GLM), "ring_pinned").empty
     single = json.dumps(complete_options("mpf", {"all_flip": False}))

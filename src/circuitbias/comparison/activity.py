@@ -183,7 +183,7 @@ def _matched(table, patterns):
 
 
 def _measured(quantity, paper, rows, expected, column):
-    """Row of a measure with a standard error from parts of our recordings.
+    """Row of a measure with a standard error from the scatter of our recordings, or of their parts.
 
     The published recording is taken to be as long as those of the published errors, which is not said, and to
     scatter as ours for its length.
@@ -201,4 +201,4 @@ def _measured(quantity, paper, rows, expected, column):
         "ours": rows[column].mean(),
         "expected_from": "published value",
         "error_from": "our parts",
-    }
+    } | error_from_scatter(rows[column], length)

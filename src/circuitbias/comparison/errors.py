@@ -17,7 +17,7 @@ from circuitbias.comparison.expectation import (
     of_split,
     of_total,
 )
-from circuitbias.comparison.verdicts import AS_PUBLISHED, pairs_note, with_verdicts
+from circuitbias.comparison.verdicts import AS_PUBLISHED, error_from_scatter, pairs_note, with_verdicts
 from circuitbias.errors.sampling import PredictedErrors, noise_and_bias_power
 from circuitbias.networks import Network
 from circuitbias.networks.ring import ring_weights
@@ -38,8 +38,6 @@ _OF_SWEEPS = (("mpf", "mpf", {"bin_steps": 1}),)  # of the Ising generator, a sa
 _SAME_VOLUME = {"logistic": 2.0, "logistic_binarised": 2.0}
 """Methods whose error at other volumes is not to be predicted (a penalty fights the noise), and by which
 factor volumes may differ."""
-ENOUGH_RECORDINGS = 8
-"""So many know a standard error to 27 %, as eight blocks of one recording do."""
 
 
 def published_network(network: Network) -> str | None:
@@ -137,7 +135,7 @@ def measured_error(runs: pd.DataFrame, quantity: str, expectation: Expectation, 
     quantity : str
     expectation : Expectation
         Its standard error, that of independent noise, is the least that blocks can tell. Scatter over
-        `ENOUGH_RECORDINGS` or more is taken as it is: it assumes nothing.
+        enough recordings is taken as it is: it assumes nothing.
     n_published : float
         Volume of the published recording.
 
@@ -147,10 +145,8 @@ def measured_error(runs: pd.DataFrame, quantity: str, expectation: Expectation, 
         ``standard_error`` and ``error_from``.
     """
     length = runs.n_counts.mean() / n_published
-    values = runs[quantity].dropna()
-    if len(values) >= ENOUGH_RECORDINGS:
-        error = values.std(ddof=1) * math.sqrt(1 / len(values) + length)
-        return {"standard_error": error, "error_from": f"scatter of our {len(values)} recordings"}
+    if scatter := error_from_scatter(runs[quantity].dropna(), length):
+        return scatter
     squares = runs.get(f"{quantity}_se", pd.Series(math.nan, runs.index)) ** 2
     if squares.isna().any():
         return {"standard_error": expectation.standard_error, "error_from": "model"}

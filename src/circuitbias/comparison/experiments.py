@@ -106,8 +106,8 @@ def compare_volume_curves(table: pd.DataFrame, network: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `COLUMNS`. The standard error is that of one recording at this volume, for both of them, and
-        follows from the published curve.
+        Columns `COLUMNS`. The standard error is that of one recording at this volume, for theirs and for each
+        of ours, and follows from the published curve, unless ours are enough to show it by their scatter.
     """
     paper = published.error_against_volume().assign(method="mpf")
     rows = []
@@ -116,13 +116,15 @@ def compare_volume_curves(table: pd.DataFrame, network: str) -> pd.DataFrame:
         if published_method(method, json.loads(options)) != "mpf" or here.empty:
             continue
         runs = runs[runs.total.notna()]
-        means = runs.groupby("fraction")[["n_counts", "total"]].mean().sort_values("n_counts")
-        if means.empty:
+        curves = [_curve(of_seed) for _, of_seed in runs.groupby(runs.get("seed", pd.Series(0, runs.index)))]
+        if not curves:
             continue
         power = pinned_power(r)
-        known, total = np.log10(means.n_counts), np.log10(means.total)
+        known, total = _curve(runs)
         for point in here[here.log10_spikes.between(known.min() - 0.01, known.max() + 0.01)].itertuples():
             there = power._replace(noise=power.noise * PUBLISHED_COUNTS / 10**point.log10_spikes)
+            each = pd.Series([10 ** np.interp(point.log10_spikes, *curve) for curve in curves])
+            one_se = expected_errors(there, NEURONS[network]).total_se
             rows.append(
                 {
                     "quantity": "total",
@@ -133,14 +135,21 @@ def compare_volume_curves(table: pd.DataFrame, network: str) -> pd.DataFrame:
                     "published": point.total,
                     "n_spikes": 10**point.log10_spikes,
                     "expected": point.total,
-                    "standard_error": math.sqrt(2) * expected_errors(there, NEURONS[network]).total_se,
+                    "standard_error": math.sqrt(1 + 1 / len(each)) * one_se,
                     "ours": 10 ** float(np.interp(point.log10_spikes, known, total)),
                     "expected_from": "published value",
                     "error_from": "model",
+                    **error_from_scatter(each, 1.0),
                     "note": pairs_note(runs, NEURONS[network]),
                 }
             )
     return with_verdicts(rows)
+
+
+def _curve(windows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Logarithms of the mean volume and of the mean total error, a fraction of the recording each."""
+    means = windows.groupby("fraction")[["n_counts", "total"]].mean().sort_values("n_counts")
+    return np.log10(means.n_counts), np.log10(means.total)
 
 
 def compare_bin_widths(table: pd.DataFrame) -> pd.DataFrame:
