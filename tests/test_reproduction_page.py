@@ -181,6 +181,23 @@ def test_errors_from_blocks_of_a_shorter_run_take_the_place_of_those_that_assume
     assert total.error_from == "blocks of a recording of 1e6 spikes"
 
 
+def test_errors_against_volume_have_the_error_from_blocks_of_a_recording_with_fewer_counts():
+    fixed = {"network": "ring_pinned", "quantity": "total", "estimator": "mpf", "r": 0.025, "ours": 0.5}
+    fixed |= {"published": 0.5, "expected": 0.5, "standard_error": 0.001, "error_from": "model"}
+    volumes = (4e6, 1.6e7)
+    rows = [fixed | dict.fromkeys(("n_spikes", "n_spikes_published"), volume) for volume in volumes]
+    conditions = ["10^6.60 spikes", "10^7.20 spikes", "bins of 25 steps"]
+    table = with_verdicts(
+        [row | {"condition": text} for row, text in zip([*rows, rows[1]], conditions, strict=True)]
+    )
+    table.insert(0, "network", "ring_pinned")
+    run = {"network": "ring_pinned", "estimator": "mpf", "r": [0.025], "n_spikes": 1e7, "n_counts": 5e6}
+    found = with_measured_errors(table, pd.DataFrame(run | {"total": 0.6, "total_se": 0.016}))
+    # A root of 16 / 5 times as long: .016 * sqrt(5 / 16), for each of two recordings of this volume.
+    assert found.standard_error.tolist() == pytest.approx([0.001, 0.016 * (5 / 16 * 2) ** 0.5, 0.001])
+    assert found.error_from[1] == "blocks of a recording of 1e7 spikes"
+
+
 def test_what_is_expected_and_what_errors_are_made_of():
     ours = {"expected_from": "published value", "error_from": "our windows"}
     page = page_of({}, {"r": 0.01, "ours": 0.6}, {**ours, "r": 0.02}, {**ours, "r": 0.03})

@@ -118,6 +118,7 @@ def test_each_estimator_strength_and_volume_is_a_row_of_its_own():
     [
         ("logistic", {"l1": "oracle", "l1_grid": [0.0, 60.0]}, "ring"),
         ("logistic", {"binarise": True, "l1": 0.0, "as_published": True}, "ring_pinned"),
+        ("logistic", {"binarise": True, "l1": "oracle", "as_published": True}, "ring_pinned"),
     ],
 )
 def test_a_penalty_is_compared_within_a_factor_of_two_of_the_volume(method, options, network):
@@ -144,6 +145,11 @@ NEEDED = [
     ("sessak_monasson", "sessak_monasson", {"bin_steps": 100, "as_published": True}),
     ("logistic", "logistic", {"bin_steps": 100, "binarise": False, "l1": "oracle", "as_published": False}),
     ("logistic_binarised", "logistic", {"bin_steps": 100, "binarise": True, "l1": 0.0, "as_published": True}),
+    (
+        "logistic_binarised",
+        "logistic",
+        {"bin_steps": 100, "binarise": True, "l1": "oracle", "as_published": True},
+    ),
 ]
 OTHER = {"bin_steps": 50, "lags": [0, 1], "ridge": 0.5, "all_flip": False, "l1": 3.0}
 

@@ -167,6 +167,8 @@ def test_several_recordings_know_the_error_of_a_volume_curve_by_their_scatter_or
         (once.ours * (0.6 / 8 * (1 + 1 / 9)) ** 0.5).tolist()
     )
     assert nine.error_from.eq("scatter of our 9 recordings").all()
+    shorter = many[(many.seed != 8) | (many.n_counts < many.n_counts.max())]  # one does not go as far
+    assert compare_volume_curves(shorter, "ring_pinned").error_from[0] == "scatter of our 8 recordings"
 
 
 def test_volume_curves_of_other_methods_and_strengths_are_left_out():

@@ -120,10 +120,10 @@ def compare_volume_curves(table: pd.DataFrame, network: str) -> pd.DataFrame:
         if not curves:
             continue
         power = pinned_power(r)
-        known, total = _curve(runs)
-        for point in here[here.log10_spikes.between(known.min() - 0.01, known.max() + 0.01)].itertuples():
+        for point in here[_within(here.log10_spikes, _curve(runs))].itertuples():
             there = power._replace(noise=power.noise * PUBLISHED_COUNTS / 10**point.log10_spikes)
-            each = pd.Series([10 ** np.interp(point.log10_spikes, *curve) for curve in curves])
+            seen = [curve for curve in curves if _within(point.log10_spikes, curve)]
+            each = pd.Series([_at(point.log10_spikes, curve) for curve in seen])
             one_se = expected_errors(there, NEURONS[network]).total_se
             rows.append(
                 {
@@ -136,7 +136,7 @@ def compare_volume_curves(table: pd.DataFrame, network: str) -> pd.DataFrame:
                     "n_spikes": 10**point.log10_spikes,
                     "expected": point.total,
                     "standard_error": math.sqrt(1 + 1 / len(each)) * one_se,
-                    "ours": 10 ** float(np.interp(point.log10_spikes, known, total)),
+                    "ours": _at(point.log10_spikes, _curve(runs)),
                     "expected_from": "published value",
                     "error_from": "model",
                     **error_from_scatter(each, 1.0),
@@ -150,6 +150,15 @@ def _curve(windows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     """Logarithms of the mean volume and of the mean total error, a fraction of the recording each."""
     means = windows.groupby("fraction")[["n_counts", "total"]].mean().sort_values("n_counts")
     return np.log10(means.n_counts), np.log10(means.total)
+
+
+def _within(log10_volume, curve):
+    """Whether a curve goes as far as a volume, a hundredth of a decade aside."""
+    return (curve[0].min() - 0.01 <= log10_volume) & (log10_volume <= curve[0].max() + 0.01)
+
+
+def _at(log10_volume: float, curve) -> float:
+    return 10 ** float(np.interp(log10_volume, *curve))
 
 
 def compare_bin_widths(table: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,8 @@ def with_measured_errors(comparison: pd.DataFrame, errors: pd.DataFrame) -> pd.D
     At strengths at which bumps have formed, the standard error of an error is that from blocks of another
     recording of the same network, estimator and strength, times the root of how much shorter that was; of the
     variance error, which falls with the volume as well, it is the relative one. It is no less than that of
-    independent noise, to which slow activity can only add.
+    independent noise, to which slow activity can only add. Errors against volume have it where the volume,
+    the sum of binned values, is no less than that of the other recording.
 
     Parameters
     ----------
@@ -22,8 +23,8 @@ def with_measured_errors(comparison: pd.DataFrame, errors: pd.DataFrame) -> pd.D
         Columns ``network`` and those of `circuitbias.comparison.COLUMNS`.
     errors : DataFrame
         Errors of the shorter recordings, as from `circuitbias.errors.tables.error_table`, with their standard
-        errors: columns estimator, r, n_spikes, total, total_se, ...; ``network`` as in the comparison, or
-        else they are of the ring.
+        errors: columns estimator, r, n_spikes, n_counts, total, total_se, ...; ``network`` as in the
+        comparison, or else they are of the ring.
 
     Returns
     -------
@@ -43,7 +44,7 @@ def with_measured_errors(comparison: pd.DataFrame, errors: pd.DataFrame) -> pd.D
             & np.isclose(errors.r, row["r"])
         ]
         model = str(row["error_from"]).startswith("model") and row["r"] >= strength_of_bumps() - 1e-9
-        if model and row["quantity"] in _ERRORS and not row["condition"] and len(known):
+        if model and row["quantity"] in _ERRORS and len(known):
             row |= _measured(row, known.iloc[0])
         said = str(row["note"]).split("; ")
         row["note"] = "; ".join(
@@ -56,8 +57,13 @@ def with_measured_errors(comparison: pd.DataFrame, errors: pd.DataFrame) -> pd.D
 
 
 def _measured(row: dict, known) -> dict:
-    """Standard error of the difference between two recordings, and what it is made of."""
-    error = known[f"{row['quantity']}_se"] * np.sqrt(known.n_spikes / row["n_spikes"])
+    """Standard error of the difference between two recordings, and what it is made of, if it applies."""
+    volume = known.n_spikes
+    if row["condition"]:
+        if not row["condition"].startswith("10^") or row["n_spikes"] < known.n_counts:
+            return {}
+        volume = known.n_counts
+    error = known[f"{row['quantity']}_se"] * np.sqrt(volume / row["n_spikes"])
     if row["quantity"].startswith("variance"):
         error *= row["expected"] / known[row["quantity"]]
     if not np.isfinite(error):
