@@ -83,7 +83,7 @@ def by_chance(checks):
 
 @pytest.mark.parametrize("table", ["generators", "ring"])
 def test_rows_laid_to_chance_are_as_few_and_as_near_as_chance_has_them(table, request):
-    """Every network and strength of such a table has recordings of its own: its checks are taken as independent."""
+    """Every network and strength of such a table has its own recordings: checks are taken as independent."""
     explanations = yaml.safe_load((DOCS / "reproduction.yaml").read_text())["explanations"]
     assert by_chance(chances(read(table), explanations, request.node.nodeid))
 

@@ -28,7 +28,8 @@ def test_a_standardised_response_makes_the_published_error_of_logistic_regressio
     """With a response of +1 and -1, and an intercept, ours are .517 to .498, and published .540 to .759.
 
     At least three quarters of the difference must go. (At r = .0125 it is 2 %, too little to tell.) Couplings
-    are the mean of both directions; with those of one, .6 to 2.9 % of the published error are left at 1e8 spikes.
+    are the mean of both directions; with those of one, .6 to 2.9 % of the published error are left at 1e8
+    spikes.
     """
     table = published.errors("ring_pinned")
     paper = table.total[(table.method == "logistic_binarised") & np.isclose(table.r, r)].item()
