@@ -68,29 +68,32 @@ class Mpf(Estimator):
             Neurons whose couplings are not defined are NaN.
         SeparableCountsWarning
             A pair that is never seen in one of its four states has an infinite coupling: NaN, and so are the
-            biases of both. All others are those in this limit. Where a fit does not converge, so are neurons
-            named whose rarer state is in fewer bins than there are couplings to them.
+            biases of both. All others are those in this limit. Where a fit does not converge, neurons whose
+            rarer state is in fewer bins than there are couplings to them are left out of a second one.
         NotConvergedWarning
             A fit that did not reach the tolerance is NaN altogether.
         """
         given, n = prepare(source, self.bin_steps, True, memory_mb=memory_mb, device=device), source.n_neurons
         needed = regression_bytes(n, n + 1, given.n_bins)
         given.budget.require(needed, f"minimum probability flow of {n} neurons")
-        design = Design(given.counts, given.kept, [0], given.device, given.all_moments)
-        limits = self.tolerance, self.max_passes
-        fit = fit_flow(design, given.budget, given.moments, self.all_flip, *limits, self.errors)
-        pairs = on_cpu(fit.infinite[:-1])
-        warn_not_converged(given.kept, fit, *limits)
-        seldom = np.minimum(given.moments.mean, 1 - given.moments.mean) * given.n_bins < len(given.kept)
-        if seldom.any() and not on_cpu(fit.converged).all():
+        everyone, mean = np.arange(len(given.kept)), given.moments.mean
+        fit, some = self._fit(given, everyone), everyone
+        # Where few bins are to tell of many couplings there may be no minimum: others have one without them.
+        told = np.minimum(mean, 1 - mean) * given.n_bins >= len(everyone)
+        if not on_cpu(fit.converged).all() and 2 <= told.sum() < len(everyone):
+            some, passes = everyone[told], fit.passes
+            fit = self._fit(given, some)
+            fit.passes += passes
             says = (
-                f"neurons {given.kept[seldom].tolist()} are in one of their two states in fewer bins than "
+                f"neurons {given.kept[~told].tolist()} are in one of their two states in fewer bins than "
                 "there are couplings to each: these bins do not tell them apart, so that the flow may "
-                "have no minimum, and all couplings are NaN. Leave these neurons out, or record for longer"
+                "have no minimum. They are left out, and their couplings are NaN: record for longer"
             )
             warn(SeparableCountsWarning(says))
+        kept, pairs = given.kept[some], on_cpu(fit.infinite[:-1])
+        warn_not_converged(kept, fit, self.tolerance, self.max_passes)
         if pairs.any():
-            named = named_pairs(np.triu(pairs), given.kept)
+            named = named_pairs(np.triu(pairs), kept)
             says = (
                 f"{pairs.sum() // 2} pairs of neurons never fire together, never one of them alone, or "
                 f"always at least one of them, perhaps given others ({named}): "
@@ -98,13 +101,23 @@ class Mpf(Estimator):
                 "out the neurons named, or use wider bins"
             )
             warn(SeparableCountsWarning(says))
-        coefficients = fit.finite(fit.coefficients)
+        coefficients = np.full((len(everyone) + 1, len(everyone)), np.nan)
+        coefficients[np.ix_([*some, -1], some)] = fit.finite(fit.coefficients)
+        errors = np.full((len(everyone),) * 2, np.nan)
+        errors[np.ix_(some, some)] = fit.finite(fit.standard_errors)
         return given.result(
             coefficients[:-1],
             {"n_undefined_pairs": int(pairs.sum()) // 2},
             certificate=Certificate(
                 fit.passes, fit.scaled_gradient.max().item(), int((~fit.converged).sum())
             ),
-            pairs={"standard_errors": fit.finite(fit.standard_errors)},
+            pairs={"standard_errors": errors},
             neurons={"biases": coefficients[-1]},
         )
+
+    def _fit(self, given, some):
+        """Fit some of the kept neurons."""
+        kept = given.kept[some]
+        design = Design(given.counts, kept, [0], given.device, given.all_moments)
+        moments, limits = given.all_moments.of(kept), (self.tolerance, self.max_passes)
+        return fit_flow(design, given.budget, moments, self.all_flip, *limits, self.errors)
