@@ -39,7 +39,6 @@ def newton(
     """
     xp = namespace(gradient_scale)
     left = xp.where(~solution.converged)[0]
-    searching = xp.zeros_like(solution.converged)  # for a step that is short enough
     each = xp.arange(len(gradient_scale), device=gradient_scale.device)
     passes = 0
     while len(left) and passes + 3 <= max_passes:  # a Hessian, where it is, and a step
@@ -50,16 +49,12 @@ def newton(
         damping = tuning().damping * xp.clip(solution.scaled_gradient[left], None, 1.0)
         hessians[:, each, each] += (damping * scale**2 / scale[-1]).T
         precondition, _ = own_inverses(hessians, part.free)
-        enough = tuning().line_search if searching[left].any() else passes_per_hessian
-        allowed = min(enough, max_passes - passes - part.passes)
+        allowed = min(passes_per_hessian, max_passes - passes - part.passes)
         found = lbfgs(part, begin, precondition, gradient_scale[:, left], tolerance, allowed, report=report)
         passes += part.passes
         for whole, some in zip(vars(solution).values(), vars(found).values(), strict=True):
             whole[..., left] = some
-        # What has not moved searches on; if no step is short enough, rounding leaves no better point.
-        still = (found.coefficients == begin).all(0)
-        stuck = still & searching[left]
-        searching[left] = still
+        stuck = (found.coefficients == begin).all(0)  # if no step is short enough, rounding leaves none
         left = left[~found.converged & ~stuck & ~part.separated(found)]
     objective.passes += passes
     return solution
