@@ -209,7 +209,7 @@ class CrossValidation:
         def hessians_at(coefficients):
             if next(uses) < tuning().shared_hessians:
                 return self._path.last_hessians()
-            return self._path.hessians_at(coefficients, free, training.rows)
+            return self._path.problem.hessians_of_sample(coefficients, free, rows=training.rows)
 
         return hessians_at
 

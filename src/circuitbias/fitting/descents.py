@@ -5,6 +5,7 @@ from circuitbias.fitting.families import POISSON
 from circuitbias.fitting.hessians import finished, match_moments, weighted_squares
 from circuitbias.fitting.lbfgs import Solution, lbfgs
 from circuitbias.fitting.newton import newton
+from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import SpikeTriggeredMoments, own_inverses
 from circuitbias.fitting.rows import DenseRows, SparseRows
 from circuitbias.fitting.standard_errors import grouped_errors
@@ -42,7 +43,7 @@ class Fits:
         self.passes += passes
         self._spent[targets] += passes
         begin, part = self.problem.start[:, targets], self.problem.of(targets)
-        separated = part.objective().separated(solution)
+        separated = part.separated(solution)
         self.scaled_gradient[targets] = self._xp.where(separated, 0.0, solution.scaled_gradient)
         self.converged[targets] = solution.converged | separated
         self.problem.infinite[:, targets] = part.infinite | part.free & separated
@@ -58,9 +59,8 @@ class Fits:
     def descend(self, targets, preconditioner, tolerance, max_passes, inverse_diagonal=None):
         """Go on with some targets, on all rows."""
         part = self.problem.of(targets)
-        objective = part.objective()
         solution = lbfgs(
-            objective,
+            part,
             self.coefficients[:, targets],
             preconditioner,
             part.gradient_scale,
@@ -69,7 +69,7 @@ class Fits:
             report=Descent(tolerance),
             begin_in_single=self.single,
         )
-        self.note(targets, solution, objective.passes, inverse_diagonal)
+        self.note(targets, solution, part.passes, inverse_diagonal)
 
     def _allowed(self, targets):
         return self.max_passes - int(self._spent[targets].max())
@@ -79,9 +79,8 @@ class Fits:
         if self._allowed(targets) < 4:
             return
         part, tuned = self.problem.of(targets), self.tuning
-        objective = part.objective()
         solution = newton(
-            objective,
+            part,
             Solution.at(self.coefficients[:, targets]),
             part.least_curvatures,
             part.gradient_scale,
@@ -90,16 +89,16 @@ class Fits:
             tuned.passes_per_hessian,
             Descent(self.tolerance),
         )
-        hessians = objective.hessians(solution.coefficients, part.least_curvatures)
+        hessians = part.hessians(solution.coefficients, part.least_curvatures)
         inverse_diagonal = own_inverses(hessians, part.free)[1]
-        self.note(targets, solution, objective.passes, inverse_diagonal)
+        self.note(targets, solution, part.passes, inverse_diagonal)
 
     def examine(self, n_together):
         """Find coefficients that were on their way to infinity when gradients got small; see `Objective`."""
-        problem, objective = self.problem, self.problem.objective()
+        problem = self.problem
         given = self.coefficients, problem.start, self.inverse_diagonal, self.converged, n_together
-        problem.infinite[:] |= objective.examine(*given)
-        self.passes += objective.passes
+        problem.infinite[:] |= problem.examine(*given)
+        self.passes += problem.passes
 
 
 def lead_by_sample(design, problem, fits):
@@ -115,7 +114,7 @@ def lead_by_sample(design, problem, fits):
         rows = single(rows) if fits.single else rows
         blocks = DenseRows(lambda: parts(rows, design.block_rows), *rows.shape)
         return lbfgs(
-            problem.objective(blocks, sampled),
+            Objective(blocks, problem.cross_moment, sampled, ridge, problem.family),
             begin,
             lambda gradient: precondition(gradient) * sampled,
             problem.gradient_scale,
@@ -145,11 +144,7 @@ def lead_by_sample(design, problem, fits):
             fits.coefficients = led.coefficients
             fits.descend(everyone, moments.solve, fits.tolerance, tuned.patience, moments.inverse_diagonal())
             return
-    least = problem.least_curvatures
-    if problem.family is not POISSON:
-        least = tuned.least_share * problem.rows.diagonals(begin, problem.family)
-    squares = weighted_squares([sample], problem.family.curvatures_at(begin), free, move)
-    hessians = finished(squares, free, least, ridge)
+    hessians = problem.hessians_of_sample(begin, free, move)
     precondition, inverse_diagonal = own_inverses(hessians, free)
     fits.descend(everyone, precondition, fits.tolerance, tuned.patience, inverse_diagonal)
 
@@ -208,7 +203,7 @@ def own_hessians(design, fits, targets):
     part, found = fits.problem.of(targets), fits.coefficients[:, targets]
     if isinstance(part.rows, SparseRows):
         fits.passes += 1
-        return part.objective().hessians(found, part.least_curvatures)
+        return part.hessians(found, part.least_curvatures)
     fits.passes += 2
     own, n_sampled = 0.0, 0
     for rows in _sampled_blocks(design):

@@ -6,13 +6,12 @@ from functools import partial
 from circuitbias.device import Array, namespace, quietly
 from circuitbias.fitting.families import LOGISTIC
 from circuitbias.fitting.fit import Fit
-from circuitbias.fitting.hessians import finished, weighted_squares
 from circuitbias.fitting.lbfgs import no_report
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.problem import summarise
 from circuitbias.fitting.proximal_newton import minimise_with_penalty
 from circuitbias.fitting.regressions import fit
-from circuitbias.fitting.rows import DenseRows, Rows, SparseRows
+from circuitbias.fitting.rows import DenseRows, Rows
 from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import Budget
 from circuitbias.progress import Descent
@@ -79,9 +78,9 @@ class LogisticPath:
     def __init__(self, design, tolerance: float, max_passes: int, budget: Budget, errors: str):
         self._without_penalty = partial(fit, design, budget, 0.0)
         self._errors = errors
-        self._design, self._problem = design, summarise(design, 0.0, True, budget)
-        rows, cross_moment, spread = self._problem.rows, self._problem.cross_moment, self._problem.spread
-        free, infinite = design.free_coefficients(), self._problem.infinite
+        self._design, self.problem = design, summarise(design, 0.0, True, budget)
+        rows, cross_moment, spread = self.problem.rows, self.problem.cross_moment, self.problem.spread
+        free, infinite = design.free_coefficients(), self.problem.infinite
         self.whole = LogisticRegressions(rows, cross_moment, spread, free, infinite)
         self.tolerance, self.max_passes, self.passes = tolerance, max_passes, 0
         self.last = self._last_hessians = None
@@ -115,7 +114,7 @@ class LogisticPath:
             begin = xp.where(last.fitted & ~last.infinite.any(0), last.coefficients, begin)
 
         def hessians_at(coefficients):
-            return self.hessians_at(coefficients, self.whole.free & ~separable, self.whole.rows)
+            return self.problem.hessians_of_sample(coefficients, self.whole.free & ~separable)
 
         limits = self.tolerance, allowed, Descent(self.tolerance)
         per_row = l1 / self._design.n_rows
@@ -126,21 +125,11 @@ class LogisticPath:
         self.last = Fit(found.coefficients, none, *of_targets, passes, undefined=separable)
         return self.last
 
-    def hessians_at(self, coefficients, free, rows):
-        """Hessians of the sample, with diagonals that are not much less than those of some rows.
-
-        Where rows are kept as events, they are those of all.
-        """
-        if isinstance(self._problem.rows, SparseRows):
-            return finished(self._problem.rows.hessians(coefficients, LOGISTIC), free, 0 * coefficients, 0.0)
-        squares = weighted_squares([self._problem.sample], LOGISTIC.curvatures_at(coefficients), free)
-        return finished(squares, free, tuning().least_share * rows.diagonals(coefficients, LOGISTIC), 0.0)
-
     def last_hessians(self):
         """Those at the last fit."""
         if self._last_hessians is None:
             free = self.whole.free & ~self.last.undefined
-            self._last_hessians = self.hessians_at(self.last.coefficients, free, self.whole.rows)
+            self._last_hessians = self.problem.hessians_of_sample(self.last.coefficients, free)
         return self._last_hessians
 
 

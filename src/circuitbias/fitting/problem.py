@@ -1,33 +1,29 @@
 """What one pass over the data says of regressions."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from circuitbias.device import Array, namespace, quietly
-from circuitbias.fitting.families import POISSON, Family
+from circuitbias.fitting.families import POISSON
+from circuitbias.fitting.hessians import finished, weighted_squares
 from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import SpikeTriggeredMoments
-from circuitbias.fitting.rows import DenseRows, Rows
+from circuitbias.fitting.rows import DenseRows, SparseRows
 from circuitbias.fitting.tuning import tuning
 from circuitbias.memory import Budget
 
 
-@dataclass(frozen=True)
-class Problem:
-    """What one pass over the data says of the regressions; names as in `fit` and `Objective`."""
+@dataclass(kw_only=True)
+class Problem(Objective):
+    """The objectives of all targets on all rows, and what one pass says of them; names as in `fit`."""
 
-    rows: Rows
     second_moment: Array
     sample: Array | None
-    cross_moment: Array
-    free: Array
     infinite: Array
     undefined: Array
     start: Array
     least_curvatures: Array
     spread: Array
     gradient_scale: Array
-    ridge: float
-    family: Family
 
     @property
     def response_means(self) -> Array:
@@ -35,9 +31,8 @@ class Problem:
         return self.cross_moment[-1]
 
     def of(self, targets: Array) -> "Problem":
-        """The same of some of the targets."""
-        parts = {name: getattr(self, name)[..., targets] for name in _OF_TARGETS}
-        return Problem(**(vars(self) | parts))
+        """The same of some of the targets, with passes of their own."""
+        return replace(self, **{name: getattr(self, name)[..., targets] for name in _OF_TARGETS})
 
     def constant_rates(self) -> SpikeTriggeredMoments:
         """What preconditions where nothing is known of how rates change."""
@@ -47,11 +42,31 @@ class Problem:
             self.second_moment, curvatures, self.free, self.ridge
         )
 
-    def objective(self, rows=None, free=None) -> Objective:
-        """The objective on these rows, by default all of them."""
-        free = self.free if free is None else free
-        rows = self.rows if rows is None else rows
-        return Objective(rows, self.cross_moment, free, self.ridge, self.family)
+    def hessians_of_sample(self, coefficients, free, move=None, rows=None) -> Array:
+        """Hessians of the sample; where rows are kept as events, those of all.
+
+        Parameters
+        ----------
+        coefficients : array, shape (n_columns, n_targets)
+        free : array of bool, shape (n_columns, n_targets)
+        move : array, optional
+            From `match_moments`, for the rows of the sample.
+        rows : Rows, optional
+            The diagonals are not much less than theirs: by default those of all rows.
+
+        Returns
+        -------
+        array, shape (n_targets, n_columns, n_columns)
+        """
+        least = 0 * coefficients
+        if isinstance(self.rows, SparseRows):
+            return finished(self.rows.hessians(coefficients, self.family), free, least, self.ridge)
+        if self.family is POISSON:
+            least = self.least_curvatures
+        else:
+            least = tuning().least_share * (rows or self.rows).diagonals(coefficients, self.family)
+        squares = weighted_squares([self.sample], self.family.curvatures_at(coefficients), free, move)
+        return finished(squares, free, least, self.ridge)
 
 
 _OF_TARGETS = ("cross_moment", "free", "infinite", "undefined", "start", "least_curvatures", "gradient_scale")
@@ -102,17 +117,17 @@ def summarise(design, ridge: float, with_sample: bool, budget: Budget) -> Proble
     fitted = free & ~infinite
     fitted[-1] = ~undefined
     return Problem(
-        rows,
-        second_moment,
-        sample,
-        cross_moment,
-        fitted,
-        infinite,
-        undefined,
-        start,
-        design.least_curvatures(cross_moment, response_means),
-        spread[:, None],
-        spread[:, None] * size,
-        ridge,
-        family,
+        rows=rows,
+        cross_moment=cross_moment,
+        free=fitted,
+        ridge=ridge,
+        family=family,
+        second_moment=second_moment,
+        sample=sample,
+        infinite=infinite,
+        undefined=undefined,
+        start=start,
+        least_curvatures=design.least_curvatures(cross_moment, response_means),
+        spread=spread[:, None],
+        gradient_scale=spread[:, None] * size,
     )

@@ -44,9 +44,8 @@ class Tuning:
     # converged then get Hessians of all rows.
     patience: int = 20
     # Passes for which a Hessian of all rows is used before it is made again (it costs ten passes over
-    # events); and those in which a line search that has found no step yet may go on.
+    # events).
     passes_per_hessian: int = 8
-    line_search: int = 20
     # By how much of the natural curvature diagonals of these Hessians are raised, for a scaled gradient of
     # 1. Of 40 neurons, some silent in 5 of 18 265 bins, logistic regressions end in 46 passes (1e-4 to 1: 43
     # to 60); with none, four of them do not in 200.
