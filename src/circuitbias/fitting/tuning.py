@@ -85,8 +85,6 @@ class Tuning:
     proximal_sweeps: int = 1000
     proximal_descent: float = 3e-3
     proximal_refresh: int = 3
-    # Columns held at zero that are taken out of an inverse exactly.
-    exactly_held: int = 8
     # Of the standard deviation over spikes to that over all rows: what hardly varies over the spikes in a
     # sample may do so in all rows.
     least_scale: float = 0.1
