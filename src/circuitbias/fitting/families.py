@@ -33,6 +33,12 @@ class Family(NamedTuple):
     turns: Callable | None = None
     separated: float = -inf
 
+    def of(self, targets) -> "Family":
+        """The family of some targets, given by a mask."""
+        if self.turns is None:
+            return self
+        return self._replace(turns=lambda rows, _: self.turns(rows, len(targets))[:, targets])
+
     def means_at(self, coefficients):
         """From rows of a design to the means there, (rows, n_targets), in the precision of the rows."""
         xp = namespace(coefficients)

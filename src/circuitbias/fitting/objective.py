@@ -64,10 +64,10 @@ class Objective:
             Sum over the rows of each block in single precision.
         """
         self.passes += 1
-        cross_moment, free = self.cross_moment, self.free
+        cross_moment, free, family = self.cross_moment, self.free, self.family
         if targets is not None:
-            cross_moment, free = cross_moment[:, targets], free[:, targets]
-        total, gradient = self.rows.sums(coefficients, self.family, single)
+            cross_moment, free, family = cross_moment[:, targets], free[:, targets], family.of(targets)
+        total, gradient = self.rows.sums(coefficients, family, single)
         slopes, n_rows = coefficients[:-1], self.rows.n_rows
         value = total / n_rows - (cross_moment * coefficients).sum(0) + self.ridge / 2 * (slopes**2).sum(0)
         gradient = gradient / n_rows - cross_moment

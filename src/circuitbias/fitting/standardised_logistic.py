@@ -9,14 +9,13 @@ and no intercept. A response of +1 and -1 stands in it only where a neuron is ac
 A coupling is the mean of both directions, :math:`J_{ij} = (w_{ij} + w_{ji}) / 2`.
 """
 
-from dataclasses import dataclass, field
-
-from circuitbias.device import Array, double, namespace, parts, placed, quietly
+from circuitbias.device import double, namespace, parts, placed, quietly
 from circuitbias.fitting.designs.counts import Design
 from circuitbias.fitting.families import LOGISTIC
 from circuitbias.fitting.fit import Fit
 from circuitbias.fitting.hessians import finished, weighted_squares
 from circuitbias.fitting.lbfgs import lbfgs, no_report
+from circuitbias.fitting.objective import Objective
 from circuitbias.fitting.preconditioners import own_inverses
 from circuitbias.fitting.proximal_newton import minimise_with_penalty
 from circuitbias.fitting.rows import DenseRows
@@ -24,46 +23,7 @@ from circuitbias.fitting.tuning import tuning
 from circuitbias.progress import Descent
 from circuitbias.spikes.moments import Moments
 
-
-@dataclass
-class _Losses:
-    """The mean losses of all targets, as functions of the weights of standardised counts.
-
-    Attributes
-    ----------
-    rows : DenseRows
-        Of counts as they are, and a column of ones.
-    mean, sd : array, shape (n_targets,)
-    free : array of bool, shape (n_targets + 1, n_targets)
-        The last row, of intercepts, is false.
-    """
-
-    rows: DenseRows
-    mean: Array
-    sd: Array
-    free: Array
-    passes: int = field(default=0, init=False)
-
-    def evaluate(self, weights, *, targets=None, single=False):
-        """See `circuitbias.fitting.lbfgs.Objective`."""
-        self.passes += 1
-        xp, free = namespace(weights), self.free if targets is None else self.free[:, targets]
-        slopes = weights[:-1] / self.sd[:, None]
-        coefficients = xp.concat([slopes, -(self.mean @ slopes)[None]])
-        total, sums = self.rows.sums(coefficients, LOGISTIC._replace(turns=self._turn(targets)), single)
-        slopes = (sums[:-1] - self.mean[:, None] * sums[-1]) / self.sd[:, None]
-        return total / self.rows.n_rows, xp.concat([slopes, 0 * sums[-1:]]) / self.rows.n_rows * free
-
-    def _turn(self, targets):
-        """From rows to minus the standardised responses of these targets."""
-
-        def turn(rows, _):
-            xp = namespace(rows)
-            mean, sd = (xp.asarray(values, dtype=rows.dtype) for values in (self.mean, self.sd))
-            responses = (mean - rows[:, :-1]) / sd
-            return responses if targets is None else responses[:, targets]
-
-        return turn
+_TURNED = LOGISTIC._replace(turns=lambda rows, n_targets: -rows[:, :n_targets])
 
 
 class StandardisedPath:
@@ -83,13 +43,23 @@ class StandardisedPath:
         _, _, _, sample = design.survey(tuning().sample_rows(design.n_columns))
         mean = placed(moments.mean, sample.device)
         sd = placed(moments.covariance.diagonal() ** 0.5, sample.device)
-        xp, free = namespace(sample), design.free_coefficients()
+        free = design.free_coefficients()
         free[-1] = False
-        self._sample = xp.concat([(sample[:, :-1] - mean) / sd, sample[:, -1:]], axis=1)
-        of_sample = DenseRows(lambda: parts(sample, design.block_rows), *sample.shape)
-        self._rough = _Losses(of_sample, mean, sd, free)
-        of_all = DenseRows(design.narrow_blocks, design.n_rows, design.n_columns)
-        self._whole = _Losses(of_all, mean, sd, free)
+
+        def standardised(rows):
+            rows = double(rows)  # a copy, as blocks are in single precision
+            rows[:, :-1] -= mean
+            rows[:, :-1] /= sd
+            return rows
+
+        def on(blocks, n_rows):
+            # The loss is that of a response of zero to a drive times minus the standardised response.
+            rows = DenseRows(blocks, n_rows, design.n_columns)
+            return Objective(rows, 0 * double(free), free, family=_TURNED)
+
+        self._sample = standardised(sample)
+        self._rough = on(lambda: parts(self._sample, design.block_rows), len(sample))
+        self._whole = on(lambda: map(standardised, design.narrow_blocks()), design.n_rows)
         self._single = tuning().worth_single_precision(design.n_rows, design.n_columns, design.n_targets)
         self._limits, self._last = (tolerance, max_passes), None
 
@@ -131,14 +101,6 @@ class StandardisedPath:
 
     def _hessians(self, weights):
         """Hessians of the sample: ``mean(z z' z_j^2 s (1 - s))``, s the logistic function of the drive."""
-        free = self._whole.free
-
-        def curvatures(rows):
-            xp = namespace(rows)
-            responses = rows[:, :-1]
-            drives = rows @ xp.asarray(weights, dtype=rows.dtype)
-            means = LOGISTIC.evaluate(responses * drives)[1]
-            return responses**2 * LOGISTIC.curvature(means)
-
-        squares = weighted_squares([self._sample], curvatures, free)
+        free, of_drives = self._whole.free, _TURNED.curvatures_at(weights)
+        squares = weighted_squares([self._sample], lambda rows: rows[:, :-1] ** 2 * of_drives(rows), free)
         return finished(squares, free, 0 * weights + tuning().least_share / 4, 0.0)
