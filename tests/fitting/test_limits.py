@@ -13,9 +13,8 @@ def test_at_their_bounds_they_add_nothing(array):
     bounds = array([[0.0, 1.0, 1.0], [3.0, 2.0, 1.0]])
     falling, rising = ([array(np.zeros((3, 2), dtype=bool)) for _ in bounds] for _ in range(2))
     falling[0][0, 0] = falling[1][1, 1] = rising[1][1, 0] = rising[0][0, 1] = True
-    held, values = limits_at(falling, rising, bounds, array(np.full(3, 40.0)))
+    values = limits_at(falling, rising, bounds, array(np.full(3, 40.0)))
     assert values.tolist() == [[-40, 40], [40, -40], [-80, 80]]
-    assert held.tolist() == [[True, True], [True, True], [True, True]]
     # At its bounds, 0 and 2, the first target has the rate of its intercept; off them, none.
     assert array([0.0, 2.0, 1.0]) @ values[:, 0] == 0
     assert array([1.0, 2.0, 1.0]) @ values[:, 0] == array([0.0, 1.0, 1.0]) @ values[:, 0] == -40

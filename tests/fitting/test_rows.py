@@ -83,7 +83,7 @@ def test_sums_and_hessians_equal_numpy(sparse, matrix, coefficients, family, thr
         curvature = mean * (1 - mean)
     blocks = [array(x[first : first + 100].astype(np.float32)) for first in range(0, len(x), 100)]
     dense = DenseRows(lambda: iter(blocks), *x.shape)
-    for rows, given in ((sparse.rows, coefficients), (dense, array(coefficients))):
+    for rows, given in ((sparse[0], coefficients), (dense, array(coefficients))):
         total, gradient = rows.sums(given, family)
         np.testing.assert_allclose(total, partition.sum(axis=0), rtol=1e-12)
         np.testing.assert_allclose(gradient, x.T @ mean, rtol=1e-12)
@@ -103,7 +103,7 @@ def test_flows_turn_where_the_own_column_is_1(trials, record_of, threads, array,
     signs = np.where(x > 0, -1, 1)
     flows = np.exp(signs * (x @ coefficients) / 2)
     dense = DenseRows(lambda: iter([array(x[:700]), array(x[700:])]), *x.shape)
-    for rows, given in ((sparse.rows, coefficients), (dense, array(coefficients))):
+    for rows, given in ((sparse[0], coefficients), (dense, array(coefficients))):
         total, gradient = rows.sums(given, FLOW)
         np.testing.assert_allclose(total, 2 * flows.sum(axis=0), rtol=1e-12)
         np.testing.assert_allclose(gradient, x.T @ (signs * flows), rtol=1e-10, atol=1e-10)

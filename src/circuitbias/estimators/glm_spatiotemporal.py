@@ -107,15 +107,15 @@ class GlmSpatiotemporal(Estimator):
             design.n_columns, int(given.budget.kept / (4 * self.n_basis * len(given.kept)))
         )
         limits = self.tolerance, self.max_passes
-        fitted, found = fit_shared_filter(design, n_sample, self.ridge, *limits, self.errors)
-        weights = on_cpu(found.weights)
-        if found.scaled_gradient > self.tolerance:
+        fitted, weights, gradient = fit_shared_filter(design, n_sample, self.ridge, *limits, self.errors)
+        weights = on_cpu(weights)
+        if gradient > self.tolerance:
             weights = np.full(self.n_basis, np.nan)
         return given.result_of(
             fitted,
             limits,
             AT_BOUND_OF_A_HISTORY,
-            {"filter_scaled_gradient": found.scaled_gradient},
+            {"filter_scaled_gradient": gradient},
             arrays={
                 "filter_ms": np.arange(1, longest + 1) * source.dt_ms,
                 "temporal_filter": basis @ weights,

@@ -1,7 +1,6 @@
 """Poisson regressions on histories through one temporal filter that all pairs share: the plan of the fit."""
 
 from functools import partial
-from typing import NamedTuple
 
 from circuitbias.device import Array, namespace, on_cpu, quietly
 from circuitbias.fitting.designs.raised_cosines import BasisDesign
@@ -16,24 +15,10 @@ from circuitbias.fitting.tuning import tuning
 from circuitbias.progress import Descent
 
 
-class SharedFilter(NamedTuple):
-    """The filter that all pairs share.
-
-    Attributes
-    ----------
-    weights : array, shape (n_basis,)
-        Of the basis functions; the filter's largest absolute value is 1 and its sum positive.
-    scaled_gradient : float
-    """
-
-    weights: Array
-    scaled_gradient: float
-
-
 @quietly
 def fit_shared_filter(
     design: BasisDesign, n_sample: int, ridge: float, tolerance: float, max_passes: int, errors: str = "model"
-) -> tuple[Fit, SharedFilter]:
+) -> tuple[Fit, Array, float]:
     """Fit couplings and filter together.
 
     Order of calls: descend along both on a sample, from the filter that cross-covariances suggest; then on
@@ -54,7 +39,10 @@ def fit_shared_filter(
     -------
     couplings : Fit
         Converged where the filter has, too; its slopes carry the size.
-    filter : SharedFilter
+    weights : array, shape (n_basis,)
+        Of the basis functions; the filter's largest absolute value is 1 and its sum positive.
+    scaled_gradient : float
+        Largest entry of the filter's gradient, in the units of the tolerance.
     """
     survey, basis = design.survey_basis(n_sample), design.basis
     xp = namespace(basis)
@@ -112,7 +100,7 @@ def fit_shared_filter(
         objective.passes + objective.apart + given.passes,
         standard_errors[:n_targets],
     )
-    return couplings, SharedFilter(weights / size, filter_gradient)
+    return couplings, weights / size, filter_gradient
 
 
 def _descend(objective, sample, begin, tolerance, max_passes, report=no_report):

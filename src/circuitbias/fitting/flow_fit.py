@@ -55,11 +55,11 @@ def fit_flow(
     sd = (mean * (1 - mean)) ** 0.5
     gradient_scale = packing.gather(xp.concat([sd[:, None] * sd, sd[None]]))
     limits = flow_limits(moments, free)
-    start = packing.gather(limits.values)
+    start = packing.gather(limits)
     start[:-n] /= 2
     start[-n:] += xp.log(mean / (1 - mean))[:, None]
     fitted = xp.ones_like(start) > 0
-    fitted[:-n] = packing.gather(limits.held * 1.0)[:-n] == 0
+    fitted[:-n] = packing.gather((limits != 0) * 1.0)[:-n] == 0
 
     # On a subsample first: it is cheap, starts the fit close to its end, and gives the Hessians. What it
     # hardly tells of, such as pairs that it scarcely sees together, rests at the start.
@@ -77,7 +77,7 @@ def fit_flow(
         begin_in_single=single,
     )
     events = design.sparse(tuning().most_density, budget)
-    rows = events.rows if events else DenseRows(design.narrow_blocks, design.n_rows, design.n_columns)
+    rows = events[0] if events else DenseRows(design.narrow_blocks, design.n_rows, design.n_columns)
     objective = Flow(design.narrow_blocks, rows, packing, fitted)
     solution = Solution.at(rough.coefficients if rough.converged else start)
     # Where rows are events, the Hessian is that of all rows at once; else that of the sample, and a fit that
@@ -100,7 +100,7 @@ def fit_flow(
     found, converged = solution.coefficients, bool(solution.converged)
     coefficients = packing.spread(found)[:, :n]
     standard_errors = xp.full_like(coefficients[:-1], xp.nan)
-    infinite = xp.asarray(limits.held[:-1], copy=True)
+    infinite = limits[:-1] != 0
     if converged:
         curvature = objective.curvature(found)
         # The states of more than two neurons may send a coupling to infinity, too.

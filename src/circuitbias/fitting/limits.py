@@ -11,27 +11,10 @@ The alternative, leaving the covariate out, was measured beside it on Poisson ne
 log rate where the covariate is common or correlated with others; in the limit there is no such bias.
 """
 
-from typing import NamedTuple
-
 from circuitbias.device import Array, namespace
 
 
-class Limits(NamedTuple):
-    """Coefficients that are held at their limits.
-
-    Attributes
-    ----------
-    held : array of bool, shape (n_columns, n_targets)
-        Which coefficients have no finite value; the last ones are the intercepts.
-    values : array, shape (n_columns, n_targets)
-        Where to hold them, and what this adds to the intercepts; zero elsewhere.
-    """
-
-    held: Array
-    values: Array
-
-
-def limits_at(falling, rising, bounds, steepness) -> Limits:
+def limits_at(falling, rising, bounds, steepness) -> Array:
     """Where to hold coefficients of targets whose responses are certain off a bound of a covariate.
 
     Parameters
@@ -46,7 +29,9 @@ def limits_at(falling, rising, bounds, steepness) -> Limits:
 
     Returns
     -------
-    Limits
+    array, shape (n_columns, n_targets)
+        Where to hold coefficients that have no finite value, and what this adds to the intercepts, which are
+        last; zero elsewhere.
     """
     values = 0 * steepness[:, None] * falling[0]
     for sign, of_bounds in ((-1, falling), (1, rising)):
@@ -54,7 +39,7 @@ def limits_at(falling, rising, bounds, steepness) -> Limits:
             value = sign * steepness[:, None] * (held & (values == 0))
             value[-1] = -(value * bound[:, None])[:-1].sum(0)  # at the bounds they add nothing
             values += value
-    return Limits(values != 0, values)
+    return values
 
 
 def unidentified(hessians, n_rows: int, free, least: float) -> Array:

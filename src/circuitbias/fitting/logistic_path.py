@@ -87,7 +87,7 @@ class LogisticPath:
 
     def regressions_on(self, blocks, n_rows, cross_moment, means, bounds, free):
         """The regressions on some of the bins, with gradients in the units of all of them."""
-        held = self._design.limits(cross_moment, means, bounds, free).held
+        held = self._design.limits(cross_moment, means, bounds, free) != 0
         rows = DenseRows(blocks, n_rows, len(free))
         return LogisticRegressions(rows, cross_moment, self.whole.spread, free, held)
 

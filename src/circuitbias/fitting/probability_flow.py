@@ -11,7 +11,7 @@ from circuitbias.fitting.conjugate_gradients import conjugate_gradients
 from circuitbias.fitting.designs.counts import STEEPNESS
 from circuitbias.fitting.families import FLOW, signs
 from circuitbias.fitting.hessians import finished
-from circuitbias.fitting.limits import Limits, limits_at
+from circuitbias.fitting.limits import limits_at
 from circuitbias.fitting.rows import DenseRows, Rows
 from circuitbias.fitting.standard_errors import Groups
 from circuitbias.fitting.tuning import tuning
@@ -148,8 +148,8 @@ def flow_solver(rows: Rows, packing: Packing, parameters, least_diagonal, free):
     return solve
 
 
-def flow_limits(moments: Moments, free) -> Limits:
-    """Couplings of pairs that are never seen in one of their four states, and what this adds to biases."""
+def flow_limits(moments: Moments, free):
+    """Where to hold couplings of pairs that are never seen in one of their four states: see `limits_at`."""
     unseen = np.pad(state_counts(moments) == 0, [(0, 0), (0, 1), (0, 0)])
     both, neither, first, second = (placed(state, free.device) & free for state in unseen)
     bounds = placed(np.repeat([[0.0], [1.0]], len(free), 1), free.device)

@@ -106,7 +106,8 @@ def summarise(design, ridge: float, with_sample: bool, budget: Budget) -> Proble
     family, xp = design.family, namespace(means)
     undefined = family.curvature(response_means) == 0  # what responds for certain
     free &= ~undefined
-    infinite, start = design.limits(cross_moment, means, bounds, free & (ridge == 0))
+    start = design.limits(cross_moment, means, bounds, free & (ridge == 0))
+    infinite = start != 0
 
     # The gradient's natural size: one standard deviation of the covariate times the mean response; of binary
     # ones, times their standard deviation.

@@ -4,9 +4,9 @@ import numpy as np
 
 from circuitbias.device import Array, double, namespace, on_cpu, placed
 from circuitbias.exceptions import UnusableDataError
-from circuitbias.fitting.designs.sparse_counts import SparseCounts, sparse_counts
+from circuitbias.fitting.designs.sparse_counts import sparse_counts
 from circuitbias.fitting.families import LOGISTIC, POISSON
-from circuitbias.fitting.limits import Limits, limits_at
+from circuitbias.fitting.limits import limits_at
 from circuitbias.memory import Budget
 from circuitbias.spikes.binning import BinnedCounts
 from circuitbias.spikes.moments import (
@@ -90,8 +90,8 @@ class Design:
         """Bound from below of ``mean(mu x^2)`` where all gradients are zero, ``mean(mu x) = mean(y x)``."""
         return cross_moment if self.family is POISSON else 0 * cross_moment  # as x are whole numbers
 
-    def limits(self, cross_moment, means, bounds, free) -> Limits:
-        """Coefficients without a finite value: of targets that respond only where a covariate is at a bound.
+    def limits(self, cross_moment, means, bounds, free) -> Array:
+        """Where to hold coefficients of targets that respond only where a covariate is at a bound.
 
         Of binary responses also those of targets that fail to respond only there: off the bound the response
         is certain, and what is left to fit are rows at the bound.
@@ -104,6 +104,11 @@ class Design:
             Of the columns.
         free : array of bool, shape (n_columns, n_targets)
             Coefficients in question.
+
+        Returns
+        -------
+        array, shape (n_columns, n_targets)
+            See `circuitbias.fitting.limits.limits_at`.
         """
         share = cross_moment[-1]
         low, high = (at & free for at in self.fires_at_bounds(cross_moment, bounds, share))
@@ -126,8 +131,8 @@ class Design:
     def _steepness(self, bounds):
         return 0 * bounds[0] + STEEPNESS
 
-    def sparse(self, most_density: float, budget: Budget) -> SparseCounts | None:
-        """Keep the counts that are not zero, if their share is at most this and memory allows it."""
+    def sparse(self, most_density: float, budget: Budget) -> tuple | None:
+        """Keep the counts that are not zero, if so few are and memory allows it: see `sparse_counts`."""
         density = np.minimum(self._mean, 1).mean()
         needed = self.n_rows * (40 + 12 * density * (self.n_columns - 1))
         if density > most_density or needed > budget.kept or self._device != "cpu":

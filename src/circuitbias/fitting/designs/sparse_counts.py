@@ -1,7 +1,6 @@
 """Counts at some lags where most are zero: only those that are not are kept, and equal rows once."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -9,24 +8,9 @@ from scipy import sparse
 from circuitbias.fitting.rows import SparseRows
 
 
-class SparseCounts(NamedTuple):
-    """Summary of counts at some lags.
-
-    Attributes
-    ----------
-    rows : SparseRows
-    cross_moment : array, shape (n_columns, n_targets)
-        ``X'Y / T``.
-    bounds : array, shape (2, n_columns)
-        Lowest and highest count of each column.
-    """
-
-    rows: SparseRows
-    cross_moment: np.ndarray
-    bounds: np.ndarray
-
-
-def sparse_counts(blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> SparseCounts:
+def sparse_counts(
+    blocks: Iterable[tuple[np.ndarray, np.ndarray]],
+) -> tuple[SparseRows, np.ndarray, np.ndarray]:
     """Go over the rows of a design once and keep what is not zero.
 
     Parameters
@@ -36,7 +20,11 @@ def sparse_counts(blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> SparseCoun
 
     Returns
     -------
-    SparseCounts
+    rows : SparseRows
+    cross_moment : array, shape (n_columns, n_targets)
+        ``X'Y / T``.
+    bounds : array, shape (2, n_columns)
+        Lowest and highest count of each column.
     """
     kept, codes, cross = [], [], 0.0
     for rows, counts in blocks:
@@ -50,7 +38,7 @@ def sparse_counts(blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> SparseCoun
     _, first, often = np.unique(codes, return_index=True, return_counts=True)
     order = np.argsort(first)
     rows = SparseRows(entries[first[order]], often[order].astype(np.float64), len(codes))
-    return SparseCounts(rows, cross / len(codes), np.stack(bounds).astype(np.float64))
+    return rows, cross / len(codes), np.stack(bounds).astype(np.float64)
 
 
 def _not_zero(dense):
