@@ -47,8 +47,8 @@ class Tuning:
     # events).
     passes_per_hessian: int = 8
     # By how much of the natural curvature diagonals of these Hessians are raised, for a scaled gradient of
-    # 1. Of 40 neurons, some silent in 5 of 18 265 bins, logistic regressions end in 46 passes (1e-4 to 1: 43
-    # to 60); with none, four of them do not in 200.
+    # 1. Of 40 neurons, some silent in 5 of 18 265 bins, logistic regressions end in 46 passes (1e-4 to .1: 43
+    # to 46); with none, four of them do not in 200.
     damping: float = 0.003
     # Times that a gradient may be as large as with constant rates, before a fit begins anew.
     astray: float = 10
