@@ -45,8 +45,8 @@ def beyond(deviation, n_numbers, error_from):
     return 1 - (1 - one) ** n_numbers
 
 
-ALIKE = ("mean_field_binarised", "tap", "sessak_monasson")
-"""Methods made of the covariances of binarised counts: of one recording, their errors deviate together."""
+ALIKE = ("mean_field_binarised", "tap", "sessak_monasson", "mpf")
+"""Methods for binarised counts: of one recording, their errors deviate together."""
 
 
 def chances(table, explanations, named):
