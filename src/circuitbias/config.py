@@ -152,7 +152,9 @@ def compares_with_paper(config) -> bool:
     if network != "ring" and (network, generator) != ("sideband", "threshold"):
         return False
     papers = _papers(generator, network)
-    same = all(config[key] == papers[key] for key in ("generator", "drive", "thresholds"))
+    either_way = {"as_published": False} if "as_published" in papers["generator"] else {}
+    same = config["generator"] | either_way == papers["generator"]
+    same &= all(config[key] == papers[key] for key in ("drive", "thresholds"))
     may_be_pinned = (network, generator) == ("ring", "threshold")
     wiring = config["network"] | ({"pinned": False} if may_be_pinned else {})
     return same and wiring == papers["network"]

@@ -205,6 +205,37 @@ def test_a_silent_network_is_said_to_be():
         cb.simulate(ring_network(10), r=0.01, theta=0.01, n_spikes=1000, generator="lnp")
 
 
+@pytest.mark.parametrize(("generator", "theta"), [("glm_relu", 9e-4), ("glm_exp", 1.3e-3)])
+def test_recordings_as_published_begin_with_the_empty_past(generator, theta):
+    ring, options = ring_network(), {"r": 0.01, "theta": theta, "n_spikes": 3000, "seed": 3, "trials": 2}
+    plain, published_ = (
+        cb.simulate(ring, **options, generator=generator, window=150, as_published=slip)
+        for slip in (False, True)
+    )
+    assert published_.trial_steps.tolist() == (plain.trial_steps + 150).tolist()
+    for trial in range(2):
+        ours, theirs = (
+            [
+                np.concatenate(parts)
+                for parts in zip(*[piece[3:] for piece in spikes.segments(trial)], strict=True)
+            ]
+            for spikes in (plain, published_)
+        )
+        assert np.array_equal(theirs[0], ours[0] + 150) and np.array_equal(theirs[1], ours[1])
+
+
+def test_a_past_that_was_simulated_is_not_empty():
+    ring = ring_network()
+    engine = GlmExp(as_published=True).engine(ring, r=0.01, theta=1e-3)
+    assert min(piece.steps[0] for piece in simulate(ring, engine, seed=1, n_steps=500, burn_in=40)) < 10
+
+
+def test_recordings_as_published_have_no_drive_that_changes():
+    with pytest.raises(ValueError, match="as_published = True: the paper's recordings have a steady drive"):
+        drive = {"family": "release"}
+        cb.simulate(ring_network(), r=0.01, n_spikes=100, generator="glm_exp", as_published=True, drive=drive)
+
+
 @pytest.mark.parametrize("name", GENERATORS)
 def test_built_in_generators_keep_to_the_contract(name):
     outcomes = list(hold(find("generators", name), OF_GENERATORS))

@@ -20,6 +20,8 @@ class Engine(Protocol):
         wide its steps are. 0 if no threshold makes a difference.
     cycle_steps : int
         Length of the cycles in which its drive repeats itself; recordings begin with one. 0: there are none.
+    recorded_past : int, optional
+        Steps without a spike with which a recording begins that would begin with the first spike. Default: 0.
     """
 
     n_neurons: int

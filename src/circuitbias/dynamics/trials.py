@@ -77,10 +77,11 @@ class Trial:
             self._last_spike = int(steps[-1])
         return steps, neurons
 
-    def burn_in(self, burn_in, chunk_steps) -> Segment | None:
+    def burn_in(self, burn_in, chunk_steps) -> list[Segment]:
         """Run up to the start of recording, with a cycle of the drive if that has any.
 
-        Returns the segment of the first spike's step, if recording starts there.
+        Returns the segments recorded by then: the first spike's step, if recording starts there, and the
+        empty past, if the model has it recorded.
         """
         cycle = max(1, self.engine.cycle_steps)
         if burn_in != FIRST_SPIKE:
@@ -90,13 +91,16 @@ class Trial:
             steps, neurons = self._advance(chunk_steps, stop_after=1)
         if (self._step - 1) % cycle:
             return self._run_up_to(-(-self._step // cycle) * cycle, chunk_steps)
-        self._start = self._step - 1
-        return self._record(self._start, steps, neurons)
+        past = getattr(self.engine, "recorded_past", 0)
+        self._start = self._step - 1 - past
+        empty = [Segment(self.number, 0, past, steps[:0], neurons[:0])] if past else []
+        return [*empty, self._record(self._step - 1, steps, neurons)]
 
-    def _run_up_to(self, start, chunk_steps) -> None:
+    def _run_up_to(self, start, chunk_steps) -> list[Segment]:
         while self._step < start:
             self._advance(min(chunk_steps, start - self._step))
         self._start = self._step
+        return []
 
     def next_segment(self, chunk_steps) -> Segment:
         """Run and record one more chunk."""
@@ -199,7 +203,7 @@ class Simulation:
             started = list(pool.map(self._start, newcomers))
             self._n_started = end
             self._running += [trial for trial, _ in started]
-            segments = [segment for _, segment in started if segment is not None]
+            segments = [segment for _, first in started for segment in first]
             self._drop_finished()
             segments += pool.map(lambda trial: trial.next_segment(self._chunk_steps), self._running)
         self._drop_finished()

@@ -40,9 +40,27 @@ class CountEngine:
         begin with a random activation, uniform on (0, 1).
     schedule : Schedule, optional
         How the drive changes.
+    recorded_past : int, optional
+        See `circuitbias.dynamics.generator.Engine`. There is no such past where a drive has cycles.
     """
 
-    def __init__(self, network: Network, *, r, theta, b, link, gain, dt_ms, decay, window=0, schedule=None):
+    def __init__(
+        self,
+        network: Network,
+        *,
+        r,
+        theta,
+        b,
+        link,
+        gain,
+        dt_ms,
+        decay,
+        window=0,
+        schedule=None,
+        recorded_past=0,
+    ):
+        if schedule and recorded_past:
+            raise ValueError("as_published = True: the paper's recordings have a steady drive; leave it out")
         self.n_neurons = n = network.n_neurons
         weights = without_diagonal(network.weights) if window else network.weights
         self.rows = SynapticRows.of(weights, r * decay if window else r)
@@ -50,6 +68,7 @@ class CountEngine:
         self.schedule, self.cycle_steps = schedule, schedule.cycle_steps if schedule else 0
         self._drive, self._decay = b * network.drive_scale, decay
         self._known = gain, {"relu": RELU, "exp": EXP}[link], window
+        self.recorded_past = recorded_past
         self.most_events = MOST_COUNT * n
         self.input_scale = max(b * float(np.abs(network.drive_scale).max()), 1 / gain)
         self._room = 1 + 2 * (math.ceil(n * window / 4) + 100) if window else 0

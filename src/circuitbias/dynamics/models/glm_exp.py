@@ -6,7 +6,7 @@ import numpy as np
 
 from circuitbias.component import Generator, option
 from circuitbias.dynamics.engines.counts import CountEngine
-from circuitbias.dynamics.models.histories import counts_of_histories
+from circuitbias.dynamics.models.histories import counts_of_histories, with_recorded_past
 
 
 class GlmExp(Generator):
@@ -19,6 +19,7 @@ class GlmExp(Generator):
     tau_ms: float = option(10.0, "Decay time of the filter of past spikes (ms).", above=0)
     window: int = option(200, "Steps of the past that the filter sees.", least=1, most=100_000)
     dt_ms: float = option(0.1, "Time step (ms).", above=0)
+    as_published: bool = with_recorded_past()
     repeats = True
 
     def engine(self, network, *, r, theta, schedule=None):
@@ -29,6 +30,7 @@ class GlmExp(Generator):
             "gain": 1 / self.scale,
             "dt_ms": self.dt_ms,
             "window": self.window,
+            "recorded_past": self.window if self.as_published else 0,
         }
         return CountEngine(
             network, r=r, theta=theta, decay=math.exp(-self.dt_ms / self.tau_ms), **known, schedule=schedule

@@ -6,7 +6,7 @@ import numpy as np
 
 from circuitbias.component import Generator, option
 from circuitbias.dynamics.engines.counts import CountEngine
-from circuitbias.dynamics.models.histories import counts_of_histories
+from circuitbias.dynamics.models.histories import counts_of_histories, with_recorded_past
 
 
 class GlmRelu(Generator):
@@ -17,11 +17,19 @@ class GlmRelu(Generator):
     tau_ms: float = option(10.0, "Decay time of the filter of past spikes (ms).", above=0)
     window: int = option(200, "Steps of the past that the filter sees.", least=1, most=100_000)
     dt_ms: float = option(0.1, "Time step (ms).", above=0)
+    as_published: bool = with_recorded_past()
     repeats = True
 
     def engine(self, network, *, r, theta, schedule=None):
         """Its kernel, of `circuitbias.dynamics.engines.poisson`."""
-        known = {"b": self.b, "link": "relu", "gain": self.gain, "dt_ms": self.dt_ms, "window": self.window}
+        known = {
+            "b": self.b,
+            "link": "relu",
+            "gain": self.gain,
+            "dt_ms": self.dt_ms,
+            "window": self.window,
+            "recorded_past": self.window if self.as_published else 0,
+        }
         return CountEngine(
             network, r=r, theta=theta, decay=math.exp(-self.dt_ms / self.tau_ms), **known, schedule=schedule
         )
