@@ -10,14 +10,16 @@ import yaml
 from scipy.stats import binom, t
 
 from circuitbias.comparison.checks import independent_checks, measurement
+from circuitbias.comparison.measured import with_measured_errors
 
 DOCS = Path(__file__).parents[2] / "docs"
 TEXTS = ("estimator", "condition", "expected_from", "error_from", "note")
 
 
 def read(table):
+    """A table, judged as on the page."""
     rows = pd.read_csv(DOCS / "data" / f"comparison_{table}.csv", dtype=dict.fromkeys(TEXTS, object))
-    return rows.fillna(dict.fromkeys(TEXTS, ""))
+    return with_measured_errors(rows, pd.read_csv(DOCS / "data" / "sampling_errors.csv"))
 
 
 def laid_to(row, explanations):
@@ -81,7 +83,7 @@ def by_chance(checks):
     return (~checks.agrees).sum() <= allowed and farthest > 0.05
 
 
-@pytest.mark.parametrize("table", ["generators", "ring"])
+@pytest.mark.parametrize("table", ["generators", "ring", "pinned"])
 def test_rows_laid_to_chance_are_as_few_and_as_near_as_chance_has_them(table, request):
     """Every network and strength of such a table has its own recordings: checks are taken as independent."""
     explanations = yaml.safe_load((DOCS / "reproduction.yaml").read_text())["explanations"]
