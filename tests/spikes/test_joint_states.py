@@ -43,3 +43,15 @@ def test_divergence_of_known_distributions():
     equal = [divergence_bits(rng.multinomial(4000, p), rng.multinomial(4000, p)) for _ in range(300)]
     assert abs(np.mean(equal)) < 0.002  # naive: 63 / 4000 / ln 2 = .023
     assert math.isfinite(divergence_bits([10, 0], [0, 10]))
+
+
+@pytest.mark.parametrize("n_samples", [50, 200])
+def test_few_samples_of_unlike_distributions_do_not_make_a_divergence_smaller(n_samples):
+    """Four states that p and q show often: the mean over many draws is the truth, worked out by hand."""
+    rng = np.random.default_rng(5)
+    p, q = np.array([0.7, 0.1, 0.1, 0.1]), np.array([0.1, 0.3, 0.3, 0.3])
+    truth = 0.7 * math.log2(7) - 0.3 * math.log2(3)
+    drawn = zip(rng.multinomial(n_samples, p, 8000), rng.multinomial(n_samples, q, 8000), strict=True)
+    found = [divergence_bits(*one) for one in drawn]
+    error = np.std(found) / 8000**0.5
+    assert np.mean(found) == pytest.approx(truth, abs=3 * error)
