@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from circuitbias.dynamics import ThresholdParameters
 from circuitbias.dynamics.threshold_search import NoThresholdError, threshold_for_rate
@@ -43,6 +44,18 @@ def test_neurons_without_input_follow_the_noise_alone():
     parameters = ThresholdParameters(0.0, 0.0, rho=0.5)
     found = threshold_for_rate(network, parameters, 0.5 * 0.158655 * 10_000, precision=0.002)
     assert found.theta == pytest.approx(1e-3 * 1.3, rel=2e-3)
+
+
+@pytest.mark.parametrize("rate_hz", [0.33, 0.16])
+def test_two_neurons_that_hardly_fire_have_a_threshold(rate_hz):
+    """Runs of the first length have ten spikes or five of them, so that no threshold gives just this rate."""
+    network = Network(np.zeros((2, 2)), np.arange(2), np.ones(2), "none", False, {})
+    parameters = ThresholdParameters(0.0, 0.0)
+    found = threshold_for_rate(network, parameters, rate_hz, precision=0.1)
+    assert found.rate_hz == pytest.approx(rate_hz, rel=0.1) and found.rate_se_hz <= 0.1 * rate_hz
+    # rate = rho Q((theta - b) / (b sigma)) 10 000 Hz, whose inverse scipy knows.
+    lower, upper = (1e-3 * (1 + 0.3 * norm.isf(rate_hz * off / 1e4 / parameters.rho)) for off in (1.4, 0.6))
+    assert lower < found.theta < upper
 
 
 def test_a_jump_over_the_rate_is_said():
