@@ -205,6 +205,22 @@ def test_published_thresholds_of_sidebands():
             thresholds(**other)
 
 
+def test_a_row_of_a_sheet_and_a_small_world_without_shortcuts_are_rings():
+    """Weights depend on the offset alone, so that rows of an estimate are repetitions (docs/errors.md)."""
+    rings = [
+        {"family": "sheet", "n_rows": 1, "n_columns": 12},
+        {"family": "small_world", "n_neurons": 12, "n_neighbours": 3, "shortcuts": 0.0},
+    ]
+    for options in rings:
+        made = build_network(options)
+        whole = made.dense_weights()
+        assert all(np.array_equal(np.roll(whole[0], k), whole[k]) for k in range(12))
+        assert made.circulant and made.equivalent_positions
+    for other in ({"periodic": False}, {"reach": 2.0}, {"n_rows": 2}):
+        assert not build_network(rings[0] | other).circulant
+    assert not build_network(rings[1] | {"shortcuts": 0.5}).circulant
+
+
 SIZES = [name for name in NETWORKS if name not in ("file", "sideband", "sheet")]
 
 

@@ -42,7 +42,8 @@ class Sheet(NetworkFamily):
         if self.reach is not None:
             chance = np.random.default_rng(self.seed).random(square.shape)
             weights[chance >= np.exp(-square / (2 * self.reach**2))] = 0
-        return from_family("sheet", self.options(), weights)
+        ring = self.n_rows == 1 and self.periodic and self.reach is None
+        return from_family("sheet", self.options(), weights, circulant=ring)
 
     def _square_distances(self):
         """Squares of the distances of all pairs, shape (n, n)."""

@@ -39,4 +39,5 @@ class SmallWorld(NetworkFamily):
             own[moved] = rng.choice(free, moved.sum(), replace=False)
             targets[neuron] = np.sort(own)
         shape = (np.full(n * k, self.weight), targets.ravel(), np.arange(0, n * k + 1, k))
-        return from_family("small_world", self.options(), csr_array(shape, shape=(n, n)))
+        weights = csr_array(shape, shape=(n, n))
+        return from_family("small_world", self.options(), weights, circulant=self.shortcuts == 0)
