@@ -122,6 +122,9 @@ _RISING = (
     ("n_neighbours", "n_neurons"),
     ("lowest", "highest"),
     ("dt_ms", "tau_ms"),
+    ("dt_ms", "membrane_ms"),
+    ("dt_ms", "adaptation_ms"),
+    ("step_ms", "decay_ms"),
     ("trials", "n_spikes"),
     ("far_ms", "window_ms"),
 )
@@ -136,6 +139,10 @@ def add_contradictions(problems, config, path, section):
         if known and problems.keys().isdisjoint({(*path, low), (*path, high)}) and not values[0] < values[1]:
             rule = f"must be < {high} = {values[1]}"
             problems[*path, low] = problem(config, (*path, low), rule)
+    kicks, step = section.get("kicks_hz"), section.get("dt_ms")
+    if problems.keys().isdisjoint({(*path, "kicks_hz"), (*path, "dt_ms")}) and kicks and kicks * step > 500:
+        rule = f"must be <= {500 / step:g}: a step of {step:g} ms has a kick of either sign at most"
+        problems[*path, "kicks_hz"] = problem(config, (*path, "kicks_hz"), rule)
 
 
 # --- the validator ------------------------------------------------------------------------------

@@ -5,12 +5,14 @@ import pytest
 from scipy.sparse import csr_array
 
 import circuitbias as cb
+from circuitbias.config import load_config
 from circuitbias.dynamics.engines.philox import STREAM_INITIAL_STATE, uniforms
 from circuitbias.dynamics.models.adaptive_lif import AdaptiveLif
 from circuitbias.dynamics.simulate import simulate
 from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
 from circuitbias.spikes.binning import BinnedCounts
+from circuitbias.validation import ConfigError
 
 
 def network(weights, drive_scale=None):
@@ -91,6 +93,27 @@ def test_the_background_is_as_told():
     done, found = engine.advance(state, 1, 0, 0, 3000, 10, *buffers)
     assert (done, found) == (3000, 0)
     assert state[:400].std() == pytest.approx(1e-4 * np.sqrt(2 * 0.1 / (1 - 0.99**2)), rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"membrane_ms": 0.1}, "dt_ms = 0.1: must be < membrane_ms = 0.1"),
+        ({"adaptation_ms": 0.05}, "dt_ms = 0.1: must be < adaptation_ms = 0.05"),
+        (
+            {"kicks_hz": 5001},
+            "kicks_hz = 5001.0: must be <= 5000: a step of 0.1 ms has a kick of either sign",
+        ),
+        ({"kicks_hz": 600, "dt_ms": 1}, "kicks_hz = 600.0: must be <= 500"),
+    ],
+)
+def test_steps_too_wide_for_what_happens_in_them_are_refused(options, message):
+    """A factor of decay below 0, and kicks of one sign that take the place of those of the other."""
+    with pytest.raises(ConfigError, match=message):
+        AdaptiveLif(**options)
+    with pytest.raises(ConfigError, match=rf"generator\.{message}"):
+        load_config({"generator": {"family": "adaptive_lif"} | options, "thresholds": {"rate_hz": 10}})
+    assert AdaptiveLif(kicks_hz=5000).kicks_hz == 5000
 
 
 def test_rates_are_found_and_wiring_is_seen():

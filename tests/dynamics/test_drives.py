@@ -210,6 +210,9 @@ def test_what_cannot_be_is_refused(stimuli, tmp_path):
     refused(
         r"drive\.on_ms = 0\.25: must be a multiple of the time step, 0\.1 ms", family="release", on_ms=0.25
     )
+    for drive in ("release", 20, ["family", "release"]):
+        with pytest.raises(ValueError, match=r"drive = .*: must be a mapping such as {'family': 'release'}"):
+            cb.simulate(mixed(), r=0.01, theta=1e-3, n_spikes=100, drive=drive)
     refused(r"drive\.neurons = \[20\]: must be at most 19", family="pulses", neurons=[20])
     refused("drive = reset: ising has none that changes in time", generator="ising", family="reset")
     refused(r"level = -1.*>= 0", family="release", level=-1)

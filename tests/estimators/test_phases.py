@@ -153,6 +153,14 @@ def test_what_cannot_be_is_refused(pulsed):
         cb.infer(pulsed, "glm", bin_steps=10, phase_ms=[10, 20], phase_offsets=True)
     with pytest.raises(ValueError, match="as long as a bin of 10 ms, or as several"):
         cb.infer(pulsed, "glm", bin_steps=10, phase_ms=[0, 15])
+    with pytest.raises(
+        ValueError, match=r"phase_ms = \[20.0, 40.0\]: must be within the cycle .* 0 \.\.\. 30 ms"
+    ):
+        cb.infer(pulsed, "glm", bin_steps=10, phase_ms=[20, 40])
+    steady = SpikeRecord.from_events([0, 9, 20, 25], [0, 1, 2, 2], n_neurons=3, n_steps=30)
+    for options in ({"phase_ms": [0, 1]}, {"phase_offsets": True}):
+        with pytest.raises(ValueError, match=r"phase_.* = .*: must be left out: .* does not repeat itself"):
+            cb.infer(steady, "glm", bin_steps=10, **options)
     with pytest.raises(ValueError, match="a whole number of bins"):
         cb.infer(pulsed, "glm", bin_steps=20, phase_offsets=True)
     late = {"method": "glm", "phase_ms": [10, 20]}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from circuitbias.catalogue import name_of
-from circuitbias.checks import number
+from circuitbias.checks import number, require
 from circuitbias.component import Drive, Generator
 from circuitbias.config_schema import component
 from circuitbias.dynamics.engines.threshold import ThresholdEngine
@@ -125,6 +125,7 @@ def _drive(given: Mapping | Drive | None) -> Drive | None:
     """A drive as it is given; None if it is steady."""
     if given is None or isinstance(given, Drive):
         return given
+    require(isinstance(given, Mapping), "drive", given, "a mapping such as {'family': 'release'}")
     options = dict(given)
     family = options.pop("family", "steady")
     return None if family == "steady" else component("drives", family, options)

@@ -9,7 +9,7 @@ from circuitbias.checks import require
 from circuitbias.component import Estimator
 from circuitbias.estimators.couplings import Couplings, EstimationWarning
 from circuitbias.options import of_phases
-from circuitbias.spikes.phases import PhasesAsNeurons, PhaseWindow
+from circuitbias.spikes.phases import PhasesAsNeurons, PhaseWindow, cycle_of
 from circuitbias.spikes.segments import SpikeSource
 from circuitbias.validation import checked
 
@@ -46,13 +46,15 @@ def in_phase(source: SpikeSource, said: dict, method: Estimator, name: str) -> S
     ValueError
         If the method looks across bins, the recording has no phases, or bins do not fit into them.
     """
-    bin_steps = getattr(method, "bin_steps", None)
+    bin_steps, (key, value) = getattr(method, "bin_steps", None), next(iter(said.items()))
     require(
         bin_steps and not method.across_bins,
-        next(iter(said)),
-        next(iter(said.values())),
+        key,
+        value,
         f"left out: {name} with these options looks across bins, or at single steps",
     )
+    cycle, _ = cycle_of(source)
+    require(cycle, key, value, "left out: the drive of this recording does not repeat itself")
     if "phase_offsets" in said:
         require("phase_ms" not in said, "phase_offsets", True, "left out beside phase_ms: that is one phase")
         return PhasesAsNeurons(source, bin_steps)
@@ -62,6 +64,8 @@ def in_phase(source: SpikeSource, said: dict, method: Estimator, name: str) -> S
     fits = off < 1e-6 and (last - first) % bin_steps == 0
     bin_ms = bin_steps * source.dt_ms
     require(fits, "phase_ms", said["phase_ms"], f"as long as a bin of {bin_ms:g} ms, or as several")
+    within = f"within the cycle of the drive, 0 ... {cycle * source.dt_ms:g} ms"
+    require(last <= cycle, "phase_ms", said["phase_ms"], within)
     return PhaseWindow(source, first, last - first)
 
 
