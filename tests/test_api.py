@@ -100,6 +100,28 @@ def test_what_is_printed_is_short():
     assert "the signs of the couplings are the wrong way round" in backwards
 
 
+def test_what_is_printed_says_why_a_number_is_missing():
+    full, none = cb.network([[0, -2, 1], [1, 0, 1], [1, -1, 0]]), cb.network(np.zeros((3, 3)))
+    values = np.array([[0, -4, 0.5], [1, 0, 2], [2.5, -1, 0]])
+
+    def lines(network, told=None, **arrays):
+        return repr(cb.compare(network, cb.Couplings(values, told or {}, arrays))).splitlines()
+
+    printed = lines(full)
+    assert printed[0].endswith("not told apart: infer with blocks=True")
+    assert printed[5] == (
+        "connections: no ROC area: all pairs with a coupling are, or none is; signs right: 1.000"
+    )
+    blind = lines(full, {"traits": {"signed": False}})
+    assert blind[6] == "that excite: no ROC area: the method tells no signs"
+    blocks = np.random.default_rng(1).normal(size=(4, 3, 3))
+    assert lines(full, blocks=blocks)[0].endswith("share does not stand out of their noise")
+    refused = lines(full, {"blocks_refused": "3 bins are too few"})[0]
+    assert refused.endswith("a part of the recording allows no estimate (3 bins are too few)")
+    assert "no errors: all weights are zero" in lines(none)[0]
+    assert not [line for line in (*printed, *blind) if "ROC area nan" in line]
+
+
 def test_weights_of_ones_own_from_one_neuron_to_another():
     # 0 inhibits 1, and nobody else anybody: 1 fires less, and the coupling from 0 to it alone is negative.
     weights = np.zeros((3, 3))

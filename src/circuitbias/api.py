@@ -13,7 +13,7 @@ from circuitbias.dynamics.recording import record
 from circuitbias.dynamics.simulate import simulate as segments_of
 from circuitbias.dynamics.threshold_search import threshold_for_rate
 from circuitbias.errors.decomposition import fit_scale
-from circuitbias.errors.of_estimate import detection_of, errors_of, warn_if_inverted
+from circuitbias.errors.of_estimate import detection_of, errors_of, warn_if_inverted, why_no_error
 from circuitbias.estimators import Couplings, estimate, estimate_with_blocks
 from circuitbias.estimators.of_recording import infer_units
 from circuitbias.figures import style
@@ -152,8 +152,10 @@ class Comparison(pd.Series):
         return pd.Series  # of a part of it there is nothing to sum up
 
     def __repr__(self):
-        how = "bias and variance are not told apart: infer with blocks=True"
-        if self["split_by"] != "nothing":
+        how = f"bias and variance are not told apart: {self.attrs.get('not_split', 'no repetitions')}"
+        if "no_error" in self.attrs:
+            how = f"no errors: {self.attrs['no_error']}"
+        elif self["split_by"] != "nothing":
             how = f"bias and variance are told apart by {self['split_by']}"
         lines = [f"{self.name or 'couplings'}: {self['n_pairs']} pairs; {how}"]
         lines.append(f"{'':<10}{'error':>8}   without sampling noise")
@@ -169,8 +171,16 @@ class Comparison(pd.Series):
         ):
             if not suffix or self[f"n{suffix}"]:  # found among all other pairs, by the sign of the coupling
                 roc, precision = self[f"roc_auc{suffix}"], self[f"average_precision{suffix}"]
-                signs = "" if suffix else f"; signs right: {self['signs_right']:.3f}"
-                lines.append(f"{what}: ROC area {roc:.3f}, average precision {precision:.3f}{signs}")
+                found = f"ROC area {roc:.3f}, average precision {precision:.3f}"
+                if not np.isfinite(roc):  # nothing to tell apart, or a method without signs
+                    blind = suffix and not np.isfinite(self["signs_right"])
+                    why = (
+                        "the method tells no signs" if blind else "all pairs with a coupling are, or none is"
+                    )
+                    found = f"no ROC area: {why}"
+                signs = self["signs_right"]
+                right = "" if suffix or not np.isfinite(signs) else f"; signs right: {signs:.3f}"
+                lines.append(f"{what}: {found}{right}")
         if self["inverted"]:
             lines.append("the signs of the couplings are the wrong way round")
         return "\n".join([*lines, f"(all {len(self)} values: .to_string(); each by its name)"])
@@ -193,7 +203,15 @@ def compare(network: Network, couplings: Couplings) -> Comparison:
     """
     warn_if_inverted(network, couplings)
     scores = detection_of(network, couplings)
-    return Comparison(errors_of(network, couplings) | scores, name=couplings.diagnostics.get("method"))
+    found = Comparison(errors_of(network, couplings) | scores, name=couplings.diagnostics.get("method"))
+    found.attrs["not_split"] = "infer with blocks=True"
+    if why := why_no_error(network, couplings):
+        found.attrs["no_error"] = why
+    if "blocks" in couplings.arrays:
+        found.attrs["not_split"] = "what parts of the recording share does not stand out of their noise"
+    if refused := couplings.diagnostics.get("blocks_refused"):
+        found.attrs["not_split"] = f"a part of the recording allows no estimate ({refused})"
+    return found
 
 
 @style.styled
