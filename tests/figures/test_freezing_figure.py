@@ -22,6 +22,13 @@ def table(froze):
     return pd.concat(tables, ignore_index=True)
 
 
+def test_a_recording_too_short_to_tell_is_not_drawn_as_one_that_did_not_freeze():
+    unknown = ["frozen_share", "active_before", "rate_before_hz"]
+    figure, _ = freezing.draw(table(froze=False).assign(**dict.fromkeys(unknown, np.nan)))
+    assert [text.get_text() for text in figure.legends[0].texts] == ["r = 0.01"]
+    assert [len(line.get_xdata()) for line in panel(figure, "d").lines if line.get_marker() == "^"] == [0]
+
+
 @pytest.mark.parametrize("froze", [True, False])
 def test_every_mark_that_is_drawn_is_told(froze):
     figure, numbers = freezing.draw(table(froze))

@@ -1,9 +1,12 @@
 """Freezing, seen in recordings made by hand: who fires from when on is known."""
 
+import warnings
+
 import numpy as np
 import pytest
 
 from circuitbias import api
+from circuitbias.experiments.freezing import run
 from circuitbias.spikes.freezing import freezing
 from circuitbias.spikes.segments import SpikeRecord
 
@@ -50,6 +53,22 @@ def test_bumps_are_not_frozen_and_short_recordings_unknown():
     ring = api.network("ring")
     assert np.isnan(freezing(api.simulate(ring, r=0.025, theta=7.35e-4, n_spikes=300_000))[0].frozen_from_s)
     assert np.isnan(freezing(api.simulate(ring, r=0.025, theta=7.35e-4, n_spikes=10_000))[0].active_before)
+
+
+def test_the_experiment_says_what_it_cannot_know():
+    rng = np.random.default_rng(3)
+    steps, neurons, n_steps = poisson(np.full(6, 20.0), 9, rng)  # fewer than 20 bins of half a second
+    short = SpikeRecord.from_events(steps, neurons, n_neurons=6, n_steps=n_steps)
+    resources = {"memory_mb": 500, "device": "cpu"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        for weights, why in ((np.ones((6, 6)), ""), (np.zeros((6, 6)), "all weights are zero: ")):
+            rows, _ = run(api.network(weights), short, bin_steps=100, resources=resources)
+            assert rows.frozen_share.isna().all()
+            assert rows.note[0].startswith(why) and rows.note[0].endswith(
+                "9 s are too short to see whether it freezes"
+            )
+            assert np.isfinite(rows.observed[0]) == np.isfinite(rows.total[0]) == (not why)
 
 
 @pytest.mark.slow

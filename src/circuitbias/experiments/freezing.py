@@ -10,6 +10,7 @@ import pandas as pd
 
 from circuitbias.component import Cost, Experiment, option
 from circuitbias.errors.decomposition import total_error
+from circuitbias.errors.of_estimate import why_no_error
 from circuitbias.estimators import attempt
 from circuitbias.networks.network import Network
 from circuitbias.options import which_strengths
@@ -48,8 +49,8 @@ def run(
         A row for each part of the recording that estimates (``estimator``) are made of, ``fraction`` (1,
         10^-0.25, ...) from its beginning: n_spikes, ``seconds``, ``total`` (error over the pairs that have a
         coupling), ``n_pairs``, ``observed`` (share of the norm of the weights that those pairs have),
-        ``frozen_share`` (of this part), and the fields of `circuitbias.spikes.freezing.Freezing`, the same
-        in all rows; ``note``.
+        ``frozen_share`` (of this part; NaN of a recording too short to tell), and the fields of
+        `circuitbias.spikes.freezing.Freezing`, the same in all rows; ``note``.
     arrays : dict
         None.
     """
@@ -57,12 +58,16 @@ def run(
     steps = int(source.trial_steps[0])
     weights, rows = network.dense_weights(), []
     off = ~np.eye(len(weights), dtype=bool)
+    seen = np.isfinite(found.active_before)
+    power_of_all = (weights[off] ** 2).sum()
     for power in range(9):
         part = StepWindow(source, 0, max(int(steps * 10 ** (-power / 4)), 1))
         seconds = part.n_steps * source.dt_ms / 1000
         couplings = attempt("mean_field", part, bin_steps=bin_steps, **resources)
         known = np.isfinite(couplings.values) & off
         frozen_s = max(seconds - found.frozen_from_s, 0.0) if np.isfinite(found.frozen_from_s) else 0.0
+        reasons = [couplings.diagnostics["note"] or why_no_error(network, couplings)]
+        reasons += [] if seen else [f"{found.duration_s:.3g} s are too short to see whether it freezes"]
         rows.append(
             {
                 "estimator": "mean_field",
@@ -71,10 +76,10 @@ def run(
                 "seconds": seconds,
                 "total": total_error(weights, couplings.values),
                 "n_pairs": int(known.sum()),
-                "observed": float(np.sqrt((weights[known] ** 2).sum() / (weights[off] ** 2).sum())),
-                "frozen_share": frozen_s / seconds,
+                "observed": float(np.sqrt((weights[known] ** 2).sum() / (power_of_all or np.nan))),
+                "frozen_share": frozen_s / seconds if seen else np.nan,
                 **found._asdict(),
-                "note": couplings.diagnostics["note"],
+                "note": "; ".join(filter(None, reasons)),
             }
         )
     return pd.DataFrame(rows), {}

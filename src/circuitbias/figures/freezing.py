@@ -70,24 +70,25 @@ def draw(table: pd.DataFrame) -> tuple[Figure, pd.DataFrame]:
             numbers.add(letter, f"{name} {when}", once.r, values)
         shared.from_zero(axes)
     froze = once.frozen_from_s.notna()
+    stayed = ~froze & once.active_before.notna()  # of others nothing is known: they are too short
     panels[3].plot(once.r[froze], once.frozen_from_s[froze], "o", color="#3B2E7E", markersize=4)
-    panels[3].plot(once.r[~froze], once.duration_s[~froze], "^", color="#3B2E7E", **style.OPEN)
+    panels[3].plot(once.r[stayed], once.duration_s[stayed], "^", color="#3B2E7E", **style.OPEN)
     shared.log_errors(panels[3])
     numbers.add("d", "freezes after", once.r, once.frozen_from_s)
     for axes in panels[1:]:
         shared.strength_axis(axes)
     handles, _ = panels[0].get_legend_handles_labels()
-    handles += _marks(table.frozen_share > 0, froze)
+    handles += _marks(table.frozen_share > 0, froze, stayed)
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 4))
     return figure, numbers.table()
 
 
-def _marks(frozen, froze) -> list[Line2D]:
+def _marks(frozen, froze, stayed) -> list[Line2D]:
     """What the marks mean that are drawn."""
     marks = {
         "partly frozen data": ("o", {"markersize": 3.4}, frozen.any()),
         "after freezing": ("x", {"markersize": 4}, froze.any()),
-        "end of a recording that did not freeze": ("^", style.OPEN, not froze.all()),
+        "end of a recording that did not freeze": ("^", style.OPEN, stayed.any()),
     }
     return [
         Line2D([], [], marker=marker, color="#3B2E7E", label=label, **{"linestyle": ""} | look)
