@@ -122,6 +122,24 @@ def test_what_is_printed_says_why_a_number_is_missing():
     assert not [line for line in (*printed, *blind) if "ROC area nan" in line]
 
 
+def test_what_is_given_in_place_of_something_else_is_refused_by_its_name():
+    for edges in (
+        [[0, 1, 0.5], [1, 2, -0.5], [2, 0, 0.3]],
+        [[0, 1, 0.5], [1, 0, 0.3], [2, 0, 1.5], [0, 2, 1]],
+    ):
+        with pytest.raises(ValueError, match=r"weights: shape is .*: it looks like a list of edges"):
+            cb.network(edges)
+    network, couplings = cb.network([[0, -2], [1, 0]]), cb.Couplings(np.ones((2, 2)))
+    for of_both in (cb.compare, cb.plot):
+        with pytest.raises(ValueError, match=r"network = .*: must be a Network"):
+            of_both(couplings, network)
+        with pytest.raises(ValueError, match=r"couplings = .*: must be Couplings"):
+            of_both(network, couplings.values)
+    spikes = cb.SpikeRecord.from_events([1, 5, 9, 9], [0, 1, 0, 2], 3, 10_000)
+    with pytest.raises(ValueError, match="blocks"):
+        cb.infer(spikes, blocks="no")
+
+
 def test_weights_of_ones_own_from_one_neuron_to_another():
     # 0 inhibits 1, and nobody else anybody: 1 fires less, and the coupling from 0 to it alone is negative.
     weights = np.zeros((3, 3))

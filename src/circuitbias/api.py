@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from circuitbias.checks import require
+from circuitbias.checks import flag, require
 from circuitbias.component import Generator
 from circuitbias.dynamics.named import NamedModel
 from circuitbias.dynamics.recording import record
@@ -18,6 +18,7 @@ from circuitbias.estimators import Couplings, estimate, estimate_with_blocks
 from circuitbias.estimators.of_recording import infer_units
 from circuitbias.figures import style
 from circuitbias.networks import Network, build_network, is_circulant
+from circuitbias.networks.edges import list_of_edges
 from circuitbias.recordings import Recording
 from circuitbias.spikes.segments import SpikeRecord, SpikeSource
 
@@ -46,6 +47,8 @@ def network(family: str | np.ndarray = "ring", **options) -> Network:
     if options:
         raise ValueError(f"options {sorted(options)} are of families of networks, not of weights given")
     weights = family if hasattr(family, "shape") else np.asarray(family)
+    if edges := list_of_edges(weights):
+        raise ValueError(f"weights: shape is {weights.shape}: {edges}")
     n = weights.shape[0] if weights.ndim else 0
     made = Network(weights, np.arange(n), np.ones(n), "own", False, {"family": "array"})
     return replace(made, circulant=is_circulant(made.weights))
@@ -138,6 +141,7 @@ def infer(
     ValueError
         If the method or an option is unknown or not allowed, or the data do not allow an estimate.
     """
+    blocks = flag("blocks", blocks)
     if isinstance(spikes, Recording):
         require(not blocks, "blocks", blocks, "False for a recording: there is no truth to compare it with")
         return infer_units(spikes, method, **options)[0]
@@ -201,6 +205,7 @@ def compare(network: Network, couplings: Couplings) -> Comparison:
         `circuitbias.errors.detection.detection_scores` give, by name. Couplings with all signs wrong are
         warned of (`InvertedCouplingsWarning`).
     """
+    _check_kinds(network, couplings)
     warn_if_inverted(network, couplings)
     scores = detection_of(network, couplings)
     found = Comparison(errors_of(network, couplings) | scores, name=couplings.diagnostics.get("method"))
@@ -212,6 +217,12 @@ def compare(network: Network, couplings: Couplings) -> Comparison:
     if refused := couplings.diagnostics.get("blocks_refused"):
         found.attrs["not_split"] = f"a part of the recording allows no estimate ({refused})"
     return found
+
+
+def _check_kinds(network, couplings) -> None:
+    """Refuse what is no network, or are no couplings, as when they are given the other way round."""
+    require(isinstance(network, Network), "network", network, "a Network")
+    require(isinstance(couplings, Couplings), "couplings", couplings, "Couplings, such as infer returns")
 
 
 @style.styled
@@ -228,6 +239,7 @@ def plot(network: Network, couplings: Couplings) -> Figure:
     Figure
         Of matplotlib; ``savefig`` writes it.
     """
+    _check_kinds(network, couplings)
     weights = network.dense_weights().astype(float)
     np.fill_diagonal(weights, np.nan)
     scaled = fit_scale(weights, couplings.values) * couplings.values

@@ -230,6 +230,12 @@ def test_what_cannot_be_is_refused(stimuli, tmp_path):
     refused("`input` must be finite", family="stimulus", path=str(tmp_path / "nan.npz"))
     np.savez(tmp_path / "other.npz", inputs=np.zeros((5, N)))
     refused("an array `input` of numbers", family="stimulus", path=str(tmp_path / "other.npz"))
+    np.savez(tmp_path / "columns.npz", input=np.asfortranarray(np.zeros((5, N))))
+    refused(
+        "column by column: numpy.ascontiguousarray", family="stimulus", path=str(tmp_path / "columns.npz")
+    )
+    for nothing in (tmp_path, tmp_path / "none.npz"):
+        refused(r"drive\.path = '.*': must be a file that is there", family="stimulus", path=str(nothing))
     (tmp_path / "text.npz").write_text("no archive")
     refused("must be an .npz file", family="stimulus", path=str(tmp_path / "text.npz"))
     with pytest.raises(ValueError, match="device = 'cuda': must be auto or cpu"):

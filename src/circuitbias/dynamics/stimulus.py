@@ -7,6 +7,7 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
+from circuitbias.checks import require
 from circuitbias.component import Drive, option
 from circuitbias.dynamics.drives import steps_of
 from circuitbias.dynamics.schedule import Schedule
@@ -51,6 +52,7 @@ class _Rows:
 
     def __init__(self, path, n_neurons, scale):
         self._path, self._scale, self._lock, self._blocks = path, scale, Lock(), {}
+        require(path.is_file(), "drive.path", str(path), f"a file that is there (from {Path.cwd()})")
         try:
             with ZipFile(path) as archive:
                 names = {name.removesuffix(".npy") for name in archive.namelist()}
@@ -118,5 +120,6 @@ def _header(member):
         raise ValueError(f"an array of format {version}")
     shape, columns_first, dtype = read[version](member)
     if len(shape) != 2 or columns_first or dtype.kind not in _KINDS or not shape[0] * shape[1]:
-        raise ValueError(f"`input` is {shape} of {dtype}, columns first: {columns_first}")
+        order = ", column by column: numpy.ascontiguousarray makes it one row by row" if columns_first else ""
+        raise ValueError(f"`input` is {shape} of {dtype}{order}")
     return shape, dtype, member.tell()
