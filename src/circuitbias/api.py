@@ -87,6 +87,7 @@ def simulate(
         ``"my_package.my_module:MyGenerator"``, or one of that class.
     **model
         Options of the generator. Of the threshold model: ``b``, ``sigma``, ``rho``, ``tau_ms``, ``dt_ms``.
+        And ``drive``, a mapping as in a config, if it changes in time: ``{"family": "release"}``.
 
     Returns
     -------

@@ -139,8 +139,9 @@ def add_contradictions(problems, config, path, section):
         if known and problems.keys().isdisjoint({(*path, low), (*path, high)}) and not values[0] < values[1]:
             rule = f"must be < {high} = {values[1]}"
             problems[*path, low] = problem(config, (*path, low), rule)
-    kicks, step = section.get("kicks_hz"), section.get("dt_ms")
-    if problems.keys().isdisjoint({(*path, "kicks_hz"), (*path, "dt_ms")}) and kicks and kicks * step > 500:
+    rate, step = (section.get(key) for key in ("kicks_hz", "dt_ms"))
+    known = all(type(value) in (int, float) for value in (rate, step))  # a guest's may be anything
+    if known and problems.keys().isdisjoint({(*path, "kicks_hz"), (*path, "dt_ms")}) and rate * step > 500:
         rule = f"must be <= {500 / step:g}: a step of {step:g} ms has a kick of either sign at most"
         problems[*path, "kicks_hz"] = problem(config, (*path, "kicks_hz"), rule)
 

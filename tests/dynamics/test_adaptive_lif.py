@@ -12,7 +12,7 @@ from circuitbias.dynamics.simulate import simulate
 from circuitbias.networks.network import Network
 from circuitbias.networks.ring import ring_network
 from circuitbias.spikes.binning import BinnedCounts
-from circuitbias.validation import ConfigError
+from circuitbias.validation import ConfigError, add_contradictions
 
 
 def network(weights, drive_scale=None):
@@ -125,3 +125,10 @@ def test_rates_are_found_and_wiring_is_seen():
     near = [couplings[i, (i + 4) % 40] for i in range(40)]
     far = [couplings[i, (i + 20) % 40] for i in range(40)]
     assert np.mean(near) < -0.02 < np.mean(far)
+
+
+def test_kicks_of_a_model_of_somebody_else_may_be_anything():
+    for others in ({"kicks_hz": 1e9}, {"kicks_hz": "many", "dt_ms": 0.1}, {"kicks_hz": None, "dt_ms": 0.1}):
+        problems = {}
+        add_contradictions(problems, others, (), others)
+        assert not problems
