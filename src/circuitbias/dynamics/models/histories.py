@@ -1,7 +1,6 @@
 """What the references of the two GLM generators share: filtered histories of past spikes, step by step."""
 
 import numpy as np
-from scipy.stats import poisson
 
 from circuitbias.component import option
 
@@ -42,6 +41,8 @@ def counts_of_histories(model, network, r, rate, uniforms):
     ndarray of int, shape (n_steps, n)
         Counts.
     """
+    from scipy.stats import poisson  # a config is read with the option above, and without scipy
+
     weights = network.dense_weights().copy()
     np.fill_diagonal(weights, 0)
     kernel = np.exp(-np.arange(1, model.window + 1) * model.dt_ms / model.tau_ms)
