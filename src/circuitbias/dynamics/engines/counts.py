@@ -40,8 +40,8 @@ class CountEngine:
         begin with a random activation, uniform on (0, 1).
     schedule : Schedule, optional
         How the drive changes.
-    recorded_past : int, optional
-        See `circuitbias.dynamics.generator.Engine`. There is no such past where a drive has cycles.
+    record_past : bool, optional
+        Whether recordings begin with the empty window. There is none where a drive has cycles.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class CountEngine:
         decay,
         window=0,
         schedule=None,
-        recorded_past=0,
+        record_past=False,
     ):
-        if schedule and recorded_past:
+        if schedule and record_past:
             raise ValueError("as_published = True: the paper's recordings have a steady drive; leave it out")
         self.n_neurons = n = network.n_neurons
         weights = without_diagonal(network.weights) if window else network.weights
@@ -68,7 +68,7 @@ class CountEngine:
         self.schedule, self.cycle_steps = schedule, schedule.cycle_steps if schedule else 0
         self._drive, self._decay = b * network.drive_scale, decay
         self._known = gain, {"relu": RELU, "exp": EXP}[link], window
-        self.recorded_past = recorded_past
+        self.recorded_past = window if record_past else 0
         self.most_events = MOST_COUNT * n
         self.input_scale = max(b * float(np.abs(network.drive_scale).max()), 1 / gain)
         self._room = 1 + 2 * (math.ceil(n * window / 4) + 100) if window else 0

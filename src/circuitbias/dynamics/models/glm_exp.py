@@ -30,7 +30,7 @@ class GlmExp(Generator):
             "gain": 1 / self.scale,
             "dt_ms": self.dt_ms,
             "window": self.window,
-            "recorded_past": self.window if self.as_published else 0,
+            "record_past": self.as_published,
         }
         return CountEngine(
             network, r=r, theta=theta, decay=math.exp(-self.dt_ms / self.tau_ms), **known, schedule=schedule
